@@ -1,0 +1,72 @@
+# The few commands people type. `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+BIN := .venv/bin
+UV ?= uv
+PACKAGES := services/tracefoundry operator/tracefoundry_operator sdk/python/tracefoundry_sdk
+MEMBERS := services/pyproject.toml operator/pyproject.toml sdk/python/pyproject.toml
+RUNTIME := .venv/.installed-runtime
+DEV := .venv/.installed-dev
+# Passed on to pytest: make test ARGS='-k tree -x'
+ARGS ?=
+
+export PYTHON DEMO_PORT DEMO_OTLP_PORT DEMO_GRPC_PORT DEMO_DATA DEMO_TRACES
+
+.PHONY: help setup setup-dev demo test lint format bench requirements clean clean-data
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
+
+setup: $(RUNTIME)  ## make .venv with the product and its members in it
+
+setup-dev: $(DEV)  ## add the test and lint tools to .venv
+
+# The stamps make a second call instant; a changed list or member installs again.
+$(RUNTIME): requirements/runtime.txt requirements/build.txt $(MEMBERS)
+	@scripts/install.sh runtime
+	@touch $@
+
+$(DEV): requirements/dev.txt $(MEMBERS)
+	@scripts/install.sh dev
+	@touch $@ $(RUNTIME)
+
+demo: setup  ## run the platform with demo traces in it, until Ctrl-C
+	@scripts/demo.sh
+
+test: setup-dev  ## run the whole test suite (ARGS are passed to pytest)
+	$(BIN)/pytest $(ARGS)
+
+# All four run even when one fails, so that one call shows everything there is to mend.
+lint: setup-dev  ## ruff, mypy --strict and the import contracts
+	@status=0; check() { echo "$$*"; "$$@" || status=1; }; \
+	check $(BIN)/ruff check; \
+	check $(BIN)/ruff format --check; \
+	check $(BIN)/mypy --strict $(PACKAGES); \
+	check $(BIN)/lint-imports --no-cache --no-logo; \
+	exit $$status
+
+format: setup-dev  ## sort imports, mend what ruff can mend, format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: setup-dev  ## measure, and write build/bench.json
+	@mkdir -p build
+	$(BIN)/python bench/run.py --out build/bench.json
+
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header $(UPGRADE)
+requirements:  ## pin again what the members ask for (UPGRADE=--upgrade for the newest; needs uv)
+	@command -v $(UV) >/dev/null || { echo "make requirements needs uv: install it, or name it with UV=/path/to/uv" >&2; exit 1; }
+	$(COMPILE) $(MEMBERS) -o requirements/runtime.txt
+	$(COMPILE) requirements/build.in -c requirements/runtime.txt -o requirements/build.txt
+	$(COMPILE) $(MEMBERS) requirements/build.in requirements/dev.in \
+		-c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
+
+clean:  ## remove .venv, build output and caches (traces stay)
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-data:  ## remove the demo's traces
+	rm -rf .data
