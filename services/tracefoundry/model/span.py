@@ -1,0 +1,150 @@
+"""What a span, its resource, its scope and its logs are, after decoding and before storing.
+
+These structs are the hand-over between the stages of the write path (decode, redact, offload,
+commit). Identifiers are raw bytes, times are integers in nanoseconds since the Unix epoch, kinds
+and status codes are OTLP's integers, and attribute maps are in tagged JSON form. A value that a
+sender left out is the proto3 default (empty bytes, empty string, 0), as on the wire.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+from tracefoundry.model.genai.view import GenAI
+
+Attributes = dict[str, Any]
+"""Attribute map in tagged JSON form; see :mod:`tracefoundry.model.attributes`."""
+
+
+class SpanKind(IntEnum):
+    """OTLP ``Span.SpanKind`` (opentelemetry-proto trace.proto)."""
+
+    UNSPECIFIED = 0
+    INTERNAL = 1
+    SERVER = 2
+    CLIENT = 3
+    PRODUCER = 4
+    CONSUMER = 5
+
+
+class StatusCode(IntEnum):
+    """OTLP ``Status.StatusCode`` (opentelemetry-proto trace.proto)."""
+
+    UNSET = 0
+    OK = 1
+    ERROR = 2
+
+
+class Resource(msgspec.Struct, gc=False):
+    """Who sent a span; shared by all spans of one ``ResourceSpans`` envelope."""
+
+    attributes: Attributes = {}
+    schema_url: str = ""
+    dropped_attributes_count: int = 0
+    mended_strings: int = 0
+    """Names and keys in which NUL or invalid UTF-8 became U+FFFD, plus duplicate keys dropped."""
+
+    @property
+    def service(self) -> str | None:
+        """``service.name`` when it is a string."""
+        value = self.attributes.get("service.name")
+        return value if isinstance(value, str) else None
+
+    @property
+    def environment(self) -> str | None:
+        """``deployment.environment.name``, else the older ``deployment.environment``."""
+        for key in ("deployment.environment.name", "deployment.environment"):
+            value = self.attributes.get(key)
+            if isinstance(value, str):
+                return value
+        return None
+
+    @property
+    def project(self) -> str | None:
+        """``tracefoundry.project`` when it is a string; it wins over header and token."""
+        value = self.attributes.get("tracefoundry.project")
+        return value if isinstance(value, str) else None
+
+
+class Scope(msgspec.Struct, gc=False):
+    """The instrumentation scope; shared by all spans of one ``ScopeSpans`` envelope."""
+
+    name: str = ""
+    version: str = ""
+    attributes: Attributes = {}
+    schema_url: str = ""
+    dropped_attributes_count: int = 0
+    mended_strings: int = 0
+
+
+class Event(msgspec.Struct, gc=False):
+    """A moment inside a span."""
+
+    name: str
+    time_ns: int
+    attributes: Attributes = {}
+    dropped_attributes_count: int = 0
+
+
+class Link(msgspec.Struct, gc=False):
+    """A pointer to another span, kept as sent even when its ids are malformed."""
+
+    trace_id: bytes
+    span_id: bytes
+    attributes: Attributes = {}
+    trace_state: str = ""
+    flags: int = 0
+    dropped_attributes_count: int = 0
+
+
+class Span(msgspec.Struct):
+    """One span as received. ``parent_span_id`` is empty for a root."""
+
+    trace_id: bytes
+    span_id: bytes
+    parent_span_id: bytes
+    name: str
+    kind: int
+    start_time_ns: int
+    end_time_ns: int
+    status_code: int
+    status_message: str
+    attributes: Attributes
+    resource: Resource
+    scope: Scope
+    events: list[Event] = []
+    links: list[Link] = []
+    flags: int = 0
+    trace_state: str = ""
+    dropped_attributes_count: int = 0
+    dropped_events_count: int = 0
+    dropped_links_count: int = 0
+    mended_strings: int = 0
+    """Names and keys in which NUL or invalid UTF-8 became U+FFFD, plus duplicate keys dropped."""
+    genai: GenAI | None = None
+    """Derived view, filled by :func:`tracefoundry.model.genai.plain.derive` after redaction."""
+
+
+class LogRecord(msgspec.Struct):
+    """A GenAI event sent as an OTLP log record, joined to its span by both ids."""
+
+    trace_id: bytes
+    span_id: bytes
+    name: str
+    """Event name: the field ``event_name``, else the attribute ``event.name``."""
+    time_ns: int
+    """``time_unix_nano``, else ``observed_time_unix_nano``."""
+    observed_time_ns: int
+    severity_number: int
+    severity_text: str
+    body: Any
+    """The body in tagged JSON form; None when absent."""
+    attributes: Attributes
+    resource: Resource
+    scope: Scope
+    flags: int = 0
+    dropped_attributes_count: int = 0
+    mended_strings: int = 0

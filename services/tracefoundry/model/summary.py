@@ -1,0 +1,245 @@
+"""The summary of a trace: one pure function from the facts of its spans.
+
+The write path calls it in two places: on the spans of a batch when the whole trace came in it, and
+on the facts read back from the store when a trace grows. Both give the same answer for the same
+spans, in any order (property-tested), so a summary does not depend on how spans were delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from tracefoundry.model.span import Span, StatusCode
+from tracefoundry.model.usage import counting
+
+NAME_LIST_LIMIT = 1000
+"""Most services, models or tools kept in one summary; above it the first ones by name are kept."""
+
+TraceKey = tuple[int, bytes]
+"""(project id, trace id)."""
+
+
+class SpanFacts(msgspec.Struct, gc=False):
+    """The part of a span that its trace's summary depends on."""
+
+    span_id: bytes
+    parent_span_id: bytes
+    start_time_ns: int
+    end_time_ns: int
+    status_code: int
+    name: str
+    service: str | None = None
+    environment: str | None = None
+    genai_kind: str | None = None
+    request_model: str | None = None
+    response_model: str | None = None
+    response_id: str | None = None
+    agent: str | None = None
+    tool: str | None = None
+    conversation_id: str | None = None
+    user_id: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost_usd: float | None = None
+    cost_source: str | None = None
+
+    @property
+    def has_usage(self) -> bool:
+        """True when the span records tokens or a cost."""
+        return (
+            self.input_tokens is not None
+            or self.output_tokens is not None
+            or self.cost_usd is not None
+        )
+
+
+def facts_of(span: Span) -> SpanFacts:
+    """The facts of a decoded span whose GenAI view has been derived."""
+    resource = span.resource
+    genai = span.genai
+    if genai is None:
+        return SpanFacts(
+            span.span_id,
+            span.parent_span_id,
+            span.start_time_ns,
+            span.end_time_ns,
+            span.status_code,
+            span.name,
+            resource.service,
+            resource.environment,
+        )
+    return SpanFacts(
+        span.span_id,
+        span.parent_span_id,
+        span.start_time_ns,
+        span.end_time_ns,
+        span.status_code,
+        span.name,
+        resource.service,
+        resource.environment,
+        genai.kind,
+        genai.request_model,
+        genai.response_model,
+        genai.response_id,
+        genai.agent,
+        genai.tool,
+        genai.conversation_id,
+        genai.user_id,
+        genai.input_tokens,
+        genai.output_tokens,
+        genai.cached_tokens,
+        genai.reasoning_tokens,
+        genai.cost_usd,
+        genai.cost_source,
+    )
+
+
+class TraceSummary(msgspec.Struct):
+    """What a list of traces shows of one. Unknown is None.
+
+    ``start_time_ns`` and ``last_start_ns`` are the earliest and latest span start: they bound the
+    partitions that hold the trace. ``missing_parents`` counts distinct parent ids that no span of
+    the trace has; ``missing_roots`` is true while no span without a parent has come.
+    """
+
+    span_count: int
+    error_count: int
+    start_time_ns: int
+    last_start_ns: int
+    end_time_ns: int
+    root_span_id: bytes
+    root_name: str
+    service: str | None
+    environment: str | None
+    status: int
+    services: list[str]
+    models: list[str]
+    tools: list[str]
+    agent: str | None
+    conversation_id: str | None
+    user_id: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    reasoning_tokens: int | None
+    cost_usd: float | None
+    cost_source: str | None
+    missing_roots: bool
+    missing_parents: int
+
+
+def summarise(spans: Sequence[SpanFacts]) -> TraceSummary:
+    """The summary of a trace from the facts of all its spans, in any order.
+
+    Root: the earliest span without a parent, else the earliest orphan, else (nothing but cycles)
+    the earliest span. Status: the root's where it is ok or error, else error if any span failed,
+    else unset. The agent, conversation and user are those of the earliest span that names one.
+    ``end_time_ns`` is never before ``start_time_ns``: a span that ends before it starts has
+    duration 0.
+
+    Raises:
+        ValueError: there are no spans.
+    """
+    if not spans:
+        raise ValueError("a trace without spans has no summary")
+    if len(spans) > 1:
+        spans = sorted(spans, key=lambda span: (span.start_time_ns, span.span_id))
+    first = spans[0]
+    ids = {span.span_id for span in spans}
+    end = first.start_time_ns
+    errors = 0
+    root: SpanFacts | None = None
+    orphan: SpanFacts | None = None
+    missing: set[bytes] = set()
+    services: set[str] = set()
+    models: set[str] = set()
+    tools: set[str] = set()
+    agent = conversation = user = None
+    has_usage = False
+    for span in spans:
+        if span.end_time_ns > end:
+            end = span.end_time_ns
+        if span.start_time_ns > end:
+            end = span.start_time_ns
+        if span.status_code == StatusCode.ERROR:
+            errors += 1
+        parent = span.parent_span_id
+        if not parent:
+            root = root or span
+        elif parent not in ids:
+            missing.add(parent)
+            orphan = orphan or span
+        if span.service is not None:
+            services.add(span.service)
+        if span.genai_kind is not None:
+            for model in (span.request_model, span.response_model):
+                if model is not None:
+                    models.add(model)
+            if span.tool is not None:
+                tools.add(span.tool)
+            agent = agent or span.agent
+            conversation = conversation or span.conversation_id
+            user = user or span.user_id
+            has_usage = has_usage or span.has_usage
+    top = root or orphan or first
+    counted = [spans[index] for index in counting(spans)] if has_usage else []
+    return TraceSummary(
+        span_count=len(spans),
+        error_count=errors,
+        start_time_ns=first.start_time_ns,
+        last_start_ns=spans[-1].start_time_ns,
+        end_time_ns=end,
+        root_span_id=top.span_id,
+        root_name=top.name,
+        service=top.service,
+        environment=top.environment,
+        status=_status(top.status_code, errors),
+        services=_names(services),
+        models=_names(models),
+        tools=_names(tools),
+        agent=agent,
+        conversation_id=conversation,
+        user_id=user,
+        input_tokens=_total(span.input_tokens for span in counted),
+        output_tokens=_total(span.output_tokens for span in counted),
+        cached_tokens=_total(span.cached_tokens for span in counted),
+        reasoning_tokens=_total(span.reasoning_tokens for span in counted),
+        cost_usd=_cost(span.cost_usd for span in counted),
+        cost_source=_cost_source(span.cost_source for span in counted),
+        missing_roots=root is None,
+        missing_parents=len(missing),
+    )
+
+
+def _status(root_status: int, errors: int) -> int:
+    if root_status in (StatusCode.OK, StatusCode.ERROR):
+        return root_status
+    return StatusCode.ERROR if errors else StatusCode.UNSET
+
+
+def _names(names: set[str]) -> list[str]:
+    return sorted(names)[:NAME_LIST_LIMIT]
+
+
+_MAX_TOTAL = 2**63 - 1
+
+
+def _total(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return min(sum(known), _MAX_TOTAL) if known else None
+
+
+def _cost(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _cost_source(values: Iterable[str | None]) -> str | None:
+    known = {value for value in values if value is not None}
+    if not known:
+        return None
+    return known.pop() if len(known) == 1 else "mixed"
