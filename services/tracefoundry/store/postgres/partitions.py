@@ -1,0 +1,83 @@
+"""Day partitions of ``spans`` and ``span_logs``, made ahead by every writer.
+
+A partition is created as an ordinary table and then attached: ``CREATE TABLE ... PARTITION OF``
+would lock the parent against all readers and writers, ``ATTACH`` does not. An advisory lock keeps
+two writers from making the same one. Retention, which drops partitions, does not depend on this.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+
+import psycopg
+from psycopg import sql
+
+from tracefoundry.store.columns import DAY_NS, day_of
+
+PARTITIONED: tuple[tuple[str, str], ...] = (("spans", "start_time_ns"), ("span_logs", "time_ns"))
+"""Partitioned tables and the column of each range."""
+
+ADVISORY_LOCK = 0x7F0D_DA75
+"""Key of the advisory lock under which partitions are made and dropped."""
+
+
+def partition_name(table: str, day: int) -> str:
+    """``spans_20261121`` for a day since the epoch."""
+    date = datetime.date(1970, 1, 1) + datetime.timedelta(days=day)
+    return f"{table}_{date:%Y%m%d}"
+
+
+def window_days(now_ns: int, retention_ns: int, ahead_ns: int) -> range:
+    """Days that spans of the accepted window fall on, with one more ahead for midnight."""
+    return range(day_of(now_ns - retention_ns), day_of(now_ns + ahead_ns) + 2)
+
+
+def ensure(connection: psycopg.Connection, days: Iterable[int]) -> list[str]:
+    """Create and attach the partitions that are missing for these days; returns their names.
+
+    Runs in transactions of its own, one per table and day, so that an interruption leaves whole
+    partitions only.
+    """
+    made = []
+    wanted = [
+        (table, day, partition_name(table, day)) for table, _ in PARTITIONED for day in sorted(days)
+    ]
+    with connection.transaction():
+        rows = connection.execute(
+            "SELECT c.relname FROM pg_inherits i"
+            " JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent"
+            " WHERE p.relname = ANY(%s) AND p.relnamespace = current_schema()::regnamespace",
+            ([table for table, _ in PARTITIONED],),
+        ).fetchall()
+    attached = {row[0] for row in rows}
+    for table, day, name in wanted:
+        if name not in attached and _make(connection, table, day, name):
+            made.append(name)
+    return made
+
+
+def _make(connection: psycopg.Connection, table: str, day: int, name: str) -> bool:
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (ADVISORY_LOCK,))
+        found = connection.execute(
+            "SELECT 1 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE c.relname = %s AND c.relnamespace = current_schema()::regnamespace",
+            (name,),
+        ).fetchone()
+        if found:
+            return False
+        connection.execute(
+            sql.SQL("CREATE TABLE IF NOT EXISTS {} (LIKE {} INCLUDING ALL)").format(
+                sql.Identifier(name), sql.Identifier(table)
+            )
+        )
+        connection.execute(
+            sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+                sql.Identifier(table),
+                sql.Identifier(name),
+                sql.Literal(day * DAY_NS),
+                sql.Literal((day + 1) * DAY_NS),
+            )
+        )
+    return True

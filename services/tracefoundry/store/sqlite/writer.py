@@ -1,0 +1,123 @@
+"""The SQLite span writer: one connection in one process."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from tracefoundry.model.span import LogRecord, Span
+from tracefoundry.store.commit import (
+    LARGE_TRACE_PAUSE_NS,
+    Committer,
+    ExistingTrace,
+    RowRefused,
+    Transaction,
+    settle,
+)
+from tracefoundry.store.contract import (
+    CommitResult,
+    PreparedLog,
+    PreparedSpan,
+    StoreUnavailable,
+)
+from tracefoundry.store.envelopes import EnvelopeIds
+from tracefoundry.store.sqlite.connection import connect, database_path
+from tracefoundry.store.sqlite.rows import log_row, span_row
+from tracefoundry.store.sqlite.transaction import SqliteTransaction
+
+_Result = TypeVar("_Result")
+
+
+class SqliteWriter:
+    """See :class:`tracefoundry.store.contract.SpanWriter`. One process may write spans at a time.
+
+    The file and its tables are made by ``tracefoundry migrate`` (or ``serve``), not here.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._path = database_path(url)
+        self._connection: sqlite3.Connection | None = None
+        self._committer = Committer(self)
+        self._ids = EnvelopeIds()
+
+    def prepare_span(self, project_id: int, span: Span) -> PreparedSpan:
+        resource, scope = self._ids.resource_id(span.resource), self._ids.scope_id(span.scope)
+        row, digest = span_row(project_id, span, resource, scope)
+        return PreparedSpan(project_id, span, resource, scope, digest, row)
+
+    def prepare_log(self, project_id: int, log: LogRecord) -> PreparedLog:
+        resource, scope = self._ids.resource_id(log.resource), self._ids.scope_id(log.scope)
+        row, content_hash = log_row(project_id, log, resource, scope)
+        return PreparedLog(project_id, log, resource, scope, content_hash, row)
+
+    def commit(
+        self, spans: Sequence[PreparedSpan], logs: Sequence[PreparedLog] = ()
+    ) -> CommitResult:
+        return self._committer.commit(spans, logs)
+
+    def projects(self) -> dict[str, int]:
+        with self._errors():
+            rows = self._connected().execute("SELECT name, project_id FROM projects").fetchall()
+            return {row[0]: row[1] for row in rows}
+
+    def maintain(self, now_ns: int) -> None:
+        """Nothing to make ahead: tables of a SQLite file are not partitioned."""
+
+    def settle(self, now_ns: int) -> int:
+        def work(tx: Transaction) -> int:
+            rows = self._connected().execute(
+                "SELECT project_id, trace_id, span_count, recomputed_at_ns, missing_expired"
+                " FROM traces WHERE totals_pending AND recomputed_at_ns <= ? LIMIT 10",
+                (now_ns - LARGE_TRACE_PAUSE_NS,),
+            )
+            pending = {
+                (row[0], row[1]): ExistingTrace(row[2], row[3], bool(row[4])) for row in rows
+            }
+            return settle(tx, pending, now_ns)
+
+        return self.run(work, set)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def run(self, work: Callable[[Transaction], _Result], days: Callable[[], set[int]]) -> _Result:
+        """Run work in a durable transaction; see :meth:`tracefoundry.store.commit.Backend.run`."""
+        with self._errors():
+            connection = self._connected()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(SqliteTransaction(connection))
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            return result
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn driver errors into the store's."""
+        try:
+            yield
+        except (sqlite3.DataError, sqlite3.IntegrityError, OverflowError) as error:
+            raise RowRefused(str(error)) from error
+        except sqlite3.Error as error:
+            if "no such table" in str(error) or "has no column" in str(error):
+                raise StoreUnavailable(
+                    f"the database schema is not up to date ({error}): run `tracefoundry migrate`"
+                ) from error
+            self.close()
+            raise StoreUnavailable(f"SQLite file {str(self._path)!r}: {error}") from error
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            if not self._path.exists():
+                raise StoreUnavailable(
+                    f"the SQLite file {str(self._path)!r} does not exist: run `tracefoundry migrate`"
+                )
+            self._connection = connect(self._path)
+        return self._connection
