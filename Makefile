@@ -53,7 +53,7 @@ format: setup-dev  ## sort imports, mend what ruff can mend, format
 
 bench: setup-dev  ## measure, and write build/bench.json
 	@mkdir -p build
-	$(BIN)/python bench/run.py --out build/bench.json
+	PYTHONPATH=services/tests $(BIN)/python bench/run.py --out build/bench.json
 
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header $(UPGRADE)

@@ -125,8 +125,10 @@ class Committer:
     ) -> CommitResult:
         """Store spans and logs; see :meth:`tracefoundry.store.contract.SpanWriter.commit`."""
         result = CommitResult()
-        span_order = sorted(range(len(spans)), key=lambda index: span_key(spans[index]))
-        log_order = sorted(range(len(logs)), key=lambda index: log_key(logs[index]))
+        span_keys = [span_key(prepared) for prepared in spans]
+        log_keys = [log_key(prepared) for prepared in logs]
+        span_order = sorted(range(len(spans)), key=span_keys.__getitem__)
+        log_order = sorted(range(len(logs)), key=log_keys.__getitem__)
         self._commit_part(spans, logs, span_order, log_order, result)
         return result
 
@@ -215,7 +217,12 @@ class Committer:
             self._known_scopes.clear()
         resources: dict[DictionaryKey, Resource] = {}
         scopes: dict[DictionaryKey, Scope] = {}
+        seen = None
         for prepared in spans:
+            envelope = (prepared.project_id, prepared.resource_id, prepared.scope_id)
+            if envelope == seen:
+                continue
+            seen = envelope
             key = (prepared.project_id, prepared.resource_id)
             if key not in self._known_resources:
                 resources[key] = prepared.span.resource
