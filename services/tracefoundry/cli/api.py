@@ -1,0 +1,186 @@
+"""The HTTP client of the reading commands: answers as bytes, failures as one clear line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from tracefoundry.cli.errors import CliError
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 60.0
+DELETE_TIMEOUT_S = 900.0
+"""Deletes of many traces run in batches on the server before the answer comes."""
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+Params = Mapping[str, str | int | float | None]
+"""Query parameters; those that are None are not sent."""
+
+Answer = TypeVar("Answer")
+
+
+class _ErrorBody(msgspec.Struct):
+    code: str = ""
+    message: str = ""
+    remedy: str | None = None
+
+
+class _ErrorAnswer(msgspec.Struct):
+    error: _ErrorBody
+
+
+_REMEDIES = {
+    401: "pass a token with --token or TRACEFOUNDRY_TOKEN",
+    403: "use a token whose role allows this",
+    409: "name one project with --project",
+    429: "try again in a moment",
+    503: "the server cannot answer now; try again in a moment",
+}
+
+
+class Api:
+    """One TraceFoundry instance, by its base URL.
+
+    Raises:
+        CliError: the URL or the token cannot be used (at once), or a request failed.
+    """
+
+    def __init__(
+        self, url: str, token: str | None, *, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        base = _base_url(url)
+        self.url = str(base).rstrip("/")
+        headers = {"accept": "application/json"}
+        if token:
+            headers["authorization"] = f"Bearer {_header_safe(token)}"
+        self._client = httpx.Client(
+            headers=headers,
+            timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            transport=transport,
+            # A proxy of the environment is never the way to this machine itself.
+            trust_env=base.host not in LOOPBACK_HOSTS,
+        )
+
+    def __enter__(self) -> Api:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._client.close()
+
+    def get(self, path: str, params: Params | None = None) -> bytes:
+        """The body of a GET, as received."""
+        return self._request("GET", path, params, READ_TIMEOUT_S)
+
+    def delete(self, path: str, params: Params | None = None) -> bytes:
+        """The body of a DELETE, as received."""
+        return self._request("DELETE", path, params, DELETE_TIMEOUT_S)
+
+    def knock(self, endpoint: str) -> None:
+        """Ask an OTLP endpoint whether it takes anything from us, with an empty request.
+
+        OTLP servers accept empty requests. So an address where nothing listens, a wrong path and
+        a refused token are told before any work, and without the exporter's retries.
+        """
+        try:
+            response = self._client.post(
+                endpoint, content=b"", headers={"content-type": "application/x-protobuf"}
+            )
+        except httpx.HTTPError as error:
+            raise self._unreachable(error, READ_TIMEOUT_S) from error
+        if not response.is_success:
+            raise self._refusal(response)
+
+    def decode(self, body: bytes, shape: type[Answer]) -> Answer:
+        """An answer as its struct; unknown fields are ignored."""
+        try:
+            return msgspec.json.decode(body, type=shape)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise CliError(
+                f"{self.url} did not answer like TraceFoundry ({error})",
+                "check --url, and that both are of the same version",
+            ) from error
+
+    def _request(self, method: str, path: str, params: Params | None, timeout_s: float) -> bytes:
+        sent = {key: value for key, value in (params or {}).items() if value is not None}
+        try:
+            response = self._client.request(
+                method,
+                self.url + path,
+                params=sent,
+                timeout=httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S),
+            )
+        except httpx.HTTPError as error:
+            raise self._unreachable(error, timeout_s) from error
+        if response.is_success:
+            return response.content
+        raise self._refusal(response)
+
+    def _unreachable(self, error: httpx.HTTPError, timeout_s: float) -> CliError:
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return CliError(
+                f"no TraceFoundry at {self.url}{_why(error)}",
+                "start one with `tracefoundry serve`, or pass --url",
+            )
+        if isinstance(error, httpx.TimeoutException):
+            return CliError(
+                f"{self.url} did not answer within {timeout_s:.0f} s",
+                "try again, or narrow what you ask for",
+            )
+        if isinstance(error, httpx.RemoteProtocolError):
+            return CliError(
+                f"{self.url} does not answer in HTTP ({error})",
+                "pass the address of the API (port 8080 by default), not that of gRPC",
+            )
+        return CliError(f"the request to {self.url} failed: {error}", "try again")
+
+    def _refusal(self, response: httpx.Response) -> CliError:
+        status = response.status_code
+        try:
+            body = msgspec.json.decode(response.content, type=_ErrorAnswer).error
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return CliError(
+                f"{self.url} answered {status} {response.reason_phrase}".rstrip(),
+                _REMEDIES.get(status, "check --url: it may not be a TraceFoundry"),
+            )
+        message = body.message or body.code or f"HTTP {status}"
+        return CliError(message, body.remedy or _REMEDIES.get(status, ""))
+
+
+def path_of(*segments: str) -> str:
+    """An API path from segments that may hold anything."""
+    return "/api/" + "/".join(quote(segment, safe="") for segment in segments)
+
+
+def _base_url(url: str) -> httpx.URL:
+    try:
+        base = httpx.URL(url.strip())
+    except httpx.InvalidURL as error:
+        raise CliError(f"{url!r} is not a URL ({error})", _URL_REMEDY) from error
+    if base.scheme not in ("http", "https") or not base.host or (base.port or 0) > 65_535:
+        raise CliError(f"{url!r} is not an http or https URL", _URL_REMEDY)
+    if base.userinfo:
+        raise CliError("the URL holds a password", "pass the token with TRACEFOUNDRY_TOKEN")
+    return base.copy_with(query=None, fragment=None)
+
+
+_URL_REMEDY = "pass one such as http://127.0.0.1:8080"
+
+
+def _header_safe(token: str) -> str:
+    # The token itself never appears in a message.
+    text = token.strip()
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise CliError("the token holds characters that no token has", "copy it again")
+    return text
+
+
+def _why(error: Exception) -> str:
+    text = str(error)
+    if "refused" in text or not text:
+        return ""
+    return f" ({text})"

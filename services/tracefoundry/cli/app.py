@@ -1,0 +1,109 @@
+"""The command ``tracefoundry``: assembles the commands and turns failures into one line.
+
+Nothing heavy is imported here or at the top of the command modules, because every call, help and
+shell completion included, pays for it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from tracefoundry import __version__
+from tracefoundry.cli import processes
+from tracefoundry.cli.clear import clear
+from tracefoundry.cli.demo import demo
+from tracefoundry.cli.errors import CliError
+from tracefoundry.cli.listing import list_traces
+from tracefoundry.cli.show import show
+from tracefoundry.cli.stats import stats
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="tracefoundry",
+    help="Durable tracing for AI agents: OTLP in, stored once, found again.",
+    no_args_is_help=True,
+    # Tracebacks of typer would show local variables, and with them tokens.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and end."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def version() -> None:
+    """Show the version."""
+    typer.echo(f"tracefoundry {__version__}")
+
+
+processes.register(app)
+app.command("list")(list_traces)
+app.command("show")(show)
+app.command("stats")(stats)
+app.command("clear")(clear)
+app.command("demo")(demo)
+app.command("version")(version)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, 1 for failures, 2 for wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal with a small character set shows escapes, not a traceback.
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    try:
+        code = app(args=arguments, prog_name="tracefoundry", standalone_mode=False)
+        sys.stdout.flush()
+    except CliError as error:
+        return _fail(error.line(), 1)
+    except typer.TyperException as error:
+        if not error.format_message():
+            return error.exit_code  # no command was given; the help has been printed
+        return _fail(_usage_line(error), error.exit_code)
+    except typer.Abort:
+        return _fail("stopped, nothing more was done", 1)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; what Python flushes at its exit goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _fail(line: str, code: int) -> int:
+    from tracefoundry.cli.display import safe
+
+    typer.secho("error: ", err=True, nl=False, fg="red")
+    typer.echo(safe(line), err=True)
+    return code
+
+
+def _usage_line(error: typer.TyperException) -> str:
+    line = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    path = getattr(context, "command_path", "tracefoundry")
+    return f"{line.rstrip('.')}. See {path} --help"

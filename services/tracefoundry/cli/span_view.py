@@ -1,0 +1,139 @@
+"""Spans as a flat list, and one span with everything that it holds.
+
+Pure: the API's answers in, columns or lines out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from rich.text import Text
+
+from tracefoundry.cli.answers import Skeleton, Span, as_ns
+from tracefoundry.cli.columns import Column
+from tracefoundry.cli.display import (
+    exact_time,
+    human_count,
+    human_duration,
+    joined,
+    safe,
+    status_mark,
+)
+
+TERMINAL_VALUE = 2_000
+"""Characters of one value shown on a terminal; the cut is said. Elsewhere all are shown."""
+
+INDENT = "  "
+
+
+def span_columns(spans: Sequence[Skeleton]) -> list[Column]:
+    """The columns of a flat list of spans, in the order of the API (start, span id)."""
+    start = Column("start", rank=3)
+    span_id = Column("span")
+    parent_id = Column("parent", rank=2)
+    name = Column("name", least=16)
+    kind = Column("kind", rank=1)
+    status = Column("status")
+    duration = Column("duration", justify="right")
+    tokens_in = Column("in", justify="right", rank=1)
+    tokens_out = Column("out", justify="right", rank=1)
+    for span in spans:
+        start.cells.append(Text(exact_time(as_ns(span.start_time_ns)), "dim"))
+        span_id.cells.append(Text(safe(span.span_id), "cyan"))
+        parent_id.cells.append(Text(safe(span.parent_span_id or ""), "dim"))
+        name.cells.append(Text(safe(span.name)))
+        kind.cells.append(Text(safe(span.shown_kind), "dim"))
+        status.cells.append(status_mark(span.status.code, glyphs=False))
+        duration.cells.append(Text(human_duration(as_ns(span.duration_ns))))
+        counts = span.usage
+        tokens_in.cells.append(Text(human_count(counts[0])))
+        tokens_out.cells.append(Text(human_count(counts[1])))
+    return [start, span_id, parent_id, name, kind, status, duration, tokens_in, tokens_out]
+
+
+def span_view(span: Span, *, terminal: bool) -> Iterator[Text]:
+    """The lines of one span: what it is, then its attributes, events, links and logs."""
+    most = TERMINAL_VALUE if terminal else None
+    yield (
+        Text()
+        .append(safe(span.name) or "(no name)", "bold")
+        .append(f"  {safe(span.shown_kind)}", "dim")
+    )
+    status = Text().append_text(status_mark(span.status.code, glyphs=False))
+    if span.status.message:
+        status.append(" " + safe(span.status.message))
+    yield _fact("status", status)
+    yield _fact("span", _plain(joined([safe(span.span_id), f"trace {safe(span.trace_id)}"])))
+    if span.parent_span_id:
+        yield _fact("parent", _plain(safe(span.parent_span_id)))
+    if span.service:
+        yield _fact("service", _plain(safe(span.service)))
+    scope = joined([safe(span.scope.name), safe(span.scope.version)]) if span.scope else ""
+    if scope:
+        yield _fact("scope", _plain(scope))
+    times = joined([exact_time(as_ns(span.start_time_ns)), human_duration(as_ns(span.duration_ns))])
+    yield _fact("time", _plain(times))
+    for warning in span.warnings:
+        yield _fact("note", Text(safe(warning.replace("_", " ")), "yellow"))
+    yield from _section("Attributes", span.attributes, most)
+    yield from _section("Resource", span.resource or {}, most)
+    start_ns = as_ns(span.start_time_ns)
+    for event in span.events:
+        title = f"Event {event.name} {_offset(as_ns(event.time_ns) - start_ns)}"
+        yield from _section(title, event.attributes, most, even_empty=True)
+    for link in span.links:
+        title = f"Link to span {link.span_id} of trace {link.trace_id}"
+        yield from _section(title, link.attributes, most, even_empty=True)
+    for log in span.logs:
+        title = f"Log {log.name} {_offset(as_ns(log.time_ns) - start_ns)}"
+        body = {} if log.body is None else {"body": log.body}
+        yield from _section(title, {**log.attributes, **body}, most, even_empty=True)
+    for payload in span.payloads:
+        yield from _section("Payload", payload, most)
+    for redaction in span.redactions:
+        yield from _section("Redaction", redaction, most)
+
+
+def _fact(label: str, value: Text) -> Text:
+    return Text().append(f"{label:<9}", "dim").append_text(value)
+
+
+def _plain(text: str) -> Text:
+    return Text(text)
+
+
+def _offset(ns: int) -> str:
+    return f"{'-' if ns < 0 else '+'}{human_duration(abs(ns))}"
+
+
+def _section(
+    title: str, values: Mapping[str, Any], most: int | None, *, even_empty: bool = False
+) -> Iterator[Text]:
+    if not values and not even_empty:
+        return
+    yield Text("")
+    yield Text(safe(title), "bold")
+    for key, value in values.items():
+        yield from _value_lines(safe(key), value, most)
+
+
+def _value_lines(key: str, value: Any, most: int | None) -> Iterator[Text]:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    left = 0
+    if most is not None and len(text) > most:
+        left = len(text) - most
+        text = text[:most]
+    lines = [safe(line.rstrip("\r")) for line in text.split("\n")]
+    head = Text(INDENT).append(key, "cyan").append(" =")
+    if len(lines) == 1:
+        yield head.append(" " + lines[0])
+    else:
+        # Lines of a value stay behind an indent, so that none can pass for output of ours.
+        yield head
+        for line in lines:
+            yield Text(2 * INDENT + line)
+    if left:
+        noun = "character" if left == 1 else "characters"
+        yield Text(f"{2 * INDENT}({left:,} more {noun}: --json shows them)", "dim")

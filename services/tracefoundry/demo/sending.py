@@ -1,0 +1,168 @@
+"""Sending the demo through the SDK's own OTLP/HTTP exporter, and saying what became of it.
+
+The exporter reports success or failure and logs the rest. A person who runs the demo needs the
+reason, and OTLP hides one more outcome in a success: a partial success that names refused spans.
+So a hook on the exporter's session looks at every answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+BATCH_SPANS = 512
+"""Spans an export, about; a trace is never split. The SDK's batch processor sends as many."""
+
+TIMEOUT_S = 30.0
+"""Longest time for one export, the exporter's own retries included."""
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class ExportFailed(Exception):
+    """Spans did not arrive, or were refused. The message is one line and says why."""
+
+
+class SpansRefused(ExportFailed):
+    """The receiver will never take these spans: sending them again changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was delivered."""
+
+    traces: int
+    spans: int
+
+
+class _Answers:
+    """What the receiver said, seen through a response hook of the session."""
+
+    def __init__(self) -> None:
+        self.refused = 0
+        self.warning = ""
+        self.failure = ""
+
+    def watch(self, response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
+        """Remember refusals and the reason of a failure."""
+        body = response.content
+        try:
+            if response.ok:
+                partial = ExportTraceServiceResponse.FromString(body).partial_success
+                self.refused += partial.rejected_spans
+                self.warning = partial.error_message or self.warning
+                return
+            self.failure = Status.FromString(body).message
+        except DecodeError:
+            self.failure = "" if not response.ok else self.failure
+        reason = f"{response.status_code} {response.reason or ''}".strip()
+        self.failure = f"{reason}: {self.failure}" if self.failure else reason
+
+
+class _Bearer(requests.auth.AuthBase):
+    """Sets the token, and keeps requests from taking credentials out of a ``.netrc`` file."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def send(
+    traces: Iterable[list[ReadableSpan]],
+    *,
+    endpoint: str,
+    token: str | None = None,
+    project: str | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Sent:
+    """Export all traces to ``endpoint`` (the full URL), in batches, one after the other.
+
+    ``on_progress`` is called after each batch with the number of traces delivered by it.
+
+    Raises:
+        ExportFailed: a batch did not arrive after the exporter's retries. Batches before it are
+            stored; sending the same again is safe.
+        SpansRefused: the receiver refused spans for good.
+    """
+    answers = _Answers()
+    session = requests.Session()
+    session.hooks["response"].append(answers.watch)
+    session.auth = _Bearer(token)
+    session.trust_env = (urlsplit(endpoint).hostname or "") not in LOOPBACK_HOSTS
+    exporter = OTLPSpanExporter(
+        endpoint=endpoint,
+        headers={"x-tracefoundry-project": project} if project else None,
+        timeout=TIMEOUT_S,
+        compression=Compression.Gzip,
+        session=session,
+    )
+    sent_traces = sent_spans = 0
+    try:
+        with _quiet_exporter():
+            for count, batch in _batches(traces):
+                answers.failure = ""
+                if exporter.export(batch) is not SpanExportResult.SUCCESS:
+                    reason = answers.failure or "no answer"
+                    raise ExportFailed(
+                        f"{endpoint} took {sent_spans} spans and failed on the next {len(batch)}: "
+                        f"{reason}"
+                    )
+                if answers.refused:
+                    why = answers.warning or "no reason given"
+                    raise SpansRefused(
+                        f"{endpoint} refused {answers.refused} of {len(batch)} spans: {why}"
+                    )
+                sent_traces += count
+                sent_spans += len(batch)
+                if on_progress is not None:
+                    on_progress(count)
+    finally:
+        exporter.shutdown()  # type: ignore[no-untyped-call]
+    return Sent(sent_traces, sent_spans)
+
+
+def _batches(
+    traces: Iterable[list[ReadableSpan]],
+) -> Iterator[tuple[int, list[ReadableSpan]]]:
+    batch: list[ReadableSpan] = []
+    count = 0
+    for spans in traces:
+        batch.extend(spans)
+        count += 1
+        if len(batch) >= BATCH_SPANS:
+            yield count, batch
+            batch, count = [], 0
+    if batch:
+        yield count, batch
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keep the exporter's log lines off the terminal while its results are being reported here."""
+    logger = logging.getLogger("opentelemetry.exporter")
+    propagated = logger.propagate
+    silent = logging.NullHandler()
+    logger.addHandler(silent)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.propagate = propagated
+        logger.removeHandler(silent)
