@@ -1,0 +1,109 @@
+"""OTLP/gRPC: TraceService and LogsService, with bodies handed on unparsed.
+
+Overload is RESOURCE_EXHAUSTED with RetryInfo, other passing trouble UNAVAILABLE, a body that
+cannot be decoded INVALID_ARGUMENT (OTLP specification, "OTLP/gRPC Throttling"). gRPC itself
+undoes compression and refuses messages over the limit after it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+# gRPC would hook into every start of a worker process and log that it cannot; workers exec.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from grpc import aio
+
+from tracefoundry.ingest.messages import IngestRequest, Signal
+from tracefoundry.ingest.service import RETRY_AFTER_S, IngestService, Overloaded
+from tracefoundry.otlp import answers
+
+SERVICES: dict[str, Signal] = {
+    "opentelemetry.proto.collector.trace.v1.TraceService": "traces",
+    "opentelemetry.proto.collector.logs.v1.LogsService": "logs",
+}
+PROJECT_METADATA = "x-tracefoundry-project"
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Limit of one message after decompression. gRPC holds whole messages before we can admit them, so
+this times ``MAX_CALLS`` bounds what it may hold; the collector's own limit is 4 MiB."""
+MAX_CALLS = 64
+"""Calls at once; gRPC answers RESOURCE_EXHAUSTED beyond it."""
+
+
+def make_server(service: IngestService, host: str, port: int) -> tuple[aio.Server, int]:
+    """A server bound to an address and not yet started, and its port.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    server = aio.server(
+        maximum_concurrent_rpcs=MAX_CALLS,
+        options=[
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.so_reuseport", 0),
+        ],
+    )
+    for name, signal in SERVICES.items():
+        handler: Any = grpc.unary_unary_rpc_method_handler(_Export(service, signal).export)
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(name, {"Export": handler}),)
+        )
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        bound = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise OSError(f"cannot listen on {address} for OTLP/gRPC: is the port taken?") from error
+    if bound == 0:
+        raise OSError(f"cannot listen on {address} for OTLP/gRPC: is the port taken?")
+    return server, bound
+
+
+class _Export:
+    """The ``Export`` method of one service."""
+
+    def __init__(self, service: IngestService, signal: Signal) -> None:
+        self._service = service
+        self._signal = signal
+
+    async def export(self, body: bytes, context: aio.ServicerContext[bytes, bytes]) -> bytes:
+        """Answer one call."""
+        request = IngestRequest(0, self._signal, "protobuf", "", _project(context))
+        try:
+            async with self._service.room(len(body)):
+                outcome = await self._service.export(request, "grpc", body)
+        except Overloaded:
+            self._service.turned_away(self._signal, "grpc")
+            message = "too many bytes in flight; send again"
+            context.set_trailing_metadata((("grpc-status-details-bin", _retry_details(message)),))
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
+        if outcome.status == "ok":
+            return answers.success(
+                self._signal, "protobuf", outcome.rejected_total, outcome.message
+            )
+        if outcome.status == "unavailable":
+            await context.abort(grpc.StatusCode.UNAVAILABLE, outcome.message)
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, outcome.message)
+        raise AssertionError("abort raises")
+
+
+def _project(context: aio.ServicerContext[bytes, bytes]) -> str | None:
+    for key, value in context.invocation_metadata() or ():
+        if key == PROJECT_METADATA:
+            return value if isinstance(value, str) else None
+    return None
+
+
+def _retry_details(message: str) -> bytes:
+    """A google.rpc.Status with RetryInfo, which makes RESOURCE_EXHAUSTED retryable."""
+    detail = AnyMessage()
+    detail.Pack(RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_S)))
+    status = Status(
+        code=grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], message=message, details=[detail]
+    )
+    return bytes(status.SerializeToString())

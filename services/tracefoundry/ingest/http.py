@@ -1,0 +1,202 @@
+"""OTLP/HTTP: the protocol's rules around a body that this process never looks into.
+
+A plain ASGI application. Answers carry the request's encoding, errors a ``google.rpc.Status``
+(OTLP specification 1.11). Senders drop a batch for ever on 400, 401, 404, 413, 415 and 500, so
+these are for what can never succeed; everything that may pass is 429 or 503 with Retry-After.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import Receive, Scope, Send
+
+from tracefoundry.ingest.messages import Encoding, IngestRequest, Outcome, Signal
+from tracefoundry.ingest.service import (
+    RETRY_AFTER_S,
+    UNAVAILABLE_RETRY_AFTER_S,
+    IngestService,
+    Overloaded,
+    Room,
+)
+from tracefoundry.otlp import answers
+from tracefoundry.otlp.media import CONTENT_TYPES, parse_content_type
+
+ROUTES: dict[str, Signal] = {
+    "/v1/traces": "traces",
+    "/v1/logs": "logs",
+    "/otlp/v1/traces": "traces",
+    "/otlp/v1/logs": "logs",
+    "/otlp": "traces",
+    "/api/public/otel/v1/traces": "traces",
+    "/api/public/otel/v1/logs": "logs",
+}
+"""Paths that take OTLP: the specification's, an alias, and the one Langfuse's SDKs insist on."""
+
+PROJECT_HEADER = b"x-tracefoundry-project"
+BODY_TIMEOUT_S = 30.0
+"""How long a sender may take for one body."""
+
+INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE = 3, 8, 14
+"""google.rpc.Code"""
+
+
+class _TooLarge(Exception):
+    """The body is over the limit as sent."""
+
+
+class _Gone(Exception):
+    """The sender closed the connection or stopped sending."""
+
+
+class OtlpHttp:
+    """ASGI application for the paths in ``ROUTES``; mount it where they arrive."""
+
+    def __init__(self, service: IngestService, *, max_body_bytes: int) -> None:
+        self._service = service
+        self._max_body_bytes = max_body_bytes
+
+    @staticmethod
+    def takes(path: str) -> bool:
+        """True for a path of OTLP."""
+        return path.rstrip("/") in ROUTES
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        signal = ROUTES.get(scope["path"].rstrip("/"))
+        if signal is None:
+            await _plain(send, 404, "no such path: OTLP goes to /v1/traces and /v1/logs")
+            return
+        if scope["method"] != "POST":
+            await _plain(send, 405, "OTLP is sent by POST", (b"allow", b"POST"))
+            return
+        headers = dict(scope["headers"])
+        encoding = parse_content_type(_latin(headers.get(b"content-type")))
+        if encoding is None:
+            await _plain(
+                send, 415, "Content-Type must be application/x-protobuf or application/json"
+            )
+            return
+        await self._export(signal, encoding, headers, receive, send)
+
+    async def _export(
+        self,
+        signal: Signal,
+        encoding: Encoding,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        announced = headers.get(b"content-length", b"0")
+        size = int(announced) if announced.isdigit() else 0
+        if size > self._max_body_bytes:
+            await self._too_large(send, encoding)
+            return
+        request = IngestRequest(
+            0,
+            signal,
+            encoding,
+            _latin(headers.get(b"content-encoding")) or "",
+            _latin(headers.get(PROJECT_HEADER)),
+        )
+        try:
+            async with self._service.room(size) as room:
+                body = await self._read(receive, room)
+                outcome = await self._service.export(request, "http", body)
+        except Overloaded:
+            self._service.turned_away(signal, "http")
+            await self._status(
+                send, encoding, 429, RESOURCE_EXHAUSTED,
+                "too many bytes in flight; send again", RETRY_AFTER_S,
+            )  # fmt: skip
+        except _TooLarge:
+            await self._too_large(send, encoding)
+        except _Gone:
+            await self._status(
+                send, encoding, 503, UNAVAILABLE, "the body did not arrive in time", RETRY_AFTER_S
+            )
+        else:
+            await self._answer(send, signal, encoding, outcome)
+
+    async def _read(self, receive: Receive, room: Room) -> bytes:
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                return await self._read_pieces(receive, room)
+        except TimeoutError:
+            raise _Gone from None
+
+    async def _read_pieces(self, receive: Receive, room: Room) -> bytes:
+        pieces = []
+        received = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Gone
+            piece: bytes = message.get("body", b"")
+            received += len(piece)
+            if received > self._max_body_bytes:
+                raise _TooLarge
+            room.cover(received)
+            pieces.append(piece)
+            if not message.get("more_body", False):
+                return b"".join(pieces) if len(pieces) > 1 else piece
+
+    async def _answer(
+        self, send: Send, signal: Signal, encoding: Encoding, outcome: Outcome
+    ) -> None:
+        if outcome.status == "ok":
+            body = answers.success(signal, encoding, outcome.rejected_total, outcome.message)
+            await respond(send, 200, CONTENT_TYPES[encoding], body)
+        elif outcome.status == "undecodable":
+            await self._status(send, encoding, 400, INVALID_ARGUMENT, outcome.message)
+        elif outcome.status == "unsupported_encoding":
+            await self._status(send, encoding, 415, INVALID_ARGUMENT, outcome.message)
+        elif outcome.status == "too_large":
+            await self._status(send, encoding, 413, INVALID_ARGUMENT, outcome.message)
+        else:
+            await self._status(
+                send, encoding, 503, UNAVAILABLE, outcome.message, UNAVAILABLE_RETRY_AFTER_S
+            )
+
+    async def _too_large(self, send: Send, encoding: Encoding) -> None:
+        message = f"the body is larger than {self._max_body_bytes} bytes; send smaller batches"
+        await self._status(send, encoding, 413, INVALID_ARGUMENT, message)
+
+    @staticmethod
+    async def _status(
+        send: Send,
+        encoding: Encoding,
+        status: int,
+        code: int,
+        message: str,
+        retry_after_s: int | None = None,
+    ) -> None:
+        extra = () if retry_after_s is None else ((b"retry-after", b"%d" % retry_after_s),)
+        body = answers.status(encoding, code, message)
+        await respond(send, status, CONTENT_TYPES[encoding], body, *extra)
+
+
+async def _plain(send: Send, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
+    await respond(send, status, "text/plain; charset=utf-8", message.encode() + b"\n", *headers)
+
+
+async def respond(
+    send: Send, status: int, content_type: str, body: bytes, *headers: tuple[bytes, bytes]
+) -> None:
+    """Send a whole answer."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", content_type.encode()),
+                (b"content-length", b"%d" % len(body)),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+def _latin(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

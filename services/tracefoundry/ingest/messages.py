@@ -1,0 +1,70 @@
+"""What the listening process and its workers say to each other.
+
+Frames on a Unix socket pair: two 32-bit lengths, a msgpack head, a raw body. The first frame to a
+worker is its :class:`WorkerConfig`; then requests go down and outcomes come up, matched by id.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Literal
+
+import msgspec
+
+Signal = Literal["traces", "logs"]
+Encoding = Literal["protobuf", "json"]
+
+FRAME = struct.Struct(">II")
+
+
+class WorkerConfig(msgspec.Struct):
+    """How a worker reaches the store and what it accepts; never on a command line (secrets)."""
+
+    database_url: str
+    retention_ns: int
+    ahead_ns: int
+    max_body_bytes: int
+
+
+class IngestRequest(msgspec.Struct):
+    """One OTLP export, body apart. ``project`` is the header's, None when there was none."""
+
+    id: int
+    signal: Signal
+    encoding: Encoding
+    content_encoding: str = ""
+    project: str | None = None
+
+
+OutcomeStatus = Literal["ok", "undecodable", "too_large", "unsupported_encoding", "unavailable"]
+
+
+class Outcome(msgspec.Struct):
+    """What became of an export.
+
+    ``accepted`` counts spans or logs that are stored now and were not before; ``duplicates`` and
+    ``conflicts`` were stored before; ``rejected`` counts by reason what will never be stored.
+    """
+
+    id: int
+    status: OutcomeStatus
+    message: str = ""
+    accepted: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    rejected: dict[str, int] = {}
+    commit_seconds: float = 0.0
+
+    @property
+    def rejected_total(self) -> int:
+        """Spans or logs refused for good."""
+        return sum(self.rejected.values())
+
+
+encode_head = msgspec.msgpack.Encoder().encode
+
+
+def frame(head: msgspec.Struct, body: bytes = b"") -> tuple[bytes, bytes]:
+    """A frame as (lengths and head, body), so that a large body is not copied."""
+    encoded = encode_head(head)
+    return FRAME.pack(len(encoded), len(body)) + encoded, body

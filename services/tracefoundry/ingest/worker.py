@@ -1,0 +1,235 @@
+"""A worker process: decodes in one thread, commits in another.
+
+While a commit waits for the database, the next bodies are decoded; what has gathered meanwhile
+goes into the next commit. So batches grow with the load and a lone request does not wait. Between
+the threads stands a queue bounded by spans and bytes; when it is full the socket is not read, the listening
+process keeps the bytes, and its byte budget turns senders away.
+
+Started as ``python -m tracefoundry.ingest.worker FD`` with one end of a socket pair; ends when the
+other end closes, after committing what it has accepted.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import deque
+
+import msgspec
+
+from tracefoundry.ingest.messages import FRAME, IngestRequest, Outcome, WorkerConfig, frame
+from tracefoundry.ingest.pipeline import Batch, Pipeline
+from tracefoundry.store.contract import StoreError
+from tracefoundry.store.open import open_writer
+
+COMMIT_SPANS = 5_000
+"""A commit takes bodies until it has this many spans; one larger body is a commit of its own."""
+WAITING_SPANS = 10_000
+"""Decoded spans waiting for their commit at which decoding pauses; one body may have more."""
+COMMIT_BYTES = WAITING_BYTES = 32 * 1024 * 1024
+"""The same two bounds for bytes after decompression: the byte budget of the listening process
+counts bodies as sent, and a small one can stand for 64 MiB."""
+MAINTAIN_EVERY_S = 1_800.0
+SETTLE_EVERY_S = 2.5
+
+_log = logging.getLogger(__name__)
+
+
+class _Waiting:
+    """Decoded batches between the two threads, bounded by their spans and bytes."""
+
+    def __init__(self) -> None:
+        self._batches: deque[Batch] = deque()
+        self._spans = 0
+        self._bytes = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, batch: Batch) -> None:
+        """Add a batch, waiting while the queue is full."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._spans < WAITING_SPANS and self._bytes < WAITING_BYTES
+            )
+            self._batches.append(batch)
+            self._spans += _size(batch)
+            self._bytes += batch.plain_bytes
+            self._changed.notify_all()
+
+    def take(self, timeout_s: float) -> list[Batch] | None:
+        """Batches for one commit; empty after the timeout; None when closed and drained."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._batches or self._closed, timeout_s)
+            if not self._batches:
+                return None if self._closed else []
+            taken = [self._batches.popleft()]
+            size, weight = _size(taken[0]), taken[0].plain_bytes
+            while (
+                self._batches
+                and size + _size(self._batches[0]) <= COMMIT_SPANS
+                and weight + self._batches[0].plain_bytes <= COMMIT_BYTES
+            ):
+                size += _size(self._batches[0])
+                weight += self._batches[0].plain_bytes
+                taken.append(self._batches.popleft())
+            self._spans -= size
+            self._bytes -= weight
+            self._changed.notify_all()
+            return taken
+
+    def close(self) -> None:
+        """Let the committing thread end once everything is taken."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+def _size(batch: Batch) -> int:
+    return len(batch.spans) + len(batch.logs)
+
+
+class Worker:
+    """The two threads over one socket."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._input = connection.makefile("rb", buffering=1 << 20)
+        self._sending = threading.Lock()
+        self._waiting = _Waiting()
+        head, _ = self._read_frame()
+        config = msgspec.msgpack.decode(head, type=WorkerConfig)
+        self._config = config
+        self._writer = open_writer(
+            config.database_url, retention_ns=config.retention_ns, ahead_ns=config.ahead_ns
+        )
+        self._pipeline = Pipeline(
+            self._writer,
+            self._find_projects,
+            retention_ns=config.retention_ns,
+            ahead_ns=config.ahead_ns,
+            max_body_bytes=config.max_body_bytes,
+        )
+
+    def run(self) -> None:
+        """Serve until the other end closes; returns when everything accepted is answered."""
+        committer = threading.Thread(target=self._commit_all, name="commit")
+        committer.start()
+        decode = msgspec.msgpack.Decoder(IngestRequest).decode
+        try:
+            while True:
+                try:
+                    head, body = self._read_frame()
+                except EOFError:
+                    break
+                self._take_in(decode(head), body)
+        finally:
+            self._waiting.close()
+            committer.join()
+
+    def _take_in(self, request: IngestRequest, body: bytes) -> None:
+        try:
+            prepared = self._pipeline.prepare(request, body)
+        except Exception:  # noqa: BLE001 - a fault of ours must not cost the sender its data
+            _log.exception("decoding failed in a way that is ours to mend")
+            self._answer(Outcome(request.id, "unavailable", "internal error while decoding"))
+            return
+        if isinstance(prepared, Outcome):
+            self._answer(prepared)
+        else:
+            self._waiting.put(prepared)
+
+    def _commit_all(self) -> None:
+        maintain_at = settle_at = time.monotonic()
+        while True:
+            batches = self._waiting.take(SETTLE_EVERY_S)
+            if batches is None:
+                self._writer.close()
+                return
+            now = time.monotonic()
+            if now >= maintain_at:
+                maintain_at = now + (MAINTAIN_EVERY_S if self._keep_up("maintain") else 5.0)
+            if batches:
+                self._commit(batches)
+            if now >= settle_at:
+                settle_at = now + SETTLE_EVERY_S
+                self._keep_up("settle")
+
+    def _commit(self, batches: list[Batch]) -> None:
+        try:
+            outcomes = self._pipeline.commit(batches)
+        except Exception:  # noqa: BLE001 - a fault of ours must not cost the sender its data
+            _log.exception("a commit failed in a way that is ours to mend")
+            self._writer.close()
+            outcomes = [
+                Outcome(batch.request.id, "unavailable", "internal error while storing")
+                for batch in batches
+            ]
+        for outcome in outcomes:
+            self._answer(outcome)
+
+    def _keep_up(self, what: str) -> bool:
+        """Housekeeping between commits; its failure only means that it is tried again."""
+        try:
+            if what == "maintain":
+                self._writer.maintain(time.time_ns())
+            else:
+                self._writer.settle(time.time_ns())
+        except StoreError as error:
+            _log.warning("%s put off: %s", what, error)
+            return False
+        return True
+
+    def _find_projects(self) -> dict[str, int]:
+        """Ask the store by a connection of its own: the writer's may be inside a transaction."""
+        reader = open_writer(
+            self._config.database_url,
+            retention_ns=self._config.retention_ns,
+            ahead_ns=self._config.ahead_ns,
+        )
+        try:
+            return reader.projects()
+        finally:
+            reader.close()
+
+    def _answer(self, outcome: Outcome) -> None:
+        head, _ = frame(outcome)
+        with self._sending:
+            try:
+                self._connection.sendall(head)
+            except OSError:
+                # The listening process is gone; the sender will ask again and find a duplicate.
+                _log.warning("nobody is left to hear the answer")
+
+    def _read_frame(self) -> tuple[bytes, bytes]:
+        lengths = self._input.read(FRAME.size)
+        if len(lengths) < FRAME.size:
+            raise EOFError
+        head_size, body_size = FRAME.unpack(lengths)
+        head = self._input.read(head_size)
+        body = self._input.read(body_size)
+        if len(head) < head_size or len(body) < body_size:
+            raise EOFError
+        return head, body
+
+
+def main() -> None:
+    """Entry point of the process; the argument is the number of the inherited socket."""
+    # Ctrl-C reaches the whole process group; the listening process decides when workers end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    logging.basicConfig(format="%(asctime)s %(levelname)s ingest-worker %(message)s")
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    worker = Worker(connection)
+    # Decoding makes no reference cycles: what is alive now stays, and collections are rare.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    worker.run()
+
+
+if __name__ == "__main__":
+    main()
