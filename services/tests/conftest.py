@@ -1,4 +1,4 @@
-"""Databases for tests: SQLite files, and real PostgreSQL servers of the oldest and newest version."""
+"""Databases for tests: SQLite files, and real PostgreSQL of the oldest and newest version."""
 
 from __future__ import annotations
 

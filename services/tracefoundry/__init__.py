@@ -1,4 +1,4 @@
-"""TraceFoundry: durable, honest tracing for AI agents on the Postgres and S3 a team already runs."""
+"""TraceFoundry: durable tracing for AI agents on the Postgres and S3 a team already runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store's contract, over every database: insert once, count what was inserted, refuse little."""
+"""The store's contract, over every database: insert once, count right, refuse little."""
 
 from __future__ import annotations
 
@@ -236,7 +236,8 @@ def test_spans_of_a_deleted_trace_are_refused_and_others_kept(
     with engine.begin() as connection:
         connection.execute(
             sa.text(
-                "INSERT INTO tombstones (project_id, trace_id, deleted_at_ns, keep_until_ns, reason)"
+                "INSERT INTO tombstones"
+                " (project_id, trace_id, deleted_at_ns, keep_until_ns, reason)"
                 " VALUES (1, :trace, 0, 9000000000000000000, 'deleted')"
             ),
             {"trace": trace_id(1)},

@@ -1,4 +1,4 @@
-"""Migrations: from nothing, from any older revision with data in it, and in step with the tables."""
+"""Migrations: from nothing, from any older revision with data, and in step with the tables."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_schema_of_a_newer_version_is_refused(migrated_url: str) -> None:
 
 def test_a_database_that_cannot_be_reached_is_said_to_be_unavailable() -> None:
     """Not a traceback of the driver."""
-    with pytest.raises(StoreUnavailable, match="127.0.0.1"):
+    with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1"):
         migrations.upgrade("postgresql://nobody:secret@127.0.0.1:1/none")
 
 

@@ -54,10 +54,10 @@ scopes = sa.Table(
 spans = sa.Table(
     "spans",
     metadata,
-    sa.Column("project_id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("trace_id", sa.LargeBinary, primary_key=True),
-    sa.Column("span_id", sa.LargeBinary, primary_key=True),
-    sa.Column("start_time_ns", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("project_id", sa.Integer, nullable=False),
+    sa.Column("trace_id", sa.LargeBinary, nullable=False),
+    sa.Column("span_id", sa.LargeBinary, nullable=False),
+    sa.Column("start_time_ns", sa.BigInteger, nullable=False),
     sa.Column("end_time_ns", sa.BigInteger, nullable=False),
     sa.Column("parent_span_id", sa.LargeBinary),
     sa.Column("kind", sa.SmallInteger, nullable=False),
@@ -91,9 +91,11 @@ spans = sa.Table(
     sa.Column("cost_usd", sa.Double),
     sa.Column("cost_source", sa.Text),
     sa.Column("genai", Json),
+    sa.PrimaryKeyConstraint("project_id", "trace_id", "start_time_ns", "span_id"),
     postgresql_partition_by="RANGE (start_time_ns)",
 )
-"""One row a span. ``parent_span_id`` is NULL for a root. ``events`` and ``links`` hold the API's
+"""One row a span. The key's order is that in which a trace is read: by start, then span id.
+``parent_span_id`` is NULL for a root. ``events`` and ``links`` hold the API's
 lists, NULL when empty; ``extra`` holds ``trace_state``, the three ``dropped_*_count`` and
 ``mended_strings`` where they are not empty; ``genai`` holds the fields of the derived view that
 have no column of their own (operation, provider, finish_reasons, tool_call_id, price_version,

@@ -117,7 +117,8 @@ class SqliteWriter:
         if self._connection is None:
             if not self._path.exists():
                 raise StoreUnavailable(
-                    f"the SQLite file {str(self._path)!r} does not exist: run `tracefoundry migrate`"
+                    f"the SQLite file {str(self._path)!r} does not exist:"
+                    " run `tracefoundry migrate`"
                 )
             self._connection = connect(self._path)
         return self._connection

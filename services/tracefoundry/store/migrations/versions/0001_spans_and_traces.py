@@ -53,10 +53,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "spans",
-        sa.Column("project_id", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("trace_id", sa.LargeBinary, primary_key=True),
-        sa.Column("span_id", sa.LargeBinary, primary_key=True),
-        sa.Column("start_time_ns", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("project_id", sa.Integer, nullable=False),
+        sa.Column("trace_id", sa.LargeBinary, nullable=False),
+        sa.Column("span_id", sa.LargeBinary, nullable=False),
+        sa.Column("start_time_ns", sa.BigInteger, nullable=False),
         sa.Column("end_time_ns", sa.BigInteger, nullable=False),
         sa.Column("parent_span_id", sa.LargeBinary),
         sa.Column("kind", sa.SmallInteger, nullable=False),
@@ -90,6 +90,8 @@ def upgrade() -> None:
         sa.Column("cost_usd", sa.Double),
         sa.Column("cost_source", sa.Text),
         sa.Column("genai", _json()),
+        # In the order in which a trace is read, so that its pages come from the index.
+        sa.PrimaryKeyConstraint("project_id", "trace_id", "start_time_ns", "span_id"),
         postgresql_partition_by="RANGE (start_time_ns)",
     )
     op.create_table(

@@ -1,0 +1,156 @@
+"""Bodies made to hurt: deep nesting, very many attributes, very long keys and strings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+
+from otlp.wire import (
+    exact,
+    field,
+    json_log,
+    json_logs,
+    json_span,
+    json_traces,
+    log_request,
+    put,
+    span_request,
+)
+from tracefoundry.otlp import json, protobuf
+from tracefoundry.otlp.errors import Undecodable
+
+
+def nested_wire(levels: int, kind: str) -> bytes:
+    """An AnyValue of ``levels`` arrays or objects around an integer."""
+    value = b"\x18\x05"
+    for _ in range(levels):
+        if kind == "array":
+            value = field(5, field(1, value))
+        else:
+            value = field(6, field(1, field(1, b"k") + field(2, value)))
+    return value
+
+
+def nested_json(levels: int, kind: str) -> dict[str, Any]:
+    """The same in JSON."""
+    value: dict[str, Any] = {"intValue": "5"}
+    for _ in range(levels):
+        if kind == "array":
+            value = {"arrayValue": {"values": [value]}}
+        else:
+            value = {"kvlistValue": {"values": [{"key": "k", "value": value}]}}
+    return value
+
+
+def traces_at(place: str, value: bytes) -> bytes:
+    """A trace request with an attribute at a place, whose value is given as wire bytes."""
+    pair = field(1, b"a") + field(2, value)
+    ids = field(1, b"\x01" * 16) + field(2, b"\x01" * 8)
+    span = field(2, ids)
+    if place == "resource":
+        return field(1, field(1, field(1, pair)) + field(2, span))
+    if place == "scope":
+        return field(1, field(2, field(1, field(3, pair)) + span))
+    if place == "span":
+        return field(1, field(2, field(2, ids + field(9, pair))))
+    number = 11 if place == "event" else 13
+    inner = field(3, pair) if place == "event" else field(4, pair)
+    return field(1, field(2, field(2, ids + field(number, inner))))
+
+
+def json_at(place: str, value: dict[str, Any]) -> bytes:
+    """The same request in JSON."""
+    ids = {"traceId": "01" * 16, "spanId": "01" * 8}
+    holder = {"attributes": [{"key": "a", "value": value}]}
+    if place in ("resource", "scope"):
+        return json_traces(ids, **{place: holder})
+    if place == "span":
+        return json_traces(ids | holder)
+    return json_traces(ids | {f"{place}s": [holder]})
+
+
+@pytest.mark.parametrize("place", ["resource", "scope", "span", "event", "link"])
+@pytest.mark.parametrize("kind", ["array", "object"])
+def test_both_encodings_allow_the_same_depth(place: str, kind: str) -> None:
+    """100 messages below the request: the deepest is decoded equally, the next is refused."""
+    deepest = 0
+    for levels in range(28, 51):
+        wire = traces_at(place, nested_wire(levels, kind))
+        document = json_at(place, nested_json(levels, kind))
+        try:
+            decoded = protobuf.decode_traces(wire)
+        except Undecodable:
+            with pytest.raises(Undecodable, match="nested deeper than 100 messages"):
+                json.decode_traces(document)
+        else:
+            deepest = levels
+            assert exact(decoded) == exact(json.decode_traces(document))
+    assert 28 < deepest < 50
+
+
+def test_the_depth_of_a_log_body_is_bounded_alike() -> None:
+    """A body is one message less deep than an attribute."""
+    outcomes = []
+    for levels in (47, 48, 49):
+        request, record = log_request()
+        record.body.CopyFrom(AnyValue.FromString(nested_wire(levels, "array")))
+        document = json_logs(json_log(body=nested_json(levels, "array")))
+        try:
+            outcomes.append(len(protobuf.decode_logs(request.SerializeToString()).logs))
+            assert 1 == len(json.decode_logs(document).logs)
+        except Undecodable:
+            outcomes.append(0)
+            with pytest.raises(Undecodable):
+                json.decode_logs(document)
+    assert [1, 1, 0] == outcomes
+
+
+@pytest.mark.parametrize("kind", ["array", "object"])
+def test_absurd_nesting_is_undecodable(kind: str) -> None:
+    """No recursion error, whatever the depth, even where a string needs mending."""
+    wire = traces_at("span", nested_wire(5000, kind))
+    for body in (wire, wire + traces_at("span", field(1, b"\xff"))):
+        with pytest.raises(Undecodable):
+            protobuf.decode_traces(body)
+    opening = b'{"arrayValue":{"values":[' if kind == "array" else b'{"kvlistValue":{"values":[{'
+    head = json_traces(json_span(attributes=["HERE"])).partition(b'"HERE"')[0] + b'{"value":'
+    for body in (head + opening * 50_000, head.replace(b"chat", b"\xff") + opening * 50_000):
+        with pytest.raises(Undecodable):
+            json.decode_traces(body)
+
+
+def test_a_span_of_100_000_attributes_is_decoded_whole() -> None:
+    """None is dropped, and both encodings agree."""
+    request, message = span_request()
+    for number in range(100_000):
+        put(message.attributes, f"key.{number}", int_value=number)
+    (span,) = protobuf.decode_traces(request.SerializeToString()).spans
+    assert {f"key.{number}": number for number in range(100_000)} == span.attributes
+    pairs = [{"key": f"key.{n}", "value": {"intValue": str(n)}} for n in range(100_000)]
+    assert [span] == json.decode_traces(json_traces(json_span(attributes=pairs))).spans
+
+
+@pytest.mark.parametrize("ending", ["", "\x00", "é"])
+def test_a_key_of_a_megabyte_is_decoded_whole(ending: str) -> None:
+    """Its length does not matter, mended or not."""
+    key = "k" * 1_000_000 + ending
+    request, message = span_request()
+    put(message.attributes, key, string_value="v" * 1_000_000)
+    expected = {key.replace("\x00", "\ufffd"): "v" * 1_000_000}
+    (span,) = protobuf.decode_traces(request.SerializeToString()).spans
+    pair = {"key": key, "value": {"stringValue": "v" * 1_000_000}}
+    (same,) = json.decode_traces(json_traces(json_span(attributes=[pair]))).spans
+    assert [expected, expected] == [span.attributes, same.attributes]
+
+
+def test_many_broken_strings_are_all_mended() -> None:
+    """10,000 broken values and keys in one span."""
+    pairs = b"".join(
+        field(9, field(1, b"\xff%d" % n) + field(2, field(1, b"\xff%d" % n))) for n in range(10_000)
+    )
+    ids = field(1, b"\x01" * 16) + field(2, b"\x01" * 8)
+    (span,) = protobuf.decode_traces(field(1, field(2, field(2, ids + pairs)))).spans
+    assert 10_000 == span.mended_strings
+    assert {"$text"} == {tag for value in span.attributes.values() for tag in value}

@@ -1,0 +1,59 @@
+"""Deleting a trace while writers are at it, with the real writers and the real schema."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from samples import make_span, trace_id
+from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
+from tracefoundry.store import migrations
+from tracefoundry.store.engine import make_engine
+from tracefoundry.store.open import open_writer
+from tracefoundry.store.reader import TraceReader
+
+
+def test_spans_that_come_during_and_after_a_delete_stay_out(database_url: str) -> None:
+    """After the delete there is neither a summary nor a span of the trace, whoever was first."""
+    migrations.upgrade(database_url)
+    reader = TraceReader(make_engine(database_url))
+    started = threading.Event()
+    gone = threading.Event()
+    failures: list[BaseException] = []
+
+    def write() -> None:
+        writer = open_writer(database_url, retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
+        try:
+            writer.maintain(time.time_ns())
+            after = 0
+            number = 0
+            while after < 3:
+                number += 1
+                after += gone.is_set()
+                span = make_span(1, number, start=number)
+                writer.commit([writer.prepare_span(1, span)])
+                if number == 20:
+                    started.set()
+        except Exception as error:  # noqa: BLE001 - told below, in the test's own thread
+            failures.append(error)
+        finally:
+            started.set()
+            writer.close()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert started.wait(60)
+    deleted = reader.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=7 * DAY_NS)
+    gone.set()  # three more commits begin after the delete
+    thread.join(60)
+    engine = make_engine(database_url)
+    with engine.connect() as connection:
+        left = [
+            connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
+            for table in ("traces", "spans")
+        ]
+    engine.dispose()
+    reader.close()
+    assert failures == []
+    assert deleted.spans >= 20
+    assert left == [0, 0]

@@ -1,0 +1,221 @@
+"""The service around the routes: health, metrics, documents, doors, and a store in trouble."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+from prometheus_client import CollectorRegistry
+
+from query.conftest import Api, AppClient
+from query.rows import create_tables
+from tracefoundry.query.app import create_app
+from tracefoundry.query.origin import LOOPBACK_HOSTS, refusal
+from tracefoundry.query.settings import QuerySettings
+from tracefoundry.store.contract import StoreMisconfigured, StoreUnavailable
+from tracefoundry.store.engine import make_engine, reading, shown_url
+from tracefoundry.store.reader import TraceReader
+
+
+def test_health_and_readiness(api: Api) -> None:
+    """Both are well on a database with our tables."""
+    assert (api.get("/healthz"), api.get("/readyz")) == (
+        {"ok": True},
+        {"checks": {"database": {"ok": True, "reason": None}}},
+    )
+
+
+def test_readiness_tells_a_schema_that_is_behind(api: Api) -> None:
+    """And accepts one that is newer, of a program that rolls out beside this one."""
+    settings = QuerySettings(schema_head="0002", older_schemas=frozenset({"0001"}))
+    client = AppClient(create_app(api.reader, settings))
+    statuses = [client.get("/readyz").status_code]
+    with api.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+    for revision in ("0001", "0002", "0003"):
+        with api.engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM alembic_version")
+            connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{revision}')")
+        statuses.append(client.get("/readyz").status_code)
+    assert statuses == [503, 503, 200, 200]
+
+
+def test_a_failed_check_of_another_part_makes_the_service_unready(api: Api) -> None:
+    """With its reason."""
+
+    def check() -> None:
+        raise StoreUnavailable("no bucket")
+
+    client = AppClient(create_app(api.reader, QuerySettings(), checks={"object_store": check}))
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["object_store"]) == (
+        503,
+        {"ok": False, "reason": "no bucket"},
+    )
+
+
+def test_requests_are_counted_by_route_not_by_path(api: Api) -> None:
+    """Paths are unbounded."""
+    registry = CollectorRegistry()
+    client = AppClient(create_app(api.reader, QuerySettings(), registry=registry))
+    client.get(f"/api/traces/{'1' * 32}")
+    text = client.get("/metrics").text
+    assert (
+        'tracefoundry_http_requests_total{method="GET",route="/api/traces/{trace_id}",'
+        'status="404"} 1.0' in text
+    )
+
+
+def test_the_reference_page_needs_nothing_from_the_network(api: Api) -> None:
+    """It lists what /openapi.json lists."""
+    page = api.client.get("/docs").text
+    paths = api.get("/openapi.json")["paths"]
+    assert [path for path in paths if path not in page] == []
+    assert ("<script" in page, "http" in page.replace("http-equiv", "")) == (False, False)
+
+
+def test_cors_answers_only_the_origins_that_are_set(api: Api) -> None:
+    """By setting; none by default."""
+    settings = QuerySettings(cors_origins=("https://ui.example",))
+    client = AppClient(create_app(api.reader, settings))
+    allowed = [
+        client.get("/api/traces", headers={"Origin": origin}).headers.get(
+            "access-control-allow-origin"
+        )
+        for origin in ("https://ui.example", "https://evil.example")
+    ]
+    assert allowed == ["https://ui.example", None]
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "allowed"),
+    [
+        ("127.0.0.1:8080", None, True),
+        ("localhost", None, True),
+        ("LOCALHOST:9", "http://localhost:3000", True),
+        ("[::1]:8080", "https://[::1]:1", True),
+        ("127.0.0.1", "https://ui.example", True),
+        ("127.0.0.1", "https://evil.example", False),
+        ("127.0.0.1", "null", False),
+        ("127.0.0.1", "http://127.0.0.1.evil.example", False),
+        ("127.0.0.1", "http://localhost@evil.example", False),
+        ("127.0.0.1", "file://localhost", False),
+        ("evil.example:8080", None, False),
+        ("localhost.evil.example", None, False),
+        ("localhost:x", None, False),
+        ("", None, False),
+    ],
+)
+def test_only_loopback_names_open_a_loopback_server(
+    host: str, origin: str | None, allowed: bool
+) -> None:
+    """Against DNS rebinding and against pages of other origins."""
+    reason = refusal(
+        [host], [] if origin is None else [origin], LOOPBACK_HOSTS, {"https://ui.example"}
+    )
+    assert (reason is None) == allowed
+
+
+def test_two_host_headers_are_refused() -> None:
+    """Which one counts would be a guess."""
+    assert refusal(["localhost", "evil"], [], LOOPBACK_HOSTS, ()) is not None
+
+
+def test_a_refused_host_is_403_in_our_shape(api: Api) -> None:
+    """On every path."""
+    client = AppClient(create_app(api.reader, QuerySettings(allowed_hosts=LOOPBACK_HOSTS)))
+    refused = client.get("/api/traces")
+    let_in = client.get("/api/traces", headers={"Host": "127.0.0.1:8080"})
+    assert (refused.status_code, refused.json()["error"]["code"], let_in.status_code) == (
+        403,
+        "wrong_origin",
+        200,
+    )
+
+
+def test_a_store_without_tables_is_503_and_says_what_to_run(database_url: str) -> None:
+    """Not a traceback, not an empty list."""
+    engine = make_engine(database_url, create=True)
+    client = AppClient(create_app(TraceReader(engine), QuerySettings()))
+    answer = client.get("/api/traces")
+    engine.dispose()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert "tracefoundry migrate" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:pw@127.0.0.1:1/db", "sqlite:////nonexistent/folder/x.db"]
+)
+def test_a_database_that_is_not_there_is_503(url: str) -> None:
+    """Ready says so too."""
+    client = AppClient(create_app(TraceReader(make_engine(url)), QuerySettings()))
+    answers = [client.get("/api/traces"), client.get("/readyz"), client.get("/healthz")]
+    assert [answer.status_code for answer in answers] == [503, 503, 200]
+    assert "pw" not in answers[0].text + answers[1].text
+
+
+def test_a_reader_never_makes_a_sqlite_file(tmp_path: object) -> None:
+    """A wrong path must not leave an empty database behind."""
+    engine = make_engine(f"sqlite:///{tmp_path}/absent.db")
+    with pytest.raises(StoreUnavailable):
+        TraceReader(engine).check()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://me:secret@host/db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "me:secret@host",
+        "",
+        "postgresql://me:secret@host:port/db",
+        "postgresql://me:se@cret@host:x/db?password=secret",
+    ],
+)
+def test_a_wrong_url_is_refused_without_its_password(url: str) -> None:
+    """And the message says which forms are right."""
+    with pytest.raises(StoreMisconfigured) as refused:
+        make_engine(url)
+    assert "secret" not in str(refused.value)
+    assert "sqlite:///PATH" in str(refused.value)
+
+
+def test_a_shown_url_has_no_password() -> None:
+    """Nor query parameters, which may hold one."""
+    assert shown_url("postgresql://me:p/w@h:1/db?password=x") == "postgresql://me:***@h:1/db"
+
+
+def test_reading_cannot_write(engine: sa.Engine) -> None:
+    """A snapshot is read-only on both databases."""
+    with pytest.raises((StoreUnavailable, sa.exc.DBAPIError)), reading(engine) as connection:
+        connection.exec_driver_sql("DELETE FROM projects")
+
+
+def test_a_read_that_takes_too_long_ends_as_unavailable(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite too, which has no statement timeout of its own."""
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n"
+    monkeypatch.setattr("tracefoundry.store.engine.STATEMENT_TIMEOUT_MS", 100)
+    engine.dispose()  # connections that are made now have the short limit
+    with pytest.raises(StoreUnavailable), reading(engine) as connection:
+        connection.exec_driver_sql(endless)
+
+
+def test_an_engine_can_be_used_after_its_database_came_back(database_url: str) -> None:
+    """A connection that died is replaced, not reported."""
+    engine = make_engine(database_url, create=True)
+    create_tables(engine)
+    reader = TraceReader(engine)
+    reader.check()
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as first:
+            other = make_engine(database_url)
+            own = sa.text("SELECT pg_backend_pid()")
+            pid = first.execute(own).scalar_one()
+            first.rollback()
+            with other.begin() as killer:
+                killer.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+            other.dispose()
+    reader.check()
+    reader.close()

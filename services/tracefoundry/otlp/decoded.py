@@ -1,0 +1,120 @@
+"""What a decoded body holds: its spans, its GenAI events, and each part that was refused and why.
+
+A bad span or log is refused alone and told to the sender by a partial success; it never fails its
+body. The acceptance rules that both encodings share stand here, so that they cannot differ.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from tracefoundry.model.ids import SPAN_ID_BYTES, TRACE_ID_BYTES
+from tracefoundry.model.span import LogRecord, Span
+
+RejectReason = Literal[
+    "invalid_trace_id",
+    "invalid_span_id",
+    "invalid_parent_span_id",
+    "invalid_link_id",
+    "invalid_timestamp",
+    "invalid_attribute",
+    "invalid_number",
+]
+"""Why one span or log was refused.
+
+The ids and times are about the field of that name. ``invalid_attribute``: a value that OTLP cannot
+hold (an integer outside int64, broken base64). ``invalid_number``: a count or flags outside
+uint32. The latter two and ``invalid_link_id`` occur in JSON only.
+"""
+
+MAX_TIME_NS: Final = 2**63 - 1
+"""Latest time that is stored; OTLP's fixed64 goes further."""
+
+MAX_REJECTED_KEPT: Final = 1000
+"""Most refusals kept with their details for one body; all are counted."""
+
+GENAI_EVENT_PREFIX: Final = "gen_ai."
+EVENT_NAME_ATTRIBUTE: Final = "event.name"
+
+HIGHEST_KIND: Final = 5
+HIGHEST_STATUS_CODE: Final = 2
+HIGHEST_SEVERITY: Final = 24
+"""Enum values above these (or negative) are unknown and become 0, each enum's "unspecified"."""
+
+NO_SPAN_ID: Final = bytes(SPAN_ID_BYTES)
+_NO_TRACE_ID: Final = bytes(TRACE_ID_BYTES)
+
+Fault = tuple[RejectReason, str]
+"""What is wrong with a span or log: the reason and the detail."""
+
+
+class Rejected(msgspec.Struct, gc=False):
+    """One span or log that was refused; ``detail`` says where it stood and what was wrong.
+
+    The detail never quotes the sender's bytes: it goes to logs.
+    """
+
+    reason: RejectReason
+    detail: str
+
+
+class Decoded(msgspec.Struct):
+    """The content of one body. ``other_logs`` counts logs that are no GenAI events."""
+
+    spans: list[Span] = []
+    logs: list[LogRecord] = []
+    rejected: list[Rejected] = []
+    """The first :data:`MAX_REJECTED_KEPT` refusals."""
+    rejected_count: dict[str, int] = {}
+    """All refusals, counted by reason."""
+    other_logs: int = 0
+
+    def reject(self, reason: RejectReason, detail: str) -> None:
+        """Count a refusal, and keep its detail while there is room."""
+        self.rejected_count[reason] = self.rejected_count.get(reason, 0) + 1
+        if len(self.rejected) < MAX_REJECTED_KEPT:
+            self.rejected.append(Rejected(reason, detail))
+
+    @property
+    def rejected_total(self) -> int:
+        """Spans and logs that were refused, all reasons together (without ``other_logs``)."""
+        return sum(self.rejected_count.values())
+
+
+def span_fault(
+    trace_id: bytes, span_id: bytes, parent_span_id: bytes, start_time_ns: int, end_time_ns: int
+) -> Fault | None:
+    """Why a span cannot be accepted (trace.proto), or None. A parent of all zeros is no parent."""
+    fault = _id_fault(trace_id, span_id)
+    if fault is not None:
+        return fault
+    if parent_span_id and len(parent_span_id) != SPAN_ID_BYTES:
+        size = len(parent_span_id)
+        return "invalid_parent_span_id", f"parent span id has {size} bytes, expected 8 or none"
+    if start_time_ns > MAX_TIME_NS:
+        return "invalid_timestamp", "start time is later than 2^63-1 ns"
+    if end_time_ns > MAX_TIME_NS:
+        return "invalid_timestamp", "end time is later than 2^63-1 ns"
+    return None
+
+
+def log_fault(trace_id: bytes, span_id: bytes, time_ns: int, observed_time_ns: int) -> Fault | None:
+    """Why a GenAI event cannot be joined to a span, or None."""
+    fault = _id_fault(trace_id, span_id)
+    if fault is None and max(time_ns, observed_time_ns) > MAX_TIME_NS:
+        return "invalid_timestamp", "time is later than 2^63-1 ns"
+    return fault
+
+
+def _id_fault(trace_id: bytes, span_id: bytes) -> Fault | None:
+    if len(trace_id) != TRACE_ID_BYTES:
+        return "invalid_trace_id", f"trace id has {len(trace_id)} bytes, expected 16"
+    if trace_id == _NO_TRACE_ID:
+        return "invalid_trace_id", "trace id is all zero"
+    if len(span_id) != SPAN_ID_BYTES:
+        return "invalid_span_id", f"span id has {len(span_id)} bytes, expected 8"
+    if span_id == NO_SPAN_ID:
+        return "invalid_span_id", "span id is all zero"
+    return None

@@ -1,0 +1,112 @@
+"""Errors of the API: one shape, whatever went wrong and whoever noticed it first.
+
+``{"error": {"code", "message", "remedy"}}``. Wrong parameters are 400 ``invalid_parameter``, also
+where FastAPI finds them (it would say 422); trouble that may pass is 503 with ``Retry-After``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from tracefoundry.store.contract import StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class ApiError(Exception):
+    """An answer that is an error. ``remedy`` says what the caller can do."""
+
+    def __init__(self, status: int, code: str, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+
+
+def invalid_parameter(name: str, problem: str, remedy: str = "") -> ApiError:
+    """400 for the parameter ``name``."""
+    return ApiError(
+        400,
+        "invalid_parameter",
+        f"{name}: {problem}",
+        remedy or f"Correct {name}; /docs lists the parameters and their forms.",
+    )
+
+
+def error_body(code: str, message: str, remedy: str) -> bytes:
+    """The JSON of an error."""
+    return orjson.dumps({"error": {"code": code, "message": message, "remedy": remedy}})
+
+
+def error_response(
+    status: int, code: str, message: str, remedy: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The response of an error."""
+    return Response(
+        error_body(code, message, remedy),
+        status_code=status,
+        media_type="application/json",
+        headers=dict(headers or {}),
+    )
+
+
+def install(app: FastAPI, retry_after_seconds: int) -> None:
+    """Answer every error of this app in our shape."""
+
+    @app.exception_handler(ApiError)
+    async def on_api_error(_request: Request, error: ApiError) -> Response:
+        return error_response(error.status, error.code, error.message, error.remedy)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_validation(_request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        place = [str(part) for part in first.get("loc", ())[1:]]
+        problem = invalid_parameter(".".join(place) or "request", _problem(first))
+        return error_response(problem.status, problem.code, problem.message, problem.remedy)
+
+    @app.exception_handler(HTTPException)
+    async def on_http(_request: Request, error: HTTPException) -> Response:
+        code = HTTPStatus(error.status_code).name.lower()
+        remedy = "See /docs for the paths and methods of this API."
+        return error_response(
+            error.status_code, code, str(error.detail), remedy, headers=error.headers
+        )
+
+    @app.exception_handler(StoreUnavailable)
+    async def on_unavailable(_request: Request, error: Exception) -> Response:
+        return error_response(
+            503,
+            "store_unavailable",
+            str(error),
+            "Try again; if it goes on, look at the database and at /readyz.",
+            headers={"Retry-After": str(retry_after_seconds)},
+        )
+
+    @app.exception_handler(Exception)
+    async def on_defect(request: Request, error: Exception) -> Response:
+        log.error("defect while answering %s %s", request.method, request.url.path, exc_info=error)
+        return error_response(
+            500,
+            "internal_error",
+            "the server made a mistake while answering",
+            "Report it with the server's log; the request itself may be right.",
+        )
+
+
+def _problem(detail: Mapping[str, Any]) -> str:
+    """What FastAPI found, in one line, with the value cut where it is long."""
+    message = str(detail.get("msg", "is not valid"))
+    value = detail.get("input")
+    if value is None or detail.get("type") == "missing":
+        return message
+    shown = str(value)
+    return f"{message} (got {shown[:80]!r})"

@@ -1,0 +1,159 @@
+"""Routes over the spans of a trace: pages, the tree, single spans."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Query, Response
+
+from tracefoundry.query.access import readable, the_trace
+from tracefoundry.query.cursors import digest_of, read_span_cursor, write_span_cursor
+from tracefoundry.query.errors import ApiError
+from tracefoundry.query.parameters import Project, span_id_of, trace_id_of
+from tracefoundry.query.shapes import encode, full_json, has_usage, skeleton_json
+from tracefoundry.query.tree import Node, build_tree
+from tracefoundry.store.reader import Snapshot, TraceReader
+from tracefoundry.store.reader.row import Row
+
+TREE_SPANS = 200_000
+"""Most spans that a tree is built from, the earliest ones; bounds the memory of one request."""
+TREE_LINKS = 10_000
+"""Most links that a tree lists."""
+
+
+def span_router(reader: TraceReader) -> APIRouter:
+    """``/api/traces/{trace_id}/spans``, ``/api/traces/{trace_id}/tree``, ``/api/spans/{id}``."""
+    router = APIRouter(prefix="/api", tags=["spans"])
+
+    @router.get("/traces/{trace_id}/spans", summary="Spans of a trace by start, in pages")
+    def spans(
+        trace_id: str,
+        project: Project = None,
+        view: Literal["full", "skeleton"] = "full",
+        parent_id: Annotated[
+            str | None, Query(description="Only the direct children of this span.")
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 50,
+        cursor: Annotated[str | None, Query(max_length=2000)] = None,
+    ) -> Response:
+        """A page of full spans can be shorter than ``limit`` where spans are very large."""
+        wanted = trace_id_of(trace_id)
+        parent = None if parent_id is None else span_id_of("parent_id", parent_id)
+        question = digest_of({"trace": wanted.hex(), "parent": parent and parent.hex()})
+        after = None if cursor is None else read_span_cursor(cursor, question)
+        answer: dict[str, Any] = {}
+        with reader.snapshot() as snapshot:
+            trace = the_trace(snapshot, readable(snapshot, project), wanted)
+            if view == "skeleton":
+                page = snapshot.skeletons(trace, after=after, parent_id=parent, limit=limit)
+                answer["spans"] = skeleton_json(page.rows)
+            else:
+                page = snapshot.full_spans(trace, after=after, parent_id=parent, limit=limit)
+                answer.update(_full(snapshot, trace, page.rows))
+        following = page.following
+        answer["next_cursor"] = (
+            None if following is None else write_span_cursor(following, question)
+        )
+        return _json(answer)
+
+    @router.get("/traces/{trace_id}/tree", summary="The spans of a trace as a DAG")
+    def tree(trace_id: str, project: Project = None) -> Response:
+        """Nodes to depth 100 and 10,000 in all; a cut node has ``more_children``, and
+        ``more_roots`` counts roots left out. Roots marked ``below_cycle`` are children of a
+        cycle's member. ``links`` point from ``from_span_id`` to a span of this or another trace.
+        Of a trace above 200,000 spans the earliest ones are used and ``truncated`` is true."""
+        wanted = trace_id_of(trace_id)
+        with reader.snapshot() as snapshot:
+            trace = the_trace(snapshot, readable(snapshot, project), wanted)
+            page = snapshot.skeletons(trace, limit=TREE_SPANS)
+            linking = snapshot.links_of(trace, TREE_LINKS + 1)
+        return _json(_tree_json(page.rows, linking, page.following is not None, wanted))
+
+    @router.get("/spans/{span_id}", summary="The spans with an id in a trace; usually one")
+    def span(
+        span_id: str,
+        trace_id: Annotated[str, Query(description="The trace; span ids are not unique.")],
+        project: Project = None,
+    ) -> Response:
+        wanted = span_id_of("span_id", span_id)
+        in_trace = trace_id_of(trace_id)
+        with reader.snapshot() as snapshot:
+            trace = the_trace(snapshot, readable(snapshot, project), in_trace)
+            rows = snapshot.single_span(trace, wanted)
+            if not rows:
+                raise ApiError(
+                    404,
+                    "span_not_found",
+                    f"trace {in_trace.hex()} has no span {wanted.hex()}",
+                    "It may not have arrived, or it has expired.",
+                )
+            answer = _full(snapshot, trace, rows)
+        return _json(answer)
+
+    return router
+
+
+def _full(snapshot: Snapshot, trace: Row, rows: list[Row]) -> dict[str, Any]:
+    """Full spans with what they refer to."""
+    context = snapshot.context_of(trace, rows)
+    counting = snapshot.counting_spans(trace) if has_usage(rows) else None
+    answer: dict[str, Any] = {
+        "spans": full_json(rows, trace._mapping["trace_id"], context, counting)
+    }
+    if context.logs_truncated:
+        answer["logs_truncated"] = True
+    return answer
+
+
+def _tree_json(
+    rows: list[Row], linking: list[Row], truncated: bool, trace_id: bytes
+) -> dict[str, Any]:
+    tree = build_tree(rows)
+    shown: dict[int, dict[str, Any]] = {}
+    pending: list[Node] = list(tree.roots)
+    while pending:
+        node = pending.pop()
+        (fields,) = skeleton_json((rows[node.index],))
+        shown[node.index] = fields
+        if node.below_cycle:
+            fields["below_cycle"] = True
+        pending += node.children
+    pending = list(tree.roots)
+    while pending:
+        node = pending.pop()
+        shown[node.index]["children"] = [shown[child.index] for child in node.children]
+        if node.more_children:
+            shown[node.index]["more_children"] = node.more_children
+        pending += node.children
+    links, more_links = _links_json(rows, linking, trace_id)
+    return {
+        "roots": [shown[node.index] for node in tree.roots],
+        "orphans": [rows[index].span_id.hex() for index in tree.orphans],
+        "cycles": [[rows[index].span_id.hex() for index in cycle] for cycle in tree.cycles],
+        "links": links,
+        "more_roots": tree.more_roots,
+        "more_links": more_links,
+        "truncated": truncated,
+    }
+
+
+def _links_json(
+    rows: list[Row], linking: list[Row], trace_id: bytes
+) -> tuple[list[dict[str, Any]], bool]:
+    """The links of a trace, each with the span that has it and whether it stays in the trace."""
+    here = trace_id.hex()
+    ids = {row.span_id.hex() for row in rows} if linking else set()
+    links: list[dict[str, Any]] = []
+    for row in linking:
+        source = row.span_id.hex()
+        for link in orjson.loads(row.links):
+            if len(links) == TREE_LINKS:
+                return links, True
+            inside = link["trace_id"] == here and link["span_id"] in ids
+            links.append({"from_span_id": source, **link, "in_trace": inside})
+    return links, False
+
+
+def _json(value: Any) -> Response:
+    return Response(encode(value), media_type="application/json")

@@ -1,0 +1,226 @@
+"""Routes over traces: list and search, one trace, deleting, statistics."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from tracefoundry.model.span import StatusCode
+from tracefoundry.query.access import readable, the_trace
+from tracefoundry.query.cursors import digest_of, read_trace_cursor, write_trace_cursor
+from tracefoundry.query.errors import invalid_parameter
+from tracefoundry.query.parameters import MAX_NS, TIME_FORMS, Project, time_ns, trace_id_of
+from tracefoundry.query.settings import DAY_NS, QuerySettings
+from tracefoundry.query.shapes import encode, group_json, trace_json
+from tracefoundry.store.reader import Deleted, GroupBy, Sort, TraceReader, TraceSelection
+
+Text = Annotated[str | None, Query(max_length=1000)]
+Amount = Annotated[int | None, Query(ge=0, le=MAX_NS)]
+Milliseconds = Annotated[float | None, Query(ge=0, le=MAX_NS / 1e6 / 2, allow_inf_nan=False)]
+Dollars = Annotated[float | None, Query(ge=0, le=1e15, allow_inf_nan=False)]
+Time = Annotated[str | None, Query(max_length=64, description=TIME_FORMS)]
+
+_STATUS = {"unset": StatusCode.UNSET, "ok": StatusCode.OK, "error": StatusCode.ERROR}
+
+
+def filters(
+    service: Annotated[
+        str | None, Query(max_length=1000, description="Any service of the trace, exactly.")
+    ] = None,
+    environment: Text = None,
+    status: Literal["ok", "error", "unset"] | None = None,
+    model: Annotated[
+        str | None, Query(max_length=1000, description="Request or response model, exactly.")
+    ] = None,
+    tool: Annotated[
+        str | None, Query(max_length=1000, description="Part of a tool's name.")
+    ] = None,
+    min_duration_ms: Milliseconds = None,
+    max_duration_ms: Milliseconds = None,
+    min_tokens: Annotated[
+        int | None, Query(ge=0, le=MAX_NS, description="Input plus output tokens.")
+    ] = None,
+    max_tokens: Amount = None,
+    min_cost_usd: Dollars = None,
+    max_cost_usd: Dollars = None,
+) -> dict[str, Any]:
+    """The filters of a trace list, as fields of a selection."""
+    return {
+        "service": service,
+        "environment": environment,
+        "status": None if status is None else int(_STATUS[status]),
+        "model": model,
+        "tool": tool,
+        "min_duration_ns": _ns(min_duration_ms),
+        "max_duration_ns": _ns(max_duration_ms),
+        "min_tokens": min_tokens,
+        "max_tokens": max_tokens,
+        "min_cost_usd": min_cost_usd,
+        "max_cost_usd": max_cost_usd,
+    }
+
+
+def trace_router(reader: TraceReader, settings: QuerySettings) -> APIRouter:
+    """``/api/traces``, ``/api/traces/{trace_id}`` and ``/api/stats``."""
+    router = APIRouter(prefix="/api", tags=["traces"])
+
+    @router.get("/traces", summary="List or search traces")
+    def list_traces(
+        chosen: Annotated[dict[str, Any], Depends(filters)],
+        project: Project = None,
+        start: Annotated[
+            str | None,
+            Query(max_length=64, description=f"{TIME_FORMS}; default 24 h ago, 0 for all."),
+        ] = None,
+        end: Annotated[
+            str | None, Query(max_length=64, description=f"{TIME_FORMS}; exclusive.")
+        ] = None,
+        q: Annotated[
+            str | None,
+            Query(
+                max_length=500,
+                description="Text in span names and string attributes, whatever the case.",
+            ),
+        ] = None,
+        sort: Sort = "newest",
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+        cursor: Annotated[str | None, Query(max_length=2000)] = None,
+    ) -> Response:
+        question = digest_of(
+            {**chosen, "project": project, "start": start, "end": end, "q": q, "sort": sort}
+        )
+        if cursor is None:
+            after, window = None, _window(start, end)
+        else:
+            after, window = read_trace_cursor(cursor, question)
+        selection = TraceSelection(start_ns=window[0], end_ns=window[1], **chosen)
+        complete = True
+        with reader.snapshot() as snapshot:
+            projects = readable(snapshot, project)
+            if q is None:
+                rows, following = snapshot.traces(
+                    projects.ids, selection, sort=sort, after=after, limit=limit
+                )
+            else:
+                result = snapshot.search(
+                    projects.ids,
+                    selection,
+                    sort=sort,
+                    after=after,
+                    limit=limit,
+                    text=q,
+                    budget_seconds=settings.search_seconds,
+                )
+                rows, following, complete = result.rows, result.following, result.complete
+        return _json(
+            {
+                "traces": [
+                    trace_json(row, projects.names[row._mapping["project_id"]]) for row in rows
+                ],
+                "start_ns": str(window[0]),
+                "end_ns": str(window[1]),
+                "next_cursor": (
+                    None if following is None else write_trace_cursor(following, window, question)
+                ),
+                "search_complete": complete,
+            }
+        )
+
+    @router.get("/traces/{trace_id}", summary="One trace")
+    def get_trace(trace_id: str, project: Project = None) -> Response:
+        wanted = trace_id_of(trace_id)
+        with reader.snapshot() as snapshot:
+            projects = readable(snapshot, project)
+            row = the_trace(snapshot, projects, wanted)
+        return _json(trace_json(row, projects.names[row._mapping["project_id"]]))
+
+    @router.delete("/traces/{trace_id}", summary="Delete a trace; its spans stay refused")
+    def delete_trace(trace_id: str, project: Project = None) -> Response:
+        wanted = trace_id_of(trace_id)
+        with reader.snapshot() as snapshot:
+            row = the_trace(snapshot, readable(snapshot, project), wanted)
+        deleted = reader.delete_trace(
+            row._mapping["project_id"],
+            wanted,
+            now_ns=time.time_ns(),
+            retention_ns=settings.span_retention_ns,
+        )
+        return _json(_receipt(deleted))
+
+    @router.delete("/traces", summary="Delete the traces that ended before a time")
+    def delete_before(
+        before: Annotated[
+            str, Query(max_length=64, description=f"{TIME_FORMS}; of the trace's end, exclusive.")
+        ],
+        project: Project = None,
+    ) -> Response:
+        before_ns = time_ns("before", before)
+        with reader.snapshot() as snapshot:
+            projects = readable(snapshot, project)
+        deleted = reader.delete_before(
+            projects.ids,
+            before_ns,
+            now_ns=time.time_ns(),
+            retention_ns=settings.span_retention_ns,
+        )
+        return _json(_receipt(deleted))
+
+    @router.get("/stats", summary="Figures over the spans of a window, by group")
+    def stats(
+        by: GroupBy = "service",
+        project: Project = None,
+        start: Time = None,
+        end: Time = None,
+    ) -> Response:
+        """Durations are nearest-rank percentiles in nanoseconds. Tokens and cost are summed over
+        spans that record model calls themselves (not agent, chain or tool spans, which repeat
+        them), so they can differ from the sum of the traces' totals."""
+        window = _window(start, end)
+        with reader.snapshot() as snapshot:
+            projects = readable(snapshot, project)
+            found = snapshot.statistics(projects.ids, *window, by)
+        return _json(
+            {
+                "groups": [group_json(group) for group in found.groups],
+                "truncated": found.truncated,
+                "start_ns": str(window[0]),
+                "end_ns": str(window[1]),
+            }
+        )
+
+    return router
+
+
+def _json(value: Any) -> Response:
+    return Response(encode(value), media_type="application/json")
+
+
+def _ns(milliseconds: float | None) -> int | None:
+    return None if milliseconds is None else round(milliseconds * 1_000_000)
+
+
+def _window(start: str | None, end: str | None) -> tuple[int, int]:
+    """[start, end) in ns. The default end is the newest start that ingest accepts; where only an
+    old end is given, the default start is 24 h before it."""
+    now = time.time_ns()
+    end_ns = now + DAY_NS if end is None else time_ns("end", end)
+    start_ns = max(0, min(now, end_ns) - DAY_NS) if start is None else time_ns("start", start)
+    if start_ns > end_ns:
+        raise invalid_parameter("end", "it is before start")
+    return start_ns, end_ns
+
+
+def _receipt(deleted: Deleted) -> dict[str, Any]:
+    return {
+        "traces": deleted.traces,
+        "spans": deleted.spans,
+        "logs": deleted.logs,
+        "payload_refs": 0,
+        "objects": [],
+        "objects_total": 0,
+        "kept_shared": 0,
+        "completed_at": datetime.datetime.now(datetime.UTC).isoformat().replace("+00:00", "Z"),
+    }

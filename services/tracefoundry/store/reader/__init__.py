@@ -1,0 +1,33 @@
+"""Reading and deleting traces: one SQLAlchemy query builder for both databases.
+
+``TraceReader`` opens snapshots; a ``Snapshot`` answers questions. The modules below hold one
+question each: ``lists`` (filters, sorts and keyset cursors), ``search`` (text), ``spans``,
+``statistics``, ``deletion``.
+"""
+
+from __future__ import annotations
+
+from tracefoundry.store.reader.deletion import Deleted
+from tracefoundry.store.reader.reader import Snapshot, TraceReader
+from tracefoundry.store.reader.search import SearchResult
+from tracefoundry.store.reader.selection import (
+    Sort,
+    SpanPosition,
+    TracePosition,
+    TraceSelection,
+)
+from tracefoundry.store.reader.spans import SpanPage
+from tracefoundry.store.reader.statistics import GroupBy
+
+__all__ = [
+    "Deleted",
+    "GroupBy",
+    "SearchResult",
+    "Snapshot",
+    "Sort",
+    "SpanPage",
+    "SpanPosition",
+    "TracePosition",
+    "TraceReader",
+    "TraceSelection",
+]

@@ -1,0 +1,119 @@
+"""What the spans of a page refer to: their resources and scopes, and the logs joined to them.
+
+Read once a page by id, not joined row by row: a page of 10,000 spans has a handful of resources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from tracefoundry.store.reader.row import Row
+from tracefoundry.store.tables import resources, scopes, span_logs
+
+LOGS_LIMIT = 100_000
+"""Most log records joined to one page of spans."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanContext:
+    """What full rows of a page refer to."""
+
+    resources: dict[bytes, Row]
+    """Rows (service, environment, attributes, extra) by resource id."""
+    scopes: dict[bytes, Row]
+    """Rows (name, version, attributes, extra) by scope id."""
+    logs: dict[bytes, list[Row]]
+    """Log records by span id, in the order of their time."""
+    logs_truncated: bool
+    """There are more than :data:`LOGS_LIMIT` logs on this page; the latest are left out."""
+
+
+def context_of(connection: sa.Connection, trace: Row, rows: Sequence[Row]) -> SpanContext:
+    """Resources, scopes and logs of full rows."""
+    project = trace._mapping["project_id"]
+    ids = list({row.span_id for row in rows})
+    logs, truncated = _logs(connection, trace, ids)
+    every = [log for of_span in logs.values() for log in of_span]
+    return SpanContext(
+        resources=_dictionary(
+            connection,
+            project,
+            resources.c.resource_id,
+            {row.resource_id for row in (*rows, *every)},
+            (
+                resources.c.service,
+                resources.c.environment,
+                sa.cast(resources.c.attributes, sa.Text).label("attributes"),
+                sa.cast(resources.c.extra, sa.Text).label("extra"),
+            ),
+        ),
+        scopes=_dictionary(
+            connection,
+            project,
+            scopes.c.scope_id,
+            {row.scope_id for row in (*rows, *every)},
+            (
+                scopes.c.name,
+                scopes.c.version,
+                sa.cast(scopes.c.attributes, sa.Text).label("attributes"),
+                sa.cast(scopes.c.extra, sa.Text).label("extra"),
+            ),
+        ),
+        logs=logs,
+        logs_truncated=truncated,
+    )
+
+
+def _dictionary(
+    connection: sa.Connection,
+    project: int,
+    key: sa.Column[Any],
+    ids: Iterable[bytes],
+    columns: Sequence[sa.ColumnElement[Any]],
+) -> dict[bytes, Row]:
+    rows: dict[bytes, Row] = {}
+    wanted = sorted(ids)
+    for at in range(0, len(wanted), 1000):
+        statement = sa.select(key.label("id"), *columns).where(
+            key.table.c.project_id == project, key.in_(wanted[at : at + 1000])
+        )
+        for row in connection.execute(statement):
+            rows[row.id] = row
+    return rows
+
+
+def _logs(
+    connection: sa.Connection, trace: Row, span_ids: Sequence[bytes]
+) -> tuple[dict[bytes, list[Row]], bool]:
+    """Logs by span id. Not bounded by time: a log record has its own clock and its own day."""
+    fields = trace._mapping
+    found: dict[bytes, list[Row]] = {}
+    columns = [
+        sa.cast(column, sa.Text).label(column.name)
+        if column.name in ("attributes", "body", "extra")
+        else column
+        for column in span_logs.c
+        if column.name not in ("project_id", "trace_id", "payloads", "redactions")
+    ]
+    left = LOGS_LIMIT
+    for at in range(0, len(span_ids), 1000):
+        statement = (
+            sa.select(*columns)
+            .where(
+                span_logs.c.project_id == fields["project_id"],
+                span_logs.c.trace_id == fields["trace_id"],
+                span_logs.c.span_id.in_(span_ids[at : at + 1000]),
+            )
+            .order_by(span_logs.c.time_ns, span_logs.c.span_id, span_logs.c.content_hash)
+            .limit(left + 1)
+        )
+        for row in connection.execute(statement):
+            if not left:
+                return found, True
+            left -= 1
+            found.setdefault(row.span_id, []).append(row)
+    return found, False
