@@ -19,8 +19,9 @@ from tracefoundry.store.commit import DictionaryKey, ExistingTrace, SpanKey, log
 from tracefoundry.store.contract import PreparedLog, PreparedSpan
 from tracefoundry.store.sqlite.rows import LOG_COLUMNS, SPAN_COLUMNS
 
-_INSERT_SPAN = "INSERT INTO spans VALUES (" + ", ".join("?" * SPAN_COLUMNS) + ")"
-_INSERT_LOG = "INSERT INTO span_logs VALUES (" + ", ".join("?" * LOG_COLUMNS) + ")"
+# Constants and question marks only.
+_INSERT_SPAN = "INSERT INTO spans VALUES (" + ", ".join("?" * SPAN_COLUMNS) + ")"  # noqa: S608
+_INSERT_LOG = "INSERT INTO span_logs VALUES (" + ", ".join("?" * LOG_COLUMNS) + ")"  # noqa: S608
 _OR_LEAVE = " ON CONFLICT DO NOTHING"
 
 _PUT_RESOURCE = """
