@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.request import Request, urlopen
 
-from bodies import BodyTemplate, make_body
+from bodies import make_body
 from platform_under_test import Platform, load, postgres, serving
 
 SPANS = 5_000_000
@@ -75,10 +75,9 @@ def _some_traces(platform: Platform) -> list[str]:
 
 def _send_large_trace(platform: Platform) -> str:
     """Send one trace of 100,000 spans in one body; returns its id."""
-    template = BodyTemplate(make_body(LARGE_TRACE, 99, trace_spans=LARGE_TRACE))
     request = Request(  # noqa: S310 - our own address
         platform.otlp + "/v1/traces",
-        template.renewed(),
+        make_body(LARGE_TRACE, 99, trace_spans=LARGE_TRACE),
         {"content-type": "application/x-protobuf"},
     )
     with urlopen(request, timeout=120) as answer:  # noqa: S310 - our own address
