@@ -99,7 +99,8 @@ class WorkerPool:
                 worker.writer.write(head)
                 worker.writer.write(payload)
                 await worker.writer.drain()
-        except OSError:
+        except (OSError, RuntimeError):
+            # uvloop raises RuntimeError where the transport was closed while we waited our turn.
             worker.died()
         return await future
 
@@ -117,7 +118,10 @@ class WorkerPool:
             recent = time.monotonic() - self._started_at[slot] < RESTART_PAUSE_S
             if (worker is None or not worker.alive) and not recent and not self._closing:
                 self._started_at[slot] = time.monotonic()
-                self._workers[slot] = await self._start()
+                try:
+                    self._workers[slot] = await self._start()
+                except OSError as error:
+                    _log.error("cannot start an ingest worker: %s", error)
 
     async def _start(self) -> _WorkerHandle:
         ours, theirs = socket.socketpair()
@@ -131,6 +135,9 @@ class WorkerPool:
                 str(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
             )
+        except OSError:
+            ours.close()
+            raise
         finally:
             theirs.close()
         reader, writer = await asyncio.open_connection(sock=ours)

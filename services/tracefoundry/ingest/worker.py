@@ -2,8 +2,8 @@
 
 While a commit waits for the database, the next bodies are decoded; what has gathered meanwhile
 goes into the next commit. So batches grow with the load and a lone request does not wait. Between
-the threads stands a queue bounded by spans and bytes; when it is full the socket is not read, the listening
-process keeps the bytes, and its byte budget turns senders away.
+the threads stands a queue bounded by spans and bytes; when it is full the socket is not read, the
+listening process keeps the bytes, and its byte budget turns senders away.
 
 Started as ``python -m tracefoundry.ingest.worker FD`` with one end of a socket pair; ends when the
 other end closes, after committing what it has accepted.
@@ -206,12 +206,16 @@ class Worker:
                 _log.warning("nobody is left to hear the answer")
 
     def _read_frame(self) -> tuple[bytes, bytes]:
-        lengths = self._input.read(FRAME.size)
-        if len(lengths) < FRAME.size:
-            raise EOFError
-        head_size, body_size = FRAME.unpack(lengths)
-        head = self._input.read(head_size)
-        body = self._input.read(body_size)
+        try:
+            lengths = self._input.read(FRAME.size)
+            if len(lengths) < FRAME.size:
+                raise EOFError
+            head_size, body_size = FRAME.unpack(lengths)
+            head = self._input.read(head_size)
+            body = self._input.read(body_size)
+        except OSError:
+            # A listening process that was killed with answers unread resets the connection.
+            raise EOFError from None
         if len(head) < head_size or len(body) < body_size:
             raise EOFError
         return head, body

@@ -23,6 +23,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from tracefoundry.store.contract import StoreError, StoreMisconfigured, StoreUnavailable
+from tracefoundry.store.postgres.url import check_url
 
 POOL_SIZE = 8
 """Most connections of one engine."""
@@ -159,6 +160,8 @@ def _parsed(database_url: str) -> sa.URL:
             )
     elif url.drivername not in ("postgresql", "postgres"):
         raise StoreMisconfigured(f"{wrong} is of an unknown kind; use {ACCEPTED_URLS}")
+    else:
+        check_url(database_url)
     return url
 
 

@@ -15,6 +15,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.pool import NullPool
 
 from tracefoundry.store.contract import StoreMisconfigured, StoreUnavailable
+from tracefoundry.store.open import POSTGRES_SCHEMES
+from tracefoundry.store.postgres.url import check_url
 from tracefoundry.store.sqlite.connection import BUSY_TIMEOUT_S, database_path
 
 ADVISORY_LOCK = 0x7F0D_DA74
@@ -107,15 +109,12 @@ def _engine(url: str) -> sa.Engine:
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_immediate)
         return engine
-    try:
-        parts = psycopg.conninfo.conninfo_to_dict(url)
-    except psycopg.Error:
-        parts = None
-    if parts is None or not url.startswith(("postgresql://", "postgres://")):
+    if not url.startswith(POSTGRES_SCHEMES):
         raise StoreMisconfigured(
             "the database URL is not of the form postgresql://USER:PASSWORD@HOST:PORT/NAME or"
             " sqlite:///PATH"
         )
+    check_url(url)
     return sa.create_engine(
         "postgresql+psycopg://",
         creator=lambda: psycopg.connect(

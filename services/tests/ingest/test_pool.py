@@ -1,0 +1,168 @@
+"""Worker processes: real ones, some of which are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.bodies import body, new_trace_id, span
+from store.reading import count
+from tracefoundry.ingest import pool as pool_module
+from tracefoundry.ingest.messages import IngestRequest, Outcome, WorkerConfig
+from tracefoundry.ingest.pool import WorkerPool
+from tracefoundry.settings import DAY_NS, MAX_BODY_BYTES
+from tracefoundry.store import migrations
+
+DEADLINE_S = 30.0
+
+
+def a_body() -> bytes:
+    """An export of one span."""
+    return body([span(new_trace_id())])
+
+
+def traces_request() -> IngestRequest:
+    """An export of spans in protobuf."""
+    return IngestRequest(0, "traces", "protobuf")
+
+
+@pytest.fixture
+def migrated_url(sqlite_url: str) -> str:
+    """A SQLite file at the newest schema."""
+    migrations.upgrade(sqlite_url)
+    return sqlite_url
+
+
+def with_pool(
+    url: str, scenario: Callable[[WorkerPool], Coroutine[Any, Any, None]], size: int = 1
+) -> None:
+    """Run a scenario over a pool, which is closed afterwards."""
+
+    async def run() -> None:
+        pool = WorkerPool(WorkerConfig(url, 7 * DAY_NS, DAY_NS, MAX_BODY_BYTES), size)
+        try:
+            await asyncio.wait_for(scenario(pool), DEADLINE_S)
+        finally:
+            await pool.close()
+
+    asyncio.run(run())
+
+
+def test_workers_start_with_the_first_request(migrated_url: str) -> None:
+    """An idle platform stays small; requests are stored and matched to their outcomes."""
+
+    async def scenario(pool: WorkerPool) -> None:
+        assert [] == pool.pids
+        outcomes = await asyncio.gather(
+            *(pool.submit(traces_request(), a_body()) for _ in range(20))
+        )
+        assert [("ok", 1)] * 20 == [(outcome.status, outcome.accepted) for outcome in outcomes]
+        assert 20 == len({outcome.id for outcome in outcomes})
+        assert 2 == len(pool.pids)
+
+    with_pool(migrated_url, scenario, size=2)
+    assert 20 == count(migrated_url, "spans")
+
+
+def test_a_dead_workers_requests_are_unavailable_and_another_takes_over(
+    migrated_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not answered is passing trouble, never an exception."""
+    monkeypatch.setattr(pool_module, "RESTART_PAUSE_S", 0.0)
+    path = Path(migrated_url.removeprefix("sqlite:///"))
+
+    async def scenario(pool: WorkerPool) -> None:
+        assert "ok" == (await pool.submit(traces_request(), a_body())).status
+        [first] = pool.pids
+        blocker = sqlite3.connect(path, isolation_level=None)
+        blocker.execute("BEGIN IMMEDIATE")
+        stuck = [asyncio.create_task(pool.submit(traces_request(), a_body())) for _ in range(3)]
+        done, _ = await asyncio.wait(stuck, timeout=0.2)
+        assert set() == done
+        os.kill(first, signal.SIGKILL)
+        outcomes = await asyncio.gather(*stuck)
+        assert ["unavailable"] * 3 == [outcome.status for outcome in outcomes]
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        assert "ok" == (await pool.submit(traces_request(), a_body())).status
+        assert [first] != pool.pids
+
+    with_pool(migrated_url, scenario)
+    assert 2 == count(migrated_url, "spans")
+
+
+def test_a_worker_that_dies_at_once_is_not_started_in_a_busy_loop(migrated_url: str) -> None:
+    """Within the pause the answer is that there is no worker."""
+
+    async def scenario(pool: WorkerPool) -> None:
+        await pool.submit(traces_request(), a_body())
+        [first] = pool.pids
+        os.kill(first, signal.SIGKILL)
+        worker = pool._workers[0]
+        assert worker is not None
+        assert worker.reading is not None
+        await worker.reading
+        pool._started_at[0] = time.monotonic()
+        outcome = await pool.submit(traces_request(), a_body())
+        assert "unavailable" == outcome.status
+        assert "worker" in outcome.message
+        assert [] == pool.pids
+
+    with_pool(migrated_url, scenario)
+
+
+def test_a_process_that_cannot_be_started_is_passing_trouble(
+    migrated_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No process, no memory: the sender asks again."""
+
+    async def refuse(*_arguments: object, **_options: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+
+    async def scenario(pool: WorkerPool) -> None:
+        outcome = await pool.submit(traces_request(), a_body())
+        assert "unavailable" == outcome.status
+
+    with_pool(migrated_url, scenario)
+
+
+def test_closing_lets_workers_answer_what_they_have(migrated_url: str) -> None:
+    """Requests that were submitted before are stored and answered."""
+
+    async def run() -> list[Outcome]:
+        pool = WorkerPool(WorkerConfig(migrated_url, 7 * DAY_NS, DAY_NS, MAX_BODY_BYTES), 1)
+        await pool.submit(traces_request(), a_body())
+        pending = [asyncio.create_task(pool.submit(traces_request(), a_body())) for _ in range(10)]
+        await asyncio.sleep(0)
+        await pool.close()
+        late = await pool.submit(traces_request(), a_body())
+        assert "unavailable" == late.status
+        return list(await asyncio.gather(*pending))
+
+    outcomes = asyncio.run(run())
+    assert ["ok"] * 10 == [outcome.status for outcome in outcomes]
+    assert 11 == count(migrated_url, "spans")
+
+
+def test_a_missing_schema_is_unavailable_and_recovers(sqlite_url: str) -> None:
+    """A worker over a database that is not migrated yet says what to do."""
+
+    async def scenario(pool: WorkerPool) -> None:
+        outcome = await pool.submit(traces_request(), a_body())
+        assert "unavailable" == outcome.status
+        assert "tracefoundry migrate" in outcome.message
+        migrations.upgrade(sqlite_url)
+        outcome = await pool.submit(traces_request(), a_body())
+        assert "ok" == outcome.status
+
+    with_pool(sqlite_url, scenario)
