@@ -19,7 +19,7 @@ def scenario(body: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(body())
 
 
-async def turns(count: int = 5) -> None:
+async def turns(count: int = 20) -> None:
     """Let other tasks go on."""
     for _ in range(count):
         await asyncio.sleep(0)

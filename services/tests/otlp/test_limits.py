@@ -18,8 +18,10 @@ from otlp.wire import (
     put,
     span_request,
 )
-from tracefoundry.otlp import json, protobuf
-from tracefoundry.otlp.errors import Undecodable
+from samples import make_span
+from tracefoundry.otlp import decoded, json, protobuf
+from tracefoundry.otlp.encode import encode_traces, encode_traces_json
+from tracefoundry.otlp.errors import TooLarge, Undecodable
 
 
 def nested_wire(levels: int, kind: str) -> bytes:
@@ -154,3 +156,20 @@ def test_many_broken_strings_are_all_mended() -> None:
     (span,) = protobuf.decode_traces(field(1, field(2, field(2, ids + pairs)))).spans
     assert 10_000 == span.mended_strings
     assert {"$text"} == {tag for value in span.attributes.values() for tag in value}
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+def test_a_body_of_very_many_spans_is_too_large(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nearly empty spans would fill memory long before the body reaches its limit in bytes."""
+    monkeypatch.setattr(decoded, "MAX_RECORDS", 3)
+    spans = [make_span(span=number) for number in range(1, 5)]
+    if encoding == "protobuf":
+        assert 3 == len(protobuf.decode_traces(encode_traces(spans[:3])).spans)
+        with pytest.raises(TooLarge, match="smaller batches"):
+            protobuf.decode_traces(encode_traces(spans))
+    else:
+        assert 3 == len(json.decode_traces(encode_traces_json(spans[:3])).spans)
+        with pytest.raises(TooLarge, match="smaller batches"):
+            json.decode_traces(encode_traces_json(spans))

@@ -7,6 +7,7 @@ undoes compression and refuses messages over the limit after it.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 
@@ -20,7 +21,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
-from tracefoundry.ingest.messages import IngestRequest, Signal
+from tracefoundry.ingest.messages import IngestRequest, Outcome, Signal
 from tracefoundry.ingest.service import RETRY_AFTER_S, IngestService, Overloaded
 from tracefoundry.otlp import answers
 
@@ -72,11 +73,14 @@ class _Export:
         self._signal = signal
 
     async def export(self, body: bytes, context: aio.ServicerContext[bytes, bytes]) -> bytes:
-        """Answer one call."""
+        """Answer one call.
+
+        The export runs to its end even when the client cancels: a worker has the body by then,
+        and its bytes must stay in the budget until the worker is done with them.
+        """
         request = IngestRequest(0, self._signal, "protobuf", "", _project(context))
         try:
-            async with self._service.room(len(body)):
-                outcome = await self._service.export(request, "grpc", body)
+            outcome = await asyncio.shield(asyncio.ensure_future(self._store(request, body)))
         except Overloaded:
             self._service.turned_away(self._signal, "grpc")
             message = "too many bytes in flight; send again"
@@ -90,6 +94,10 @@ class _Export:
             await context.abort(grpc.StatusCode.UNAVAILABLE, outcome.message)
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, outcome.message)
         raise AssertionError("abort raises")
+
+    async def _store(self, request: IngestRequest, body: bytes) -> Outcome:
+        async with self._service.room(len(body)):
+            return await self._service.export(request, "grpc", body)
 
 
 def _project(context: aio.ServicerContext[bytes, bytes]) -> str | None:

@@ -30,7 +30,9 @@ from tracefoundry.store.contract import (
 
 DEFAULT_PROJECT = "default"
 PROJECTS_FRESH_S = 30.0
-"""How long the list of projects is believed; an unknown name asks again after one second."""
+"""How long the list of projects is believed."""
+ASK_AGAIN_S = 1.0
+"""Least time between two questions for it: for a name that is not in it, or after a failure."""
 MESSAGE_REASONS = 5
 
 _DECODERS = {
@@ -161,13 +163,15 @@ class Pipeline:
         """The id of the project that resource, header or default names; None when unknown."""
         name = attribute or header or DEFAULT_PROJECT
         age = time.monotonic() - self._projects_at
-        if age > PROJECTS_FRESH_S or (name not in self._projects and age > 1.0):
+        if age > PROJECTS_FRESH_S or (name not in self._projects and age > ASK_AGAIN_S):
             try:
                 self._projects = self._find_projects()
                 self._projects_at = time.monotonic()
             except StoreUnavailable:
                 if name not in self._projects:
                     raise
+                # Believe the old list a little longer rather than wait once for every resource.
+                self._projects_at = time.monotonic() - PROJECTS_FRESH_S + ASK_AGAIN_S
         return self._projects.get(name)
 
     def commit(self, batches: Sequence[Batch]) -> list[Outcome]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -117,7 +118,7 @@ class Worker:
 
     def run(self) -> None:
         """Serve until the other end closes; returns when everything accepted is answered."""
-        committer = threading.Thread(target=self._commit_all, name="commit")
+        committer = threading.Thread(target=self._commit_or_end, name="commit")
         committer.start()
         decode = msgspec.msgpack.Decoder(IngestRequest).decode
         try:
@@ -142,6 +143,15 @@ class Worker:
             self._answer(prepared)
         else:
             self._waiting.put(prepared)
+
+    def _commit_or_end(self) -> None:
+        """Commit until the end; a defect here ends the process, so that nobody waits for it."""
+        try:
+            self._commit_all()
+        except BaseException:  # noqa: BLE001 - nothing may leave the other thread waiting
+            _log.exception("the committing thread failed; the worker ends and is replaced")
+            logging.shutdown()
+            os._exit(70)
 
     def _commit_all(self) -> None:
         maintain_at = settle_at = time.monotonic()

@@ -12,6 +12,7 @@ import msgspec
 
 from tracefoundry.model.ids import SPAN_ID_BYTES, TRACE_ID_BYTES
 from tracefoundry.model.span import LogRecord, Span
+from tracefoundry.otlp.errors import TooLarge
 
 RejectReason = Literal[
     "invalid_trace_id",
@@ -31,6 +32,10 @@ uint32. The latter two and ``invalid_link_id`` occur in JSON only.
 
 MAX_TIME_NS: Final = 2**63 - 1
 """Latest time that is stored; OTLP's fixed64 goes further."""
+
+MAX_RECORDS: Final = 250_000
+"""Most spans or GenAI logs taken from one body. A body within its 64 MiB could hold millions of
+nearly empty spans, which as objects would need gigabytes."""
 
 MAX_REJECTED_KEPT: Final = 1000
 """Most refusals kept with their details for one body; all are counted."""
@@ -76,6 +81,17 @@ class Decoded(msgspec.Struct):
         self.rejected_count[reason] = self.rejected_count.get(reason, 0) + 1
         if len(self.rejected) < MAX_REJECTED_KEPT:
             self.rejected.append(Rejected(reason, detail))
+
+    def make_room(self, count: int) -> None:
+        """Make sure that so many more spans or logs may be taken from this body.
+
+        Raises:
+            TooLarge: they would be more than :data:`MAX_RECORDS`.
+        """
+        if len(self.spans) + len(self.logs) + count > MAX_RECORDS:
+            raise TooLarge(
+                f"the body holds more than {MAX_RECORDS:,} spans or logs; send smaller batches"
+            )
 
     @property
     def rejected_total(self) -> int:

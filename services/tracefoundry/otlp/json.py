@@ -62,6 +62,7 @@ def decode_traces(body: bytes) -> Decoded:
     Raises:
         Undecodable: not JSON, a value of the wrong type (the message has its path), or attribute
             values nested deeper than protobuf allows.
+        TooLarge: it holds more than ``MAX_RECORDS`` spans or logs.
     """
     decoded = Decoded()
     request, reader = _request(body)
@@ -70,6 +71,7 @@ def decode_traces(body: bytes) -> Decoded:
         for scope_spans in reader.objects(envelope, "scopeSpans", "scope_spans"):
             scope = _scope(scope_spans, reader)
             for message in reader.objects(scope_spans, "spans", "spans"):
+                decoded.make_room(1)
                 _take_span(message, resource, scope, decoded, reader)
     return decoded
 
@@ -87,6 +89,7 @@ def decode_logs(body: bytes) -> Decoded:
         for scope_logs in reader.objects(envelope, "scopeLogs", "scope_logs"):
             scope = _scope(scope_logs, reader)
             for message in reader.objects(scope_logs, "logRecords", "log_records"):
+                decoded.make_room(1)
                 _take_log(message, resource, scope, decoded, reader)
     return decoded
 

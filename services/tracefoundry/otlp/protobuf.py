@@ -49,12 +49,14 @@ def decode_traces(body: bytes) -> Decoded:
 
     Raises:
         Undecodable: not such a message, or nested deeper than protobuf allows (100 messages).
+        TooLarge: it holds more than ``MAX_RECORDS`` spans or logs.
     """
     request, walk = _parse(body, ExportTraceServiceRequest, byte_strings.ExportTraceServiceRequest)
     decoded = Decoded()
     for r, resource_spans in enumerate(request.resource_spans):
         resource = _resource(resource_spans, walk)
         for s, scope_spans in enumerate(resource_spans.scope_spans):
+            decoded.make_room(len(scope_spans.spans))
             scope = _scope(scope_spans, walk)
             place = f"resource_spans[{r}].scope_spans[{s}].spans"
             _spans(scope_spans.spans, resource, scope, decoded, place, walk)
@@ -66,6 +68,7 @@ def decode_logs(body: bytes) -> Decoded:
 
     Raises:
         Undecodable: not such a message, or nested deeper than protobuf allows (100 messages).
+        TooLarge: it holds more than ``MAX_RECORDS`` spans or logs.
     """
     request, walk = _parse(body, ExportLogsServiceRequest, byte_strings.ExportLogsServiceRequest)
     decoded = Decoded()
@@ -74,6 +77,7 @@ def decode_logs(body: bytes) -> Decoded:
         for s, scope_logs in enumerate(resource_logs.scope_logs):
             scope = _scope(scope_logs, walk)
             for i, record in enumerate(scope_logs.log_records):
+                decoded.make_room(1)
                 place = f"resource_logs[{r}].scope_logs[{s}].log_records[{i}]"
                 _log(record, resource, scope, decoded, place, walk)
     return decoded
