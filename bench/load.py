@@ -44,12 +44,13 @@ def main() -> None:
                 if index >= bodies or time.monotonic() >= deadline:
                     break
                 position += 1
-            if rate:
-                due = started + index * orders["spans_per_body"] / rate
-                pause = due - time.monotonic()
-                if pause > 0:
-                    time.sleep(pause)
             began = time.monotonic()
+            if rate:
+                # Measured from when it was due: a stall delays what should have been sent in it.
+                due = started + index * orders["spans_per_body"] / rate
+                if due > began:
+                    time.sleep(due - began)
+                began = due
             connection.request(
                 "POST",
                 "/v1/traces",

@@ -71,6 +71,8 @@ class Settings:
             and unanswered OTLP bytes; beyond it senders are told to come again.
         ingest_workers: ``TRACEFOUNDRY_INGEST_WORKERS``, processes that decode and commit; by
             default one for each core (one in all on SQLite).
+        ingest_worker_memory: ``TRACEFOUNDRY_INGEST_WORKER_MEMORY``, bytes that one worker may
+            use; a body that needs more to decode is refused with 413.
     """
 
     database_url: str | None = None
@@ -78,6 +80,7 @@ class Settings:
     cors_origins: tuple[str, ...] = ()
     ingest_bytes_in_flight: int = 128 * 1024 * 1024
     ingest_workers: int = 1
+    ingest_worker_memory: int = 2 * 1024**3
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -101,11 +104,21 @@ class Settings:
             raise SettingsError(
                 "TRACEFOUNDRY_INGEST_BYTES_IN_FLIGHT is less than 1MiB: no sender could work"
             )
+        worker_memory = parse_bytes(
+            environment.get("TRACEFOUNDRY_INGEST_WORKER_MEMORY") or "2GiB",
+            "TRACEFOUNDRY_INGEST_WORKER_MEMORY",
+        )
+        if worker_memory < 512 * 1024 * 1024:
+            raise SettingsError(
+                "TRACEFOUNDRY_INGEST_WORKER_MEMORY is less than 512MiB: a body of 64 MiB could"
+                " not be decoded"
+            )
         return cls(
             database_url=environment.get("TRACEFOUNDRY_DATABASE_URL") or None,
             retention_spans_ns=retention,
             cors_origins=_origins(environment.get("TRACEFOUNDRY_CORS_ORIGINS", "")),
             ingest_bytes_in_flight=budget,
+            ingest_worker_memory=worker_memory,
             ingest_workers=_workers(environment.get("TRACEFOUNDRY_INGEST_WORKERS", "")),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -14,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from ingest.bodies import body, new_trace_id, span
 from tracefoundry.ingest import admission
 from tracefoundry.ingest.admission import Admission
-from tracefoundry.ingest.grpc import SERVICES, make_server
+from tracefoundry.ingest.grpc import MAX_CALLS, SERVICES, make_server
 from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.metrics import IngestMetrics
 from tracefoundry.ingest.pool import WorkerPool
@@ -84,3 +85,92 @@ def test_outcomes_become_codes(status: str, code: grpc.StatusCode) -> None:
     outcome = Outcome(0, status, "the reason")  # type: ignore[arg-type]
     error = asyncio.run(export(Admission(10_000), outcome, next(iter(SERVICES))))
     assert (code, "the reason") == (error.code(), error.details())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, at most half a minute."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(0.01)
+
+
+class SlowPool(WorkerPool):
+    """A pool at its seam: exports end when the test says so; counts what it holds."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.held = 0
+        self.most_held = 0
+
+    async def submit(self, request: IngestRequest, body: bytes) -> Outcome:
+        """Ok, after the test's word."""
+        self.held += 1
+        self.most_held = max(self.most_held, self.held)
+        await self.go_on.wait()
+        self.held -= 1
+        return Outcome(request.id, "ok")
+
+
+def test_calls_above_the_limit_wait_and_are_then_turned_away_with_retry_info(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """gRPC's own limit would refuse without RetryInfo, and senders would drop their spans."""
+    monkeypatch.setattr(admission, "WAIT_S", 0.2)
+
+    async def scenario() -> tuple[list[Any], int]:
+        pool = SlowPool()
+        service = IngestService(Admission(10**9), pool, IngestMetrics(CollectorRegistry()))
+        server, port = make_server(service, "127.0.0.1", 0)
+        await server.start()
+        name = next(iter(SERVICES))
+        channels = [grpc.aio.insecure_channel(f"127.0.0.1:{port}") for _ in range(2)]
+        try:
+            calls = []
+            for number in range(MAX_CALLS + 40):
+                method: Any = channels[number % 2].unary_unary(f"/{name}/Export")
+                calls.append(asyncio.ensure_future(method(body([span(new_trace_id())]))))
+            turned_away = 0
+            while turned_away < 40:
+                await asyncio.wait(calls, timeout=0.05, return_when=asyncio.FIRST_EXCEPTION)
+                turned_away = sum(call.done() for call in calls)
+            pool.go_on.set()
+            return await asyncio.gather(*calls, return_exceptions=True), pool.most_held
+        finally:
+            for channel in channels:
+                await channel.close()
+            await server.stop(None)
+
+    answers, most_held = asyncio.run(scenario())
+    refused = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+    assert (MAX_CALLS, 40) == (most_held, len(refused))
+    for error in refused:
+        assert grpc.StatusCode.RESOURCE_EXHAUSTED == error.code()
+        assert "grpc-status-details-bin" in dict(error.trailing_metadata() or ())
+
+
+def test_a_cancelled_call_keeps_its_bytes_in_the_budget_until_the_worker_is_done() -> None:
+    """The worker has the body, whatever the client does."""
+
+    async def scenario() -> tuple[int, int]:
+        pool, budget = SlowPool(), Admission(10**9)
+        service = IngestService(budget, pool, IngestMetrics(CollectorRegistry()))
+        server, port = make_server(service, "127.0.0.1", 0)
+        await server.start()
+        try:
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                method: Any = channel.unary_unary(f"/{next(iter(SERVICES))}/Export")
+                call = method(body([span(new_trace_id())]))
+                await until(lambda: pool.held > 0)
+                call.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await call
+                during = budget.in_flight_bytes
+                pool.go_on.set()
+                await until(lambda: budget.in_flight_bytes == 0)
+                return during, budget.in_flight_bytes
+        finally:
+            await server.stop(None)
+
+    during, after = asyncio.run(scenario())
+    assert during > 0
+    assert 0 == after

@@ -47,7 +47,7 @@ def with_pool(
     """Run a scenario over a pool, which is closed afterwards."""
 
     async def run() -> None:
-        pool = WorkerPool(WorkerConfig(url, 7 * DAY_NS, DAY_NS, MAX_BODY_BYTES), size)
+        pool = WorkerPool(WorkerConfig(url, 7 * DAY_NS, DAY_NS, MAX_BODY_BYTES, 2 * 1024**3), size)
         try:
             await asyncio.wait_for(scenario(pool), DEADLINE_S)
         finally:
@@ -140,7 +140,9 @@ def test_closing_lets_workers_answer_what_they_have(migrated_url: str) -> None:
     """Requests that were submitted before are stored and answered."""
 
     async def run() -> list[Outcome]:
-        pool = WorkerPool(WorkerConfig(migrated_url, 7 * DAY_NS, DAY_NS, MAX_BODY_BYTES), 1)
+        pool = WorkerPool(
+            WorkerConfig(migrated_url, 7 * DAY_NS, DAY_NS, MAX_BODY_BYTES, 2 * 1024**3), 1
+        )
         await pool.submit(traces_request(), a_body())
         pending = [asyncio.create_task(pool.submit(traces_request(), a_body())) for _ in range(10)]
         await asyncio.sleep(0)

@@ -19,7 +19,8 @@ from otlp.wire import (
     span_request,
 )
 from samples import make_span
-from tracefoundry.otlp import decoded, json, protobuf
+from tracefoundry.model.span import Event, Link, Resource
+from tracefoundry.otlp import decoded, json, json_body, protobuf
 from tracefoundry.otlp.encode import encode_traces, encode_traces_json
 from tracefoundry.otlp.errors import TooLarge, Undecodable
 
@@ -173,3 +174,33 @@ def test_a_body_of_very_many_spans_is_too_large(
         assert 3 == len(json.decode_traces(encode_traces_json(spans[:3])).spans)
         with pytest.raises(TooLarge, match="smaller batches"):
             json.decode_traces(encode_traces_json(spans))
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+@pytest.mark.parametrize("part", ["events", "links", "resources"])
+def test_a_body_of_very_many_small_parts_is_too_large(
+    encoding: str, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events, links and envelopes cost two bytes on the wire and hundreds as objects."""
+    monkeypatch.setattr(decoded, "MAX_PARTS", 6)
+    span = make_span()
+    spans = [span]
+    if part == "events":
+        span.events = [Event("e", 1)] * 5
+    elif part == "links":
+        span.links = [Link(bytes(16), bytes(8))] * 5
+    else:
+        spans = [make_span(span=n, resource=Resource({"n": n})) for n in range(1, 5)]
+    body = encode_traces(spans) if encoding == "protobuf" else encode_traces_json(spans)
+    decode = protobuf.decode_traces if encoding == "protobuf" else json.decode_traces
+    with pytest.raises(TooLarge, match="smaller batches"):
+        decode(body)
+
+
+def test_a_json_body_that_may_hold_very_many_values_is_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The JSON parser cannot be stopped once it runs, so it is not begun."""
+    monkeypatch.setattr(json_body, "MAX_VALUES", 100)
+    with pytest.raises(TooLarge, match="smaller batches"):
+        json.decode_traces(b'{"unknown": [' + b"{}," * 100 + b"{}]}")

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from samples import NOW_NS, llm, make_log, make_span, span_id, trace_id
 from store.conftest import new_writer
 from store.reading import count, rows, trace_rows
+from tracefoundry.model.genai import plain
 from tracefoundry.model.span import Resource, Span
 from tracefoundry.model.summary import facts_of, summarise
 from tracefoundry.settings import DAY_NS
 from tracefoundry.store import commit as commit_module
+from tracefoundry.store import migrations
 from tracefoundry.store.contract import CommitResult, SpanWriter
 from tracefoundry.store.engine import make_engine
 
@@ -337,3 +339,66 @@ def test_span_ids_are_bytes_in_key_order(writer: SpanWriter, migrated_url: str) 
     store(writer, make_span(span=2**63 + 1), make_span(span=5))
     found = rows(migrated_url, "SELECT span_id FROM spans ORDER BY span_id")
     assert [bytes(row["span_id"]) for row in found] == [span_id(5), span_id(2**63 + 1)]
+
+
+def test_a_tombstone_that_is_over_lets_its_trace_in_and_is_forgotten(
+    writer: SpanWriter, migrated_url: str
+) -> None:
+    """Kept until resent spans would be outside the window, and no longer."""
+    engine = make_engine(migrated_url)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO tombstones"
+                " (project_id, trace_id, deleted_at_ns, keep_until_ns, reason)"
+                " VALUES (1, :trace, 0, 1, 'deleted')"
+            ),
+            {"trace": trace_id(1)},
+        )
+    engine.dispose()
+    assert store(writer, make_span(trace=1)) == CommitResult()
+    writer.maintain(time.time_ns())
+    assert count(migrated_url, "tombstones") == 0
+
+
+def test_logs_wait_for_a_delete_of_their_trace_and_are_then_refused(postgres_url: str) -> None:
+    """A commit of logs alone locks the trace's row before it looks for tombstones."""
+    migrations.upgrade(postgres_url)
+    writer = new_writer(postgres_url)
+    writer.maintain(time.time_ns())
+    store(writer, make_span(trace=1))
+    results: list[CommitResult] = []
+    engine = make_engine(postgres_url)
+    with engine.connect() as deleting:
+        deleting.execute(sa.text("SELECT 1 FROM traces FOR UPDATE"))
+        thread = threading.Thread(
+            target=lambda: results.append(writer.commit([], [writer.prepare_log(1, make_log())]))
+        )
+        thread.start()
+        waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        deadline = time.monotonic() + 30
+        with engine.connect() as watching:
+            while not watching.execute(waiting).scalar_one():
+                assert time.monotonic() < deadline, "the writer did not wait for the row"
+                watching.rollback()
+        deleting.execute(
+            sa.text("INSERT INTO tombstones VALUES (1, :trace, 0, 9000000000000000000, 'deleted')"),
+            {"trace": trace_id(1)},
+        )
+        deleting.execute(sa.text("DELETE FROM spans"))
+        deleting.execute(sa.text("DELETE FROM traces"))
+        deleting.commit()
+    thread.join(30)
+    engine.dispose()
+    writer.close()
+    assert [refusal.reason for refusal in results[0].refused_logs] == ["trace_deleted"]
+    assert count(postgres_url, "span_logs") == 0
+
+
+def test_a_better_view_does_not_make_a_resent_span_a_conflict(
+    writer: SpanWriter, migrated_url: str, monkeypatch: Any
+) -> None:
+    """The digest is over what was sent, not over what is derived from it."""
+    store(writer, make_span(attributes=llm(1, 1)))
+    monkeypatch.setattr(plain, "VERSION", 99)
+    assert store(writer, make_span(attributes=llm(1, 1))).duplicates == [0]

@@ -11,9 +11,9 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tracefoundry.ingest.http import OtlpHttp
-from tracefoundry.query.origin import OriginCheck
+from tracefoundry.query.origin import refusal
 
-DRAIN_S = 25
+DRAIN_S = 20
 """How long requests in flight may take after a signal to stop (Kubernetes gives 30 s)."""
 MAX_CONNECTIONS = 4_096
 """Connections at once; uvicorn answers 503 beyond it."""
@@ -47,7 +47,7 @@ def _guarded(
     """OTLP behind the origin check, open to the pages of ``cors_origins``."""
     from starlette.middleware.cors import CORSMiddleware
 
-    app: ASGIApp = OriginCheck(otlp, allowed_hosts=allowed_hosts, cors_origins=cors_origins)
+    app: ASGIApp = _OtlpDoor(otlp, allowed_hosts, cors_origins)
     if cors_origins:
         app = CORSMiddleware(
             app,
@@ -56,6 +56,32 @@ def _guarded(
             allow_headers=["content-type", "content-encoding", "x-tracefoundry-project"],
         )
     return app
+
+
+class _OtlpDoor:
+    """The check of Host and Origin for OTLP paths, whose refusals are in OTLP's form."""
+
+    def __init__(
+        self, otlp: OtlpHttp, allowed_hosts: frozenset[str] | None, cors_origins: tuple[str, ...]
+    ) -> None:
+        self._otlp = otlp
+        self._allowed_hosts = allowed_hosts
+        self._cors_origins = cors_origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        reason = None
+        if self._allowed_hosts is not None:
+            found: dict[bytes, list[str]] = {b"host": [], b"origin": []}
+            for name, value in scope["headers"]:
+                if name in found:
+                    found[name].append(value.decode("latin-1"))
+            reason = refusal(
+                found[b"host"], found[b"origin"], self._allowed_hosts, self._cors_origins
+            )
+        if reason is None:
+            await self._otlp(scope, receive, send)
+        else:
+            await self._otlp.forbid(scope, send, reason)
 
 
 class Server(uvicorn.Server):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -167,4 +168,4 @@ def database_url(settings: Settings, database: str | None, data: Path | None) ->
         raise CliError(
             f"cannot make the data folder {str(data)!r}: {error.strerror}", "Choose another --data"
         ) from error
-    return f"sqlite:///{data.resolve() / DATABASE_FILE}"
+    return "sqlite:///" + quote(str(data.resolve() / DATABASE_FILE))

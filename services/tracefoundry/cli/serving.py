@@ -169,7 +169,8 @@ class _Process:
         self._listening = listening
         self._api = api
         self._otlp = otlp
-        self._hosts = LOOPBACK_HOSTS if is_loopback(listening.host) else None
+        host = listening.host.strip("[]")
+        self._hosts = LOOPBACK_HOSTS | {host} if is_loopback(host) else None
 
     async def run(self) -> None:
         """Listen, announce, serve until a signal, drain."""
@@ -213,11 +214,10 @@ class _Process:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        if grpc_server is not None:
-            await grpc_server.stop(DRAIN_S)
         for server, _ in servers:
             server.should_exit = True
-        await asyncio.gather(*tasks)
+        draining = [grpc_server.stop(DRAIN_S)] if grpc_server is not None else []
+        await asyncio.gather(*tasks, *draining)
         if pool is not None:
             await pool.close()
         await asyncio.to_thread(reader.close)
@@ -234,7 +234,13 @@ class _Process:
 
         settings = self._settings
         pool = WorkerPool(
-            WorkerConfig(self._url, settings.retention_spans_ns, WINDOW_AHEAD_NS, MAX_BODY_BYTES),
+            WorkerConfig(
+                self._url,
+                settings.retention_spans_ns,
+                WINDOW_AHEAD_NS,
+                MAX_BODY_BYTES,
+                settings.ingest_worker_memory,
+            ),
             1 if single_writer(self._url) else settings.ingest_workers,
         )
         service = IngestService(

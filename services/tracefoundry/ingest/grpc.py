@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from typing import Any
 
 # gRPC would hook into every start of a worker process and log that it cannot; workers exec.
@@ -21,6 +22,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
+from tracefoundry.ingest.admission import Admission
 from tracefoundry.ingest.messages import IngestRequest, Outcome, Signal
 from tracefoundry.ingest.service import RETRY_AFTER_S, IngestService, Overloaded
 from tracefoundry.otlp import answers
@@ -31,10 +33,13 @@ SERVICES: dict[str, Signal] = {
 }
 PROJECT_METADATA = "x-tracefoundry-project"
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""Limit of one message after decompression. gRPC holds whole messages before we can admit them, so
-this times ``MAX_CALLS`` bounds what it may hold; the collector's own limit is 4 MiB."""
+"""Limit of one message after decompression. A message is whole in memory before it can be admitted,
+so this times ``MAX_CALLS`` bounds what is held. The collector's own limit is 4 MiB."""
 MAX_CALLS = 64
-"""Calls at once; gRPC answers RESOURCE_EXHAUSTED beyond it."""
+"""Calls whose message is being read or stored at once. Others wait with their message unread
+(HTTP/2 flow control holds it at the sender), then are told to come again."""
+MAX_STREAMS = 256
+"""Calls at once on one connection; clients queue the rest themselves."""
 
 
 def make_server(service: IngestService, host: str, port: int) -> tuple[aio.Server, int]:
@@ -44,14 +49,16 @@ def make_server(service: IngestService, host: str, port: int) -> tuple[aio.Serve
         OSError: the address cannot be bound.
     """
     server = aio.server(
-        maximum_concurrent_rpcs=MAX_CALLS,
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_concurrent_streams", MAX_STREAMS),
             ("grpc.so_reuseport", 0),
         ],
     )
+    slots = Admission(MAX_CALLS)
     for name, signal in SERVICES.items():
-        handler: Any = grpc.unary_unary_rpc_method_handler(_Export(service, signal).export)
+        # Taken as a stream of one message, so that this code decides when the message is read.
+        handler: Any = grpc.stream_unary_rpc_method_handler(_Export(service, slots, signal).export)
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(name, {"Export": handler}),)
         )
@@ -68,22 +75,25 @@ def make_server(service: IngestService, host: str, port: int) -> tuple[aio.Serve
 class _Export:
     """The ``Export`` method of one service."""
 
-    def __init__(self, service: IngestService, signal: Signal) -> None:
+    def __init__(self, service: IngestService, slots: Admission, signal: Signal) -> None:
         self._service = service
+        self._slots = slots
         self._signal = signal
 
-    async def export(self, body: bytes, context: aio.ServicerContext[bytes, bytes]) -> bytes:
-        """Answer one call.
-
-        The export runs to its end even when the client cancels: a worker has the body by then,
-        and its bytes must stay in the budget until the worker is done with them.
-        """
+    async def export(
+        self, messages: AsyncIterator[bytes], context: aio.ServicerContext[bytes, bytes]
+    ) -> bytes:
+        """Answer one call."""
         request = IngestRequest(0, self._signal, "protobuf", "", _project(context))
         try:
-            outcome = await asyncio.shield(asyncio.ensure_future(self._store(request, body)))
+            await self._slots.acquire(1)
+            try:
+                outcome = await self._store(request, messages)
+            finally:
+                self._slots.release(1)
         except Overloaded:
             self._service.turned_away(self._signal, "grpc")
-            message = "too many bytes in flight; send again"
+            message = "too much in flight; send again"
             context.set_trailing_metadata((("grpc-status-details-bin", _retry_details(message)),))
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
         if outcome.status == "ok":
@@ -95,9 +105,18 @@ class _Export:
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, outcome.message)
         raise AssertionError("abort raises")
 
-    async def _store(self, request: IngestRequest, body: bytes) -> Outcome:
-        async with self._service.room(len(body)):
-            return await self._service.export(request, "grpc", body)
+    async def _store(self, request: IngestRequest, messages: AsyncIterator[bytes]) -> Outcome:
+        async for body in messages:
+            async with self._service.room(len(body)):
+                # A worker has the body from here on: its bytes stay in the budget until it is
+                # done with them, even when the client cancels.
+                export = asyncio.ensure_future(self._service.export(request, "grpc", body))
+                try:
+                    return await asyncio.shield(export)
+                except asyncio.CancelledError:
+                    await asyncio.wait([export])
+                    raise
+        return Outcome(request.id, "undecodable", "the call carried no message")
 
 
 def _project(context: aio.ServicerContext[bytes, bytes]) -> str | None:

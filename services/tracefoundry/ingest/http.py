@@ -34,10 +34,12 @@ ROUTES: dict[str, Signal] = {
 """Paths that take OTLP: the specification's, an alias, and the one Langfuse's SDKs insist on."""
 
 PROJECT_HEADER = b"x-tracefoundry-project"
-BODY_TIMEOUT_S = 30.0
+IDLE_TIMEOUT_S = 10.0
+"""How long a sender may take between two pieces of a body; its room is reserved meanwhile."""
+BODY_TIMEOUT_S = 300.0
 """How long a sender may take for one body."""
 
-INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE = 3, 8, 14
+INVALID_ARGUMENT, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE = 3, 7, 8, 14
 """google.rpc.Code"""
 
 
@@ -79,6 +81,15 @@ class OtlpHttp:
             return
         await self._export(signal, encoding, headers, receive, send)
 
+    async def forbid(self, scope: Scope, send: Send, reason: str) -> None:
+        """Answer 403 in the request's encoding, without looking at the body."""
+        headers = dict(scope["headers"])
+        encoding = parse_content_type(_latin(headers.get(b"content-type")))
+        if encoding is None:
+            await _plain(send, 403, reason)
+        else:
+            await self._status(send, encoding, 403, PERMISSION_DENIED, reason)
+
     async def _export(
         self,
         signal: Signal,
@@ -119,27 +130,27 @@ class OtlpHttp:
             await self._answer(send, signal, encoding, outcome)
 
     async def _read(self, receive: Receive, room: Room) -> bytes:
-        try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                return await self._read_pieces(receive, room)
-        except TimeoutError:
-            raise _Gone from None
-
-    async def _read_pieces(self, receive: Receive, room: Room) -> bytes:
+        clock = asyncio.get_running_loop().time
+        last = clock() + BODY_TIMEOUT_S
         pieces = []
         received = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise _Gone
-            piece: bytes = message.get("body", b"")
-            received += len(piece)
-            if received > self._max_body_bytes:
-                raise _TooLarge
-            room.cover(received)
-            pieces.append(piece)
-            if not message.get("more_body", False):
-                return b"".join(pieces) if len(pieces) > 1 else piece
+        try:
+            async with asyncio.timeout(IDLE_TIMEOUT_S) as timeout:
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise _Gone
+                    piece: bytes = message.get("body", b"")
+                    received += len(piece)
+                    if received > self._max_body_bytes:
+                        raise _TooLarge
+                    room.cover(received)
+                    pieces.append(piece)
+                    if not message.get("more_body", False):
+                        return b"".join(pieces) if len(pieces) > 1 else piece
+                    timeout.reschedule(min(clock() + IDLE_TIMEOUT_S, last))
+        except TimeoutError:
+            raise _Gone from None
 
     async def _answer(
         self, send: Send, signal: Signal, encoding: Encoding, outcome: Outcome

@@ -24,6 +24,7 @@ class WorkerConfig(msgspec.Struct):
     retention_ns: int
     ahead_ns: int
     max_body_bytes: int
+    memory_bytes: int
 
 
 class IngestRequest(msgspec.Struct):

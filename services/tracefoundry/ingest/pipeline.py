@@ -7,8 +7,10 @@ bodies in one transaction and says for each what became of it.
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 import msgspec
 
@@ -108,7 +110,7 @@ class Pipeline:
         except StoreUnavailable as error:
             return Outcome(request.id, "unavailable", str(error))
         if not batch.spans and not batch.logs:
-            return _outcome(batch, CommitResult(), 0.0, 0, 0)
+            return _outcomes([batch], CommitResult(), 0.0)[0]
         return batch
 
     def _prepare_spans(self, decoded: Decoded, batch: Batch) -> None:
@@ -184,13 +186,7 @@ class Pipeline:
         except StoreUnavailable as error:
             return [Outcome(batch.request.id, "unavailable", str(error)) for batch in batches]
         seconds = time.perf_counter() - started
-        outcomes = []
-        first_span = first_log = 0
-        for batch in batches:
-            outcomes.append(_outcome(batch, result, seconds, first_span, first_log))
-            first_span += len(batch.spans)
-            first_log += len(batch.logs)
-        return outcomes
+        return _outcomes(batches, result, seconds)
 
 
 def _project_detail(resource: object, header: str | None) -> str:
@@ -198,32 +194,36 @@ def _project_detail(resource: object, header: str | None) -> str:
     return f"project {name!r} does not exist; create it first, or leave the project out"
 
 
-def _outcome(
-    batch: Batch, result: CommitResult, seconds: float, first_span: int, first_log: int
-) -> Outcome:
-    """The part of a commit's result that is about one batch."""
-    spans = range(first_span, first_span + len(batch.spans))
-    logs = range(first_log, first_log + len(batch.logs))
-    duplicates = sum(index in spans for index in result.duplicates)
-    duplicates += sum(index in logs for index in result.duplicate_logs)
-    conflicts = sum(index in spans for index in result.conflicts)
-    refused_here = 0
-    for refused, own in ((result.refused_spans, spans), (result.refused_logs, logs)):
-        for refusal in refused:
-            if refusal.index in own:
-                batch.reject(refusal.reason, refusal.detail)
-                refused_here += 1
-    accepted = len(spans) + len(logs) - duplicates - conflicts - refused_here
-    return Outcome(
-        batch.request.id,
-        "ok",
-        _message(batch, conflicts),
-        accepted,
-        duplicates,
-        conflicts,
-        dict(batch.rejected),
-        seconds,
-    )
+def _outcomes(batches: Sequence[Batch], result: CommitResult, seconds: float) -> list[Outcome]:
+    """What a commit's result says of each batch. Linear: batches may be many and all resent."""
+    last_span = list(accumulate(len(batch.spans) for batch in batches))
+    last_log = list(accumulate(len(batch.logs) for batch in batches))
+    duplicates, conflicts, refused = ([0] * len(batches) for _ in range(3))
+    for indices, last, counts in (
+        (result.duplicates, last_span, duplicates),
+        (result.duplicate_logs, last_log, duplicates),
+        (result.conflicts, last_span, conflicts),
+    ):
+        for index in indices:
+            counts[bisect_right(last, index)] += 1
+    for refusals, last in ((result.refused_spans, last_span), (result.refused_logs, last_log)):
+        for refusal in refusals:
+            at = bisect_right(last, refusal.index)
+            batches[at].reject(refusal.reason, refusal.detail)
+            refused[at] += 1
+    return [
+        Outcome(
+            batch.request.id,
+            "ok",
+            _message(batch, conflicts[at]),
+            len(batch.spans) + len(batch.logs) - duplicates[at] - conflicts[at] - refused[at],
+            duplicates[at],
+            conflicts[at],
+            dict(batch.rejected),
+            seconds,
+        )
+        for at, batch in enumerate(batches)
+    ]
 
 
 def _message(batch: Batch, conflicts: int) -> str:

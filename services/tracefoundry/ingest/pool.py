@@ -54,6 +54,11 @@ class _WorkerHandle:
             if not future.done():
                 future.set_result(outcome)
 
+    def forget(self, request_id: int) -> None:
+        """Nobody waits for this outcome any more."""
+        size, _ = self.outstanding.pop(request_id, (0, None))
+        self.outstanding_bytes -= size
+
     def died(self) -> None:
         """Answer everything outstanding as passing trouble."""
         self.alive = False
@@ -102,7 +107,11 @@ class WorkerPool:
         except (OSError, RuntimeError):
             # uvloop raises RuntimeError where the transport was closed while we waited our turn.
             worker.died()
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            worker.forget(request.id)
+            raise
 
     async def _choose(self) -> _WorkerHandle | None:
         if not all(worker is not None and worker.alive for worker in self._workers):

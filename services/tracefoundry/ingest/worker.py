@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -105,6 +106,7 @@ class Worker:
         head, _ = self._read_frame()
         config = msgspec.msgpack.decode(head, type=WorkerConfig)
         self._config = config
+        _limit_memory(config.memory_bytes)
         self._writer = open_writer(
             config.database_url, retention_ns=config.retention_ns, ahead_ns=config.ahead_ns
         )
@@ -135,6 +137,12 @@ class Worker:
     def _take_in(self, request: IngestRequest, body: bytes) -> None:
         try:
             prepared = self._pipeline.prepare(request, body)
+        except MemoryError:
+            prepared = Outcome(
+                request.id,
+                "too_large",
+                "the body needs more memory to decode than a worker may use; send smaller batches",
+            )
         except Exception:  # noqa: BLE001 - a fault of ours must not cost the sender its data
             _log.exception("decoding failed in a way that is ours to mend")
             self._answer(Outcome(request.id, "unavailable", "internal error while decoding"))
@@ -229,6 +237,20 @@ class Worker:
         if len(head) < head_size or len(body) < body_size:
             raise EOFError
         return head, body
+
+
+def _limit_memory(limit_bytes: int) -> None:
+    """Let allocations beyond the limit fail instead of growing.
+
+    A body of tiny messages can need a hundred times its size; with the limit it is refused
+    (413) and the worker lives. Where the system has no such limit (macOS ignores it) the caps on
+    counts in ``otlp.decoded`` remain.
+    """
+    try:
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, hard))
+    except (ValueError, OSError) as error:
+        _log.warning("cannot limit the memory of this worker: %s", error)
 
 
 def main() -> None:

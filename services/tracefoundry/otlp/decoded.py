@@ -37,6 +37,9 @@ MAX_RECORDS: Final = 250_000
 """Most spans or GenAI logs taken from one body. A body within its 64 MiB could hold millions of
 nearly empty spans, which as objects would need gigabytes."""
 
+MAX_PARTS: Final = 1_000_000
+"""Most events, links and envelopes of one body, for the same reason."""
+
 MAX_REJECTED_KEPT: Final = 1000
 """Most refusals kept with their details for one body; all are counted."""
 
@@ -75,6 +78,8 @@ class Decoded(msgspec.Struct):
     rejected_count: dict[str, int] = {}
     """All refusals, counted by reason."""
     other_logs: int = 0
+    parts: int = 0
+    """Events, links and envelopes met so far."""
 
     def reject(self, reason: RejectReason, detail: str) -> None:
         """Count a refusal, and keep its detail while there is room."""
@@ -91,6 +96,19 @@ class Decoded(msgspec.Struct):
         if len(self.spans) + len(self.logs) + count > MAX_RECORDS:
             raise TooLarge(
                 f"the body holds more than {MAX_RECORDS:,} spans or logs; send smaller batches"
+            )
+
+    def make_room_inside(self, parts: int) -> None:
+        """Make sure that so many more events, links or envelopes may be taken from this body.
+
+        Raises:
+            TooLarge: they would be more than :data:`MAX_PARTS`.
+        """
+        self.parts += parts
+        if self.parts > MAX_PARTS:
+            raise TooLarge(
+                f"the body holds more than {MAX_PARTS:,} events, links and resources;"
+                " send smaller batches"
             )
 
     @property

@@ -67,8 +67,10 @@ def decode_traces(body: bytes) -> Decoded:
     decoded = Decoded()
     request, reader = _request(body)
     for envelope in reader.objects(request, "resourceSpans", "resource_spans"):
+        decoded.make_room_inside(1)
         resource = _resource(envelope, reader)
         for scope_spans in reader.objects(envelope, "scopeSpans", "scope_spans"):
+            decoded.make_room_inside(1)
             scope = _scope(scope_spans, reader)
             for message in reader.objects(scope_spans, "spans", "spans"):
                 decoded.make_room(1)
@@ -85,8 +87,10 @@ def decode_logs(body: bytes) -> Decoded:
     decoded = Decoded()
     request, reader = _request(body)
     for envelope in reader.objects(request, "resourceLogs", "resource_logs"):
+        decoded.make_room_inside(1)
         resource = _resource(envelope, reader)
         for scope_logs in reader.objects(envelope, "scopeLogs", "scope_logs"):
+            decoded.make_room_inside(1)
             scope = _scope(scope_logs, reader)
             for message in reader.objects(scope_logs, "logRecords", "log_records"):
                 decoded.make_room(1)
@@ -157,6 +161,7 @@ def _take_span(
         decoded.reject(*error.fault)
         del reader.path[path_length:]
     else:
+        decoded.make_room_inside(len(span.events) + len(span.links))
         decoded.spans.append(span)
 
 

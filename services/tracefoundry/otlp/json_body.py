@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from tracefoundry.otlp.errors import Undecodable
+from tracefoundry.otlp.errors import TooLarge, Undecodable
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPE = re.compile(
@@ -26,12 +26,21 @@ _ESCAPE = re.compile(
 )
 
 
+MAX_VALUES = 16_000_000
+"""Most values that a body may seem to hold, by its commas and brackets (those inside strings are
+counted too). As Python objects they need up to 64 bytes each."""
+
+
 def parse(body: bytes) -> tuple[Any, bool]:
     """The JSON value of a body, and whether its strings may hold surrogates for raw bytes.
 
     Raises:
         Undecodable: not JSON (also when broken strings are allowed).
+        TooLarge: it may hold more than ``MAX_VALUES`` values.
     """
+    # The parser cannot be stopped, and running out of memory inside it ends the process.
+    if len(body) > MAX_VALUES and sum(map(body.count, (b",", b"{", b"["))) > MAX_VALUES:
+        raise TooLarge(f"the body holds more than {MAX_VALUES:,} values; send smaller batches")
     try:
         return orjson.loads(body), False
     except orjson.JSONDecodeError as error:

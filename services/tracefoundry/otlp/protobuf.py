@@ -39,9 +39,14 @@ from tracefoundry.otlp.decoded import (
     log_fault,
     span_fault,
 )
+from tracefoundry.otlp.errors import TooLarge
 from tracefoundry.otlp.mending import mend, undecodable
 
 Request = TypeVar("Request", ExportTraceServiceRequest, ExportLogsServiceRequest)
+
+
+OUT_OF_MEMORY = "Arena alloc failed"
+"""What upb says when it may not have more memory (workers are limited, see ``ingest.worker``)."""
 
 
 def decode_traces(body: bytes) -> Decoded:
@@ -53,7 +58,9 @@ def decode_traces(body: bytes) -> Decoded:
     """
     request, walk = _parse(body, ExportTraceServiceRequest, byte_strings.ExportTraceServiceRequest)
     decoded = Decoded()
+    decoded.make_room_inside(len(request.resource_spans))
     for r, resource_spans in enumerate(request.resource_spans):
+        decoded.make_room_inside(len(resource_spans.scope_spans))
         resource = _resource(resource_spans, walk)
         for s, scope_spans in enumerate(resource_spans.scope_spans):
             decoded.make_room(len(scope_spans.spans))
@@ -72,7 +79,9 @@ def decode_logs(body: bytes) -> Decoded:
     """
     request, walk = _parse(body, ExportLogsServiceRequest, byte_strings.ExportLogsServiceRequest)
     decoded = Decoded()
+    decoded.make_room_inside(len(request.resource_logs))
     for r, resource_logs in enumerate(request.resource_logs):
+        decoded.make_room_inside(len(resource_logs.scope_logs))
         resource = _resource(resource_logs, walk)
         for s, scope_logs in enumerate(resource_logs.scope_logs):
             scope = _scope(scope_logs, walk)
@@ -109,7 +118,11 @@ class _Walk:
 def _parse(body: bytes, normal: type[Request], with_bytes: Any) -> tuple[Request, _Walk]:
     try:
         return normal.FromString(body), _Walk(None)
-    except DecodeError:
+    except DecodeError as error:
+        if OUT_OF_MEMORY in str(error):
+            raise TooLarge(
+                "the body needs more memory to decode than a worker may use; send smaller batches"
+            ) from None
         body, sentinel = mend(body, with_bytes)
     try:
         return normal.FromString(body), _Walk(sentinel)
@@ -178,6 +191,8 @@ def _spans(
         attributes = _attributes(message.attributes, walk)
         events = message.events
         links = message.links
+        if events or links:
+            decoded.make_room_inside(len(events) + len(links))
         append(
             Span(
                 trace_id,

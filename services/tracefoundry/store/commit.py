@@ -38,6 +38,9 @@ from tracefoundry.store.contract import (
 LARGE_TRACE_SPANS = 100_000
 """Above this many spans a trace's recompute is put off to once in ``LARGE_TRACE_PAUSE_NS``."""
 LARGE_TRACE_PAUSE_NS = 5_000_000_000
+LARGEST_RECOMPUTE_SPANS = 500_000
+"""Above this many spans a trace's summary is no longer recomputed, as reading it back would not fit
+a worker's memory: it says ``totals_pending`` for good, and only counts and times stay exact."""
 KNOWN_ENVELOPES = 50_000
 """Most resources or scopes a writer remembers as touched today."""
 
@@ -82,7 +85,14 @@ class Transaction(Protocol):
         """Insert new traces whole, add counts to the others; returns the others."""
         ...
 
-    def tombstoned(self, keys: Sequence[TraceKey]) -> set[TraceKey]: ...
+    def lock_traces(self, keys: Sequence[TraceKey]) -> None:
+        """Wait for whoever deletes these traces, and keep others from it until the end."""
+        ...
+
+    def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:
+        """Those that were deleted, read with a new snapshot."""
+        ...
+
     def remove_spans(self, keys: Sequence[SpanKey]) -> None: ...
     def remove_logs(self, logs: Sequence[PreparedLog]) -> None: ...
     def remove_traces(self, keys: Sequence[TraceKey]) -> None: ...
@@ -274,7 +284,8 @@ def recompute(tx: Transaction, existing: dict[TraceKey, ExistingTrace], now_ns: 
         if state.missing_expired:
             continue
         young = now_ns - state.recomputed_at_ns < LARGE_TRACE_PAUSE_NS
-        (later if state.span_count > LARGE_TRACE_SPANS and young else due).append(key)
+        wait = state.span_count > LARGE_TRACE_SPANS and young
+        (later if wait or state.span_count > LARGEST_RECOMPUTE_SPANS else due).append(key)
     if later:
         tx.put_off(later)
     if due:
@@ -396,8 +407,11 @@ def _summarise(
             now_ns,
         )
     log_keys = {(logs[index].project_id, logs[index].log.trace_id) for index in inserted_logs}
+    only_logs = sorted(log_keys - by_trace.keys())
+    if only_logs:
+        tx.lock_traces(only_logs)
     if by_trace or log_keys:
-        dead = tx.tombstoned(sorted(by_trace.keys() | log_keys))
+        dead = tx.tombstoned(sorted(by_trace.keys() | log_keys), now_ns)
         if dead:
             _drop_dead(tx, spans, logs, by_trace, inserted_logs, dead, outcome)
             existing = {key: state for key, state in existing.items() if key not in dead}

@@ -115,7 +115,8 @@ class SpanWriter(Protocol):
         ...
 
     def maintain(self, now_ns: int) -> None:
-        """Make what future commits need (partitions for every day of the window).
+        """Make what future commits need (partitions for every day of the window), and forget
+        tombstones that are over.
 
         Called at start and about once an hour; bounded work, safe beside other writers.
 

@@ -59,7 +59,7 @@ def span_row(
         )  # fmt: skip
     name = span.name.encode()
     attributes = orjson.dumps(span.attributes)
-    tail = b"".join(
+    content = b"".join(
         (
             _length(len(name)),
             name,
@@ -69,14 +69,15 @@ def span_row(
             _jsonb(columns.events_json(span)) if span.events else _NULL,
             _jsonb(columns.links_json(span)) if span.links else _NULL,
             _jsonb(columns.span_extra(span)),
-            _no_payloads_or_redactions,
-            _genai(span.genai) if span.genai is not None else _no_genai,
         )
     )
+    # Over what was sent, not over what is derived from it: a better view is no other span.
     hasher = blake2b(head, digest_size=columns.ID_BYTES)
-    hasher.update(tail)
+    hasher.update(content)
     digest = hasher.digest()
-    return b"".join((head, _digest_length, digest, tail)), digest
+    genai = _genai(span.genai) if span.genai is not None else _no_genai
+    row = b"".join((head, _digest_length, digest, content, _no_payloads_or_redactions, genai))
+    return row, digest
 
 
 def log_row(

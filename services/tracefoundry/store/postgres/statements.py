@@ -80,6 +80,19 @@ TOMBSTONED = """
 SELECT t.project_id, t.trace_id
 FROM unnest(%(projects)s::int[], %(traces)s::bytea[]) AS k(p, t)
 JOIN tombstones t ON t.project_id = k.p AND t.trace_id = k.t
+WHERE t.keep_until_ns > %(now)s
+"""
+
+LOCK_TRACES = """
+SELECT 1 FROM traces t
+JOIN unnest(%(projects)s::int[], %(traces)s::bytea[]) AS k(p, i)
+  ON t.project_id = k.p AND t.trace_id = k.i
+ORDER BY t.project_id, t.trace_id FOR SHARE OF t
+"""
+
+PURGE_TOMBSTONES = """
+DELETE FROM tombstones WHERE (project_id, trace_id) IN (
+    SELECT project_id, trace_id FROM tombstones WHERE keep_until_ns <= %s LIMIT 10000)
 """
 
 REMOVE_SPANS = """
@@ -146,6 +159,6 @@ WHERE t.project_id = k.p AND t.trace_id = k.i AND NOT t.totals_pending
 
 PENDING = """
 SELECT project_id, trace_id, span_count, recomputed_at_ns, missing_expired
-FROM traces WHERE totals_pending AND recomputed_at_ns <= %s
+FROM traces WHERE totals_pending AND recomputed_at_ns <= %s AND span_count <= %s
 ORDER BY project_id, trace_id LIMIT 10 FOR UPDATE SKIP LOCKED
 """

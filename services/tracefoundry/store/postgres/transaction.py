@@ -137,8 +137,13 @@ class PostgresTransaction:
             (row[0], row[1]): ExistingTrace(row[3], row[4], row[5]) for row in rows if not row[2]
         }
 
-    def tombstoned(self, keys: Sequence[TraceKey]) -> set[TraceKey]:
-        rows = self._connection.execute(statements.TOMBSTONED, _trace_keys(keys), binary=True)
+    def lock_traces(self, keys: Sequence[TraceKey]) -> None:
+        self._connection.execute(statements.LOCK_TRACES, _trace_keys(keys))
+
+    def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:
+        rows = self._connection.execute(
+            statements.TOMBSTONED, {**_trace_keys(keys), "now": now_ns}, binary=True
+        )
         return {(row[0], row[1]) for row in rows}
 
     def remove_spans(self, keys: Sequence[SpanKey]) -> None:

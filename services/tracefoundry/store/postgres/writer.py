@@ -12,8 +12,10 @@ import psycopg
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.store.commit import (
     LARGE_TRACE_PAUSE_NS,
+    LARGEST_RECOMPUTE_SPANS,
     Committer,
     ExistingTrace,
+    RowRefused,
     Transaction,
     settle,
 )
@@ -82,13 +84,19 @@ class PostgresWriter:
     def maintain(self, now_ns: int) -> None:
         days = partitions.window_days(now_ns, self._retention_ns, self._ahead_ns)
         with self._errors():
-            partitions.ensure(self._connected(), days)
+            connection = self._connected()
+            partitions.ensure(connection, days)
+            connection.execute(statements.PURGE_TOMBSTONES, (now_ns,))
 
     def settle(self, now_ns: int) -> int:
         def work(tx: Transaction) -> int:
             rows = (
                 self._connected()
-                .execute(statements.PENDING, (now_ns - LARGE_TRACE_PAUSE_NS,), binary=True)
+                .execute(
+                    statements.PENDING,
+                    (now_ns - LARGE_TRACE_PAUSE_NS, LARGEST_RECOMPUTE_SPANS),
+                    binary=True,
+                )
                 .fetchall()
             )
             pending = {(row[0], row[1]): ExistingTrace(*row[2:]) for row in rows}
@@ -124,9 +132,11 @@ class PostgresWriter:
         try:
             yield
         except psycopg.Error as error:
-            if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            mapped = store_error(error)
+            if not isinstance(mapped, RowRefused):
+                # After a failover the old connection may be read-only for ever: ask anew.
                 self.close()
-            raise store_error(error) from error
+            raise mapped from error
 
     def _connected(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed:

@@ -182,11 +182,16 @@ class SqliteTransaction:
         self._connection.executemany(_INSERT_TRACE, new)
         return existing
 
-    def tombstoned(self, keys: Sequence[TraceKey]) -> set[TraceKey]:
+    def lock_traces(self, keys: Sequence[TraceKey]) -> None:
+        """Nothing to do: the transaction holds the one write lock of the file."""
+
+    def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:
         if self._connection.execute("SELECT 1 FROM tombstones LIMIT 1").fetchone() is None:
             return set()
-        find = "SELECT 1 FROM tombstones WHERE project_id = ? AND trace_id = ?"
-        return {key for key in keys if self._connection.execute(find, key).fetchone()}
+        find = (
+            "SELECT 1 FROM tombstones WHERE project_id = ? AND trace_id = ? AND keep_until_ns > ?"
+        )
+        return {key for key in keys if self._connection.execute(find, (*key, now_ns)).fetchone()}
 
     def remove_spans(self, keys: Sequence[SpanKey]) -> None:
         self._connection.executemany(_REMOVE_SPAN, keys)

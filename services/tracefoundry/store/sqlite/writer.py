@@ -10,6 +10,7 @@ from typing import TypeVar
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.store.commit import (
     LARGE_TRACE_PAUSE_NS,
+    LARGEST_RECOMPUTE_SPANS,
     Committer,
     ExistingTrace,
     RowRefused,
@@ -63,14 +64,21 @@ class SqliteWriter:
             return {row[0]: row[1] for row in rows}
 
     def maintain(self, now_ns: int) -> None:
-        """Nothing to make ahead: tables of a SQLite file are not partitioned."""
+        """Forget tombstones that are over; nothing to make ahead, as tables have no partitions."""
+        with self._errors():
+            self._connected().execute(
+                "DELETE FROM tombstones WHERE rowid IN"
+                " (SELECT rowid FROM tombstones WHERE keep_until_ns <= ? LIMIT 10000)",
+                (now_ns,),
+            )
 
     def settle(self, now_ns: int) -> int:
         def work(tx: Transaction) -> int:
             rows = self._connected().execute(
                 "SELECT project_id, trace_id, span_count, recomputed_at_ns, missing_expired"
-                " FROM traces WHERE totals_pending AND recomputed_at_ns <= ? LIMIT 10",
-                (now_ns - LARGE_TRACE_PAUSE_NS,),
+                " FROM traces WHERE totals_pending AND recomputed_at_ns <= ? AND span_count <= ?"
+                " LIMIT 10",
+                (now_ns - LARGE_TRACE_PAUSE_NS, LARGEST_RECOMPUTE_SPANS),
             )
             pending = {
                 (row[0], row[1]): ExistingTrace(row[2], row[3], bool(row[4])) for row in rows
