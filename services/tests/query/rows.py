@@ -44,21 +44,32 @@ def insert(
 ) -> None:
     """Insert spans of whole traces, with their summaries and dictionaries."""
     with engine.begin() as connection:
-        envelopes = [(span.resource, span.scope) for span in spans]
-        envelopes += [(log.resource, log.scope) for log in logs]
-        _dictionaries(connection, envelopes, project)
+        insert_into(connection, spans, logs, project)
+
+
+def insert_into(
+    connection: sa.Connection,
+    spans: Sequence[Span],
+    logs: Sequence[LogRecord] = (),
+    project: int = 1,
+) -> None:
+    """Like :func:`insert`, in a transaction of the caller's."""
+    envelopes = [(span.resource, span.scope) for span in spans]
+    envelopes += [(log.resource, log.scope) for log in logs]
+    _dictionaries(connection, envelopes, project)
+    if spans:
         _put(connection, tables.spans, [_span(span, project) for span in spans])
-        if logs:
-            _put(connection, tables.span_logs, [_log(log, project) for log in logs])
-        by_trace: dict[bytes, list[Span]] = {}
-        for span in spans:
-            by_trace.setdefault(span.trace_id, []).append(span)
-        for trace, members in by_trace.items():
-            summary = msgspec.structs.asdict(summarise([facts_of(span) for span in members]))
-            for name in ("services", "models", "tools"):
-                summary[name] = _text(summary[name])
-            row = {"project_id": project, "trace_id": trace, "recomputed_at_ns": 0, **summary}
-            _put(connection, tables.traces, [row])
+    if logs:
+        _put(connection, tables.span_logs, [_log(log, project) for log in logs])
+    by_trace: dict[bytes, list[Span]] = {}
+    for span in spans:
+        by_trace.setdefault(span.trace_id, []).append(span)
+    for trace, members in by_trace.items():
+        summary = msgspec.structs.asdict(summarise([facts_of(span) for span in members]))
+        for name in ("services", "models", "tools"):
+            summary[name] = _text(summary[name])
+        row = {"project_id": project, "trace_id": trace, "recomputed_at_ns": 0, **summary}
+        _put(connection, tables.traces, [row])
 
 
 def _put(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:

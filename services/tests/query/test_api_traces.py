@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from query.conftest import Api
 from query.rows import add_project, insert
 from samples import NOW_NS, make_log, make_span, trace_id
 from tracefoundry.model.span import Resource, Span
+from tracefoundry.settings import WINDOW_AHEAD_NS
 from tracefoundry.store import tables
 
 MS = 1_000_000
@@ -301,7 +303,20 @@ def test_a_deleted_trace_is_gone_with_its_spans_and_logs(api: Api) -> None:
     with api.engine.connect() as connection:
         (tombstone,) = connection.execute(sa.select(tables.tombstones)).all()
     assert tombstone.trace_id == trace_id(1)
-    assert tombstone.keep_until_ns == tombstone.deleted_at_ns + 7 * DAY_NS
+    # A span that starts a day ahead, as far as ingest accepts, is in the window for 8 days.
+    assert tombstone.keep_until_ns == tombstone.deleted_at_ns + WINDOW_AHEAD_NS + 7 * DAY_NS
+
+
+def test_a_tombstone_that_is_over_is_forgotten(api: Api) -> None:
+    """The trace is then one that nobody knows, and its id may come again."""
+    insert(api.engine, three_traces())
+    path = f"/api/traces/{trace_id(1).hex()}"
+    api.client.delete(path)
+    statuses = [api.error(path)]
+    with api.engine.begin() as connection:
+        connection.execute(sa.update(tables.tombstones).values(keep_until_ns=time.time_ns() - 1))
+    statuses.append(api.error(path))
+    assert statuses == [(410, "trace_deleted"), (404, "trace_not_found")]
 
 
 def test_delete_before_takes_the_traces_that_ended_before(api: Api) -> None:

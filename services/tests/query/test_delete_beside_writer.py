@@ -43,9 +43,13 @@ def test_spans_that_come_during_and_after_a_delete_stay_out(database_url: str) -
     thread = threading.Thread(target=write)
     thread.start()
     assert started.wait(60)
-    deleted = reader.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=7 * DAY_NS)
-    gone.set()  # three more commits begin after the delete
-    thread.join(60)
+    try:
+        deleted = reader.delete_trace(
+            1, trace_id(1), now_ns=time.time_ns(), retention_ns=7 * DAY_NS
+        )
+    finally:
+        gone.set()  # three more commits begin after the delete
+        thread.join(60)
     engine = make_engine(database_url)
     with engine.connect() as connection:
         left = [

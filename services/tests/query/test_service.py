@@ -11,8 +11,9 @@ from query.rows import create_tables
 from tracefoundry.query.app import create_app
 from tracefoundry.query.origin import LOOPBACK_HOSTS, refusal
 from tracefoundry.query.settings import QuerySettings
+from tracefoundry.store import tables
 from tracefoundry.store.contract import StoreMisconfigured, StoreUnavailable
-from tracefoundry.store.engine import make_engine, reading, shown_url
+from tracefoundry.store.engine import make_engine, reading, shown_url, writing
 from tracefoundry.store.reader import TraceReader
 
 
@@ -22,6 +23,12 @@ def test_health_and_readiness(api: Api) -> None:
         {"ok": True},
         {"checks": {"database": {"ok": True, "reason": None}}},
     )
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_may_ask_with_head(api: Api, path: str) -> None:
+    """Some probes want the status alone."""
+    assert api.client.request("HEAD", path).status_code == 200
 
 
 def test_readiness_tells_a_schema_that_is_behind(api: Api) -> None:
@@ -200,6 +207,39 @@ def test_a_read_that_takes_too_long_ends_as_unavailable(
     engine.dispose()  # connections that are made now have the short limit
     with pytest.raises(StoreUnavailable), reading(engine) as connection:
         connection.exec_driver_sql(endless)
+
+
+@pytest.mark.parametrize("server", ["postgres_url", "newest_postgres_url"])
+def test_a_url_of_several_hosts_finds_the_one_that_answers(
+    server: str, request: pytest.FixtureRequest
+) -> None:
+    """As libpq takes it, with its options, so that reader and writer take the same URL."""
+    url: str = request.getfixturevalue(server)
+    head, _, tail = url.partition("127.0.0.1:")
+    several = f"{head}127.0.0.1:1,127.0.0.1:{tail}?target_session_attrs=read-write"
+    engine = make_engine(several)
+    create_tables(engine)
+    TraceReader(engine).check()
+    engine.dispose()
+
+
+def test_a_connection_that_takes_no_writes_any_more_is_replaced(postgres_url: str) -> None:
+    """After a failover the pool must not stay with the old primary for ever."""
+    engine = make_engine(postgres_url, pool_size=1)
+    create_tables(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SET default_transaction_read_only = on")
+        connection.commit()
+    reader = TraceReader(engine)
+    insert = sa.insert(tables.projects)
+    values = {"project_id": 2, "name": "second", "created_at_ns": 0}
+    with pytest.raises(StoreUnavailable), writing(engine) as connection:
+        connection.execute(insert, values)
+    with writing(engine) as connection:
+        connection.execute(insert, values)
+    with reader.snapshot() as snapshot:
+        assert snapshot.projects() == {"default": 1, "second": 2}
+    reader.close()
 
 
 def test_an_engine_can_be_used_after_its_database_came_back(database_url: str) -> None:

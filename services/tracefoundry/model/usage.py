@@ -17,17 +17,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tracefoundry.model.genai.view import BARRIER_KINDS, CALL_KINDS
+from tracefoundry.model.parents import ParentFacts, cycles_of, parents_of
 
 
-class UsageFacts(Protocol):
+class UsageFacts(ParentFacts, Protocol):
     """What the rule needs to know of a span."""
 
-    @property
-    def span_id(self) -> bytes: ...
-    @property
-    def parent_span_id(self) -> bytes: ...
-    @property
-    def start_time_ns(self) -> int: ...
     @property
     def genai_kind(self) -> str | None: ...
     @property
@@ -45,39 +40,10 @@ def counting(spans: Sequence[UsageFacts]) -> list[int]:
     users = [index for index, span in enumerate(spans) if span.has_usage]
     if len(users) <= 1:
         return users
-    parents = _parents(spans)
+    parents = parents_of(spans)
     cycles = cycles_of(parents)
     covered = _covered(spans, users, parents, cycles)
     return _one_per_response(spans, [index for index in users if index not in covered], parents)
-
-
-def _parents(spans: Sequence[UsageFacts]) -> list[int | None]:
-    """Index of each span's parent; of spans that share an id the earliest is the parent."""
-    by_id: dict[bytes, int] = {}
-    for index, span in enumerate(spans):
-        other = by_id.get(span.span_id)
-        if other is None or span.start_time_ns < spans[other].start_time_ns:
-            by_id[span.span_id] = index
-    return [by_id.get(span.parent_span_id) if span.parent_span_id else None for span in spans]
-
-
-def cycles_of(parents: Sequence[int | None]) -> list[list[int]]:
-    """The cycles of a parent table, each as the indices on it; a self-parent is a cycle of one."""
-    cycles: list[list[int]] = []
-    seen_in_walk = [-1] * len(parents)
-    for start in range(len(parents)):
-        current: int | None = start
-        while current is not None and seen_in_walk[current] == -1:
-            seen_in_walk[current] = start
-            current = parents[current]
-        if current is not None and seen_in_walk[current] == start:
-            cycle = [current]
-            following = parents[current]
-            while following is not None and following != current:
-                cycle.append(following)
-                following = parents[following]
-            cycles.append(cycle)
-    return cycles
 
 
 def _covered(

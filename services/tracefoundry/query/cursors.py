@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from tracefoundry.query.errors import ApiError, invalid_parameter
-from tracefoundry.store.reader import SpanPosition, TracePosition
+from tracefoundry.store.reader import Sort, SpanPosition, TracePosition
 
 _MAX_CURSOR = 2000
 _INT64 = 2**63
@@ -47,15 +47,18 @@ def write_trace_cursor(position: TracePosition, window: tuple[int, int], questio
     )
 
 
-def read_trace_cursor(cursor: str, question: str) -> tuple[TracePosition, tuple[int, int]]:
-    """The place and the window.
+def read_trace_cursor(
+    cursor: str, question: str, sort: Sort
+) -> tuple[TracePosition, tuple[int, int]]:
+    """The place and the window. A list that is sorted by cost has a place in dollars; the others
+    have one in nanoseconds, which the databases compare as 64-bit integers.
 
     Raises:
         ApiError: 400; it is not a cursor of ours, or belongs to another question.
     """
     parts = _read(cursor, "t1", 9, question)
     start, end, value, start_time, trace_id, project, inside = parts[2:]
-    if type(value) is not float or not math.isfinite(value):
+    if sort != "expensive" or type(value) is not float or not math.isfinite(value):
         value = _number(value)
     position = TracePosition(
         value,

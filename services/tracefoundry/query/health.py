@@ -96,10 +96,13 @@ def health_router(
 
     checks: dict[str, Check] = {"database": database, **extra_checks}
 
+    # Probes may ask for the status alone. The body is made for both; the server leaves it out.
+    @router.head("/healthz", include_in_schema=False)
     @router.get("/healthz", summary="The process is alive")
     async def healthz() -> Response:
         return Response(encode({"ok": True}), media_type="application/json")
 
+    @router.head("/readyz", include_in_schema=False)
     @router.get(
         "/readyz",
         summary="The process can answer",

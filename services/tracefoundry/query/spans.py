@@ -13,7 +13,7 @@ from tracefoundry.query.errors import ApiError
 from tracefoundry.query.parameters import Project, span_id_of, trace_id_of
 from tracefoundry.query.shapes import encode, full_json, has_usage, skeleton_json
 from tracefoundry.query.tree import Node, build_tree
-from tracefoundry.store.reader import Snapshot, TraceReader
+from tracefoundry.store.reader import Snapshot, SpanPage, TraceReader
 from tracefoundry.store.reader.row import Row
 
 TREE_SPANS = 200_000
@@ -37,7 +37,9 @@ def span_router(reader: TraceReader) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=10_000)] = 50,
         cursor: Annotated[str | None, Query(max_length=2000)] = None,
     ) -> Response:
-        """A page of full spans can be shorter than ``limit`` where spans are very large."""
+        """A page of full spans ends early where the answer would pass 32 MiB: follow
+        ``next_cursor``. ``logs_truncated`` is true where one span alone has more logs than that,
+        or more than 100,000, and its latest ones are left out."""
         wanted = trace_id_of(trace_id)
         parent = None if parent_id is None else span_id_of("parent_id", parent_id)
         question = digest_of({"trace": wanted.hex(), "parent": parent and parent.hex()})
@@ -50,7 +52,7 @@ def span_router(reader: TraceReader) -> APIRouter:
                 answer["spans"] = skeleton_json(page.rows)
             else:
                 page = snapshot.full_spans(trace, after=after, parent_id=parent, limit=limit)
-                answer.update(_full(snapshot, trace, page.rows))
+                answer.update(_full(snapshot, trace, page))
         following = page.following
         answer["next_cursor"] = (
             None if following is None else write_span_cursor(following, question)
@@ -76,30 +78,33 @@ def span_router(reader: TraceReader) -> APIRouter:
         trace_id: Annotated[str, Query(description="The trace; span ids are not unique.")],
         project: Project = None,
     ) -> Response:
+        """At most 100 spans and 32 MiB; ``truncated`` is true where more have this id."""
         wanted = span_id_of("span_id", span_id)
         in_trace = trace_id_of(trace_id)
         with reader.snapshot() as snapshot:
             trace = the_trace(snapshot, readable(snapshot, project), in_trace)
-            rows = snapshot.single_span(trace, wanted)
-            if not rows:
+            page = snapshot.single_span(trace, wanted)
+            if not page.rows:
                 raise ApiError(
                     404,
                     "span_not_found",
                     f"trace {in_trace.hex()} has no span {wanted.hex()}",
                     "It may not have arrived, or it has expired.",
                 )
-            answer = _full(snapshot, trace, rows)
+            answer = _full(snapshot, trace, page)
+        if page.following is not None:
+            answer["truncated"] = True
         return _json(answer)
 
     return router
 
 
-def _full(snapshot: Snapshot, trace: Row, rows: list[Row]) -> dict[str, Any]:
+def _full(snapshot: Snapshot, trace: Row, page: SpanPage) -> dict[str, Any]:
     """Full spans with what they refer to."""
-    context = snapshot.context_of(trace, rows)
-    counting = snapshot.counting_spans(trace) if has_usage(rows) else None
+    context = snapshot.context_of(trace, page)
+    counting = snapshot.counting_spans(trace) if has_usage(page.rows) else None
     answer: dict[str, Any] = {
-        "spans": full_json(rows, trace._mapping["trace_id"], context, counting)
+        "spans": full_json(page.rows, trace._mapping["trace_id"], context, counting)
     }
     if context.logs_truncated:
         answer["logs_truncated"] = True

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Response
 
 from tracefoundry.model.span import StatusCode
-from tracefoundry.query.access import readable, the_trace
+from tracefoundry.query.access import readable, the_owner, the_trace
 from tracefoundry.query.cursors import digest_of, read_trace_cursor, write_trace_cursor
 from tracefoundry.query.errors import invalid_parameter
 from tracefoundry.query.parameters import MAX_NS, TIME_FORMS, Project, time_ns, trace_id_of
@@ -95,7 +95,7 @@ def trace_router(reader: TraceReader, settings: QuerySettings) -> APIRouter:
         if cursor is None:
             after, window = None, _window(start, end)
         else:
-            after, window = read_trace_cursor(cursor, question)
+            after, window = read_trace_cursor(cursor, question, sort)
         selection = TraceSelection(start_ns=window[0], end_ns=window[1], **chosen)
         complete = True
         with reader.snapshot() as snapshot:
@@ -139,11 +139,12 @@ def trace_router(reader: TraceReader, settings: QuerySettings) -> APIRouter:
 
     @router.delete("/traces/{trace_id}", summary="Delete a trace; its spans stay refused")
     def delete_trace(trace_id: str, project: Project = None) -> Response:
+        """Takes its logs too, and the logs of a trace whose spans never came."""
         wanted = trace_id_of(trace_id)
         with reader.snapshot() as snapshot:
-            row = the_trace(snapshot, readable(snapshot, project), wanted)
+            owner = the_owner(snapshot, readable(snapshot, project), wanted)
         deleted = reader.delete_trace(
-            row._mapping["project_id"],
+            owner,
             wanted,
             now_ns=time.time_ns(),
             retention_ns=settings.span_retention_ns,
@@ -157,6 +158,8 @@ def trace_router(reader: TraceReader, settings: QuerySettings) -> APIRouter:
         ],
         project: Project = None,
     ) -> Response:
+        """Takes their logs too, and the logs of traces whose spans never came, if the latest of
+        them is older."""
         before_ns = time_ns("before", before)
         with reader.snapshot() as snapshot:
             projects = readable(snapshot, project)

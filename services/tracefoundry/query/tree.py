@@ -18,26 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from tracefoundry.model.usage import cycles_of
+from tracefoundry.model.parents import ParentFacts, cycles_of, parents_of
 
 DEPTH_LIMIT = 100
 """Most levels of nodes: two levels of JSON each, and encoders stop at 254."""
 NODE_LIMIT = 10_000
-
-
-class TreeSpan(Protocol):
-    """What placing a span takes. ``parent_span_id`` is None or empty for a root."""
-
-    @property
-    def span_id(self) -> bytes: ...
-    @property
-    def parent_span_id(self) -> bytes | None: ...
-    @property
-    def start_time_ns(self) -> int: ...
-    @property
-    def end_time_ns(self) -> int: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -68,12 +54,12 @@ class Tree:
 
 
 def build_tree(
-    spans: Sequence[TreeSpan], *, depth_limit: int = DEPTH_LIMIT, node_limit: int = NODE_LIMIT
+    spans: Sequence[ParentFacts], *, depth_limit: int = DEPTH_LIMIT, node_limit: int = NODE_LIMIT
 ) -> Tree:
     """The forest of these spans, given in any order. Children and roots are ordered by (start,
     span id)."""
     order = sorted(range(len(spans)), key=lambda at: (spans[at].start_time_ns, spans[at].span_id))
-    parents = _parents(spans, order)
+    parents = parents_of(spans)
     cycles = [_from_earliest(cycle, spans) for cycle in cycles_of(parents)]
     cycles.sort(key=lambda cycle: (spans[cycle[0]].start_time_ns, spans[cycle[0]].span_id))
     on_cycle = {index for cycle in cycles for index in cycle}
@@ -110,41 +96,7 @@ def build_tree(
     return Tree(shown, orphans, cycles, len(roots) - len(shown), nodes)
 
 
-def _parents(spans: Sequence[TreeSpan], order: Sequence[int]) -> list[int | None]:
-    """The index of each span's parent; None for none and for one that is not there."""
-    by_id: dict[bytes, int] = {}
-    doubled: dict[bytes, list[int]] = {}
-    for index in order:
-        span_id = spans[index].span_id
-        first = by_id.setdefault(span_id, index)
-        if first != index:
-            doubled.setdefault(span_id, [first]).append(index)
-    parents: list[int | None] = []
-    for span in spans:
-        parent_id = span.parent_span_id
-        parent = by_id.get(parent_id) if parent_id else None
-        if parent is not None and parent_id in doubled:
-            parent = _holder(spans, doubled[parent_id], span)
-        parents.append(parent)
-    return parents
-
-
-def _holder(spans: Sequence[TreeSpan], candidates: Sequence[int], child: TreeSpan) -> int:
-    """Of parents that share an id, the earliest whose interval holds the child, else the
-    earliest. Many doubles of one id are searched only as far as one can still hold the child."""
-    for index in candidates[:_DOUBLES_SEARCHED]:
-        if spans[index].start_time_ns > child.start_time_ns:
-            break
-        if spans[index].end_time_ns >= child.end_time_ns:
-            return index
-    return candidates[0]
-
-
-_DOUBLES_SEARCHED = 64
-"""A sender that gives every span the same id must not cost the square of their number."""
-
-
-def _from_earliest(cycle: list[int], spans: Sequence[TreeSpan]) -> list[int]:
+def _from_earliest(cycle: list[int], spans: Sequence[ParentFacts]) -> list[int]:
     """The cycle turned so that its earliest member is first, and reversed: it was walked from
     child to parent."""
     downwards = cycle[::-1]

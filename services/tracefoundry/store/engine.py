@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -42,6 +43,9 @@ _MODE = "tracefoundry_mode"
 _DEADLINE = "tracefoundry_deadline"
 """When a SQLite read must end (monotonic seconds), in a connection's info."""
 _STEPS_BETWEEN_LOOKS = 20_000
+_LOCK_POLL_SECONDS = 0.002
+_READ_ONLY = "25006"
+"""SQLSTATE of a write on a server, or in a transaction, that takes none."""
 _MISSING_SCHEMA = frozenset({"42P01", "42703", "3F000"})
 """SQLSTATE of a table, a column and a schema that is not there."""
 
@@ -57,10 +61,15 @@ def make_engine(
     Raises:
         StoreMisconfigured: the URL can never work. The message shows it without its password.
     """
-    url = _parsed(database_url)
-    if url.drivername == "sqlite":
-        return _sqlite_engine(url, create, pool_size)
-    return _postgres_engine(url, pool_size)
+    scheme = database_url.partition("://")[0]
+    if scheme == "sqlite":
+        return _sqlite_engine(_sqlite_path(database_url), create, pool_size)
+    if scheme not in ("postgresql", "postgres"):
+        raise StoreMisconfigured(
+            f"database URL {shown_url(database_url)!r} is of an unknown kind; use {ACCEPTED_URLS}"
+        )
+    check_url(database_url)
+    return _postgres_engine(database_url, pool_size)
 
 
 def shown_url(database_url: str) -> str:
@@ -144,48 +153,46 @@ def _meaning(error: sa.exc.DBAPIError) -> StoreError | None:
     return None
 
 
-def _parsed(database_url: str) -> sa.URL:
-    wrong = f"database URL {shown_url(database_url)!r}"
+def _sqlite_path(database_url: str) -> Path:
     try:
         url = sa.engine.make_url(database_url)
     except (sa.exc.ArgumentError, ValueError):
+        url = None
+    if url is None or url.host or not url.database or url.database == ":memory:" or url.query:
         raise StoreMisconfigured(
-            f"{wrong} cannot be parsed; use {ACCEPTED_URLS} (special characters in a password "
-            "are percent-encoded)"
-        ) from None
-    if url.drivername == "sqlite":
-        if url.host or not url.database or url.database == ":memory:" or url.query:
-            raise StoreMisconfigured(
-                f"{wrong} names no file; use sqlite:///PATH (four slashes for an absolute path)"
-            )
-    elif url.drivername not in ("postgresql", "postgres"):
-        raise StoreMisconfigured(f"{wrong} is of an unknown kind; use {ACCEPTED_URLS}")
-    else:
-        check_url(database_url)
-    return url
-
-
-def _postgres_engine(url: sa.URL, pool_size: int) -> sa.Engine:
-    try:
-        engine = sa.create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=POOL_WAIT_SECONDS,
-            pool_pre_ping=True,
-            connect_args={
-                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-                "application_name": "tracefoundry",
-                # Plans must be made for the actual time bounds: they decide which partitions and
-                # which index are read. It also keeps connection poolers happy.
-                "prepare_threshold": None,
-            },
+            f"database URL {shown_url(database_url)!r} names no file; use sqlite:///PATH (four "
+            "slashes for an absolute path)"
         )
-    except (sa.exc.ArgumentError, TypeError, ValueError) as error:
-        raise StoreMisconfigured(
-            f"database URL {shown_url(url.render_as_string())!r} is wrong: {error}; "
-            f"use {ACCEPTED_URLS}"
-        ) from None
+    return Path(url.database).absolute()
+
+
+def _postgres_engine(database_url: str, pool_size: int) -> sa.Engine:
+    def connect() -> psycopg.Connection:
+        # The URL as it is, as the writers use it: libpq takes several hosts and options that
+        # SQLAlchemy's own parser does not know.
+        return psycopg.connect(
+            database_url,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            application_name="tracefoundry",
+            # Plans must be made for the actual time bounds: they decide which partitions and
+            # which index are read. It also keeps connection poolers happy.
+            prepare_threshold=None,
+        )
+
+    engine = sa.create_engine(
+        "postgresql+psycopg://",
+        creator=connect,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_SECONDS,
+        pool_pre_ping=True,
+    )
+
+    @sa.event.listens_for(engine, "handle_error")
+    def _drop_replicas(context: sa.ExceptionContext) -> None:
+        # After a failover a pooled connection is to a server that takes no writes any more.
+        if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+            context.is_disconnect = True
 
     @sa.event.listens_for(engine, "connect")
     def _bound_statements(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -197,8 +204,7 @@ def _postgres_engine(url: sa.URL, pool_size: int) -> sa.Engine:
     return engine
 
 
-def _sqlite_engine(url: sa.URL, create: bool, pool_size: int) -> sa.Engine:
-    path = Path(str(url.database)).absolute()
+def _sqlite_engine(path: Path, create: bool, pool_size: int) -> sa.Engine:
     target = f"file:{quote(str(path))}?mode={'rwc' if create else 'rw'}"
 
     def connect() -> sqlite3.Connection:
@@ -210,6 +216,8 @@ def _sqlite_engine(url: sa.URL, create: bool, pool_size: int) -> sa.Engine:
             isolation_level=None,  # transactions are begun below, not guessed by the driver
         )
         try:
+            if create:  # takes effect on an empty file only
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -244,6 +252,34 @@ def _sqlite_engine(url: sa.URL, create: bool, pool_size: int) -> sa.Engine:
             time.monotonic() + STATEMENT_TIMEOUT_MS / 1000 if bounded else math.inf
         )
         connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if mode == 'read' else 'OFF'}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if mode == "write" else "BEGIN")
+        if mode == "write":
+            _begin_immediate(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _begin_immediate(connection: sa.Connection) -> None:
+    """Take SQLite's one write lock, within LOCK_TIMEOUT_MS.
+
+    SQLite's own waiting sleeps up to 100 ms between two looks. Beside a busy spans' writer, which
+    gives the lock up for a moment only, it could miss every one of them; so we look more often.
+    """
+    native: Any = connection.connection.driver_connection
+    deadline = time.monotonic() + LOCK_TIMEOUT_MS / 1000
+    native.execute("PRAGMA busy_timeout = 0")
+    try:
+        while time.monotonic() < deadline:
+            try:
+                native.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+                time.sleep(_LOCK_POLL_SECONDS)
+            else:
+                return
+        # The last try goes through SQLAlchemy, whose errors have a meaning to us.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        native.execute(f"PRAGMA busy_timeout = {LOCK_TIMEOUT_MS}")

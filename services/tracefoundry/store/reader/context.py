@@ -1,6 +1,8 @@
 """What the spans of a page refer to: their resources and scopes, and the logs joined to them.
 
 Read once a page by id, not joined row by row: a page of 10,000 spans has a handful of resources.
+The page was cut to what fits into one answer (``page_size``), which bounds all of this except the
+logs of its first span; those are cut here, visibly.
 """
 
 from __future__ import annotations
@@ -11,11 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tracefoundry.store.reader import page_size
 from tracefoundry.store.reader.row import Row
+from tracefoundry.store.reader.spans import STREAMED, SpanPage
 from tracefoundry.store.tables import resources, scopes, span_logs
-
-LOGS_LIMIT = 100_000
-"""Most log records joined to one page of spans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +30,20 @@ class SpanContext:
     logs: dict[bytes, list[Row]]
     """Log records by span id, in the order of their time."""
     logs_truncated: bool
-    """There are more than :data:`LOGS_LIMIT` logs on this page; the latest are left out."""
+    """The first span alone has more logs, by number or by size, than an answer may hold; the
+    latest ones are left out."""
 
 
-def context_of(connection: sa.Connection, trace: Row, rows: Sequence[Row]) -> SpanContext:
-    """Resources, scopes and logs of full rows."""
+def context_of(connection: sa.Connection, trace: Row, page: SpanPage) -> SpanContext:
+    """Resources, scopes and logs of a page of full rows."""
     project = trace._mapping["project_id"]
-    ids = list({row.span_id for row in rows})
-    logs, truncated = _logs(connection, trace, ids)
-    every = [log for of_span in logs.values() for log in of_span]
+    logs, truncated = _logs(connection, trace, sorted(page.logged))
     return SpanContext(
         resources=_dictionary(
             connection,
             project,
             resources.c.resource_id,
-            {row.resource_id for row in (*rows, *every)},
+            {row.resource_id for row in page.rows},
             (
                 resources.c.service,
                 resources.c.environment,
@@ -55,7 +55,7 @@ def context_of(connection: sa.Connection, trace: Row, rows: Sequence[Row]) -> Sp
             connection,
             project,
             scopes.c.scope_id,
-            {row.scope_id for row in (*rows, *every)},
+            {row.scope_id for row in page.rows},
             (
                 scopes.c.name,
                 scopes.c.version,
@@ -77,9 +77,9 @@ def _dictionary(
 ) -> dict[bytes, Row]:
     rows: dict[bytes, Row] = {}
     wanted = sorted(ids)
-    for at in range(0, len(wanted), 1000):
+    for at in range(0, len(wanted), page_size.IDS_AT_ONCE):
         statement = sa.select(key.label("id"), *columns).where(
-            key.table.c.project_id == project, key.in_(wanted[at : at + 1000])
+            key.table.c.project_id == project, key.in_(wanted[at : at + page_size.IDS_AT_ONCE])
         )
         for row in connection.execute(statement):
             rows[row.id] = row
@@ -99,21 +99,24 @@ def _logs(
         for column in span_logs.c
         if column.name not in ("project_id", "trace_id", "payloads", "redactions")
     ]
-    left = LOGS_LIMIT
-    for at in range(0, len(span_ids), 1000):
+    left = page_size.LOGS_LIMIT
+    room = page_size.PAGE_BYTES
+    for at in range(0, len(span_ids), page_size.IDS_AT_ONCE):
         statement = (
             sa.select(*columns)
             .where(
                 span_logs.c.project_id == fields["project_id"],
                 span_logs.c.trace_id == fields["trace_id"],
-                span_logs.c.span_id.in_(span_ids[at : at + 1000]),
+                span_logs.c.span_id.in_(span_ids[at : at + page_size.IDS_AT_ONCE]),
             )
             .order_by(span_logs.c.time_ns, span_logs.c.span_id, span_logs.c.content_hash)
             .limit(left + 1)
         )
-        for row in connection.execute(statement):
-            if not left:
-                return found, True
-            left -= 1
-            found.setdefault(row.span_id, []).append(row)
+        with connection.execute(statement, execution_options=STREAMED) as result:
+            for row in result:
+                left -= 1
+                room -= page_size.row_bytes(row)
+                if left < 0 or (room < 0 and found):
+                    return found, True
+                found.setdefault(row.span_id, []).append(row)
     return found, False

@@ -3,13 +3,15 @@
 The order is what keeps a concurrent writer right (contract, section 6): it waits for the lock at
 its upsert, finds the tombstone after it, and drops its own spans. Everything of a trace goes in
 one transaction; many traces go in batches, so that no transaction grows without bound and SQLite's
-other writer gets its turn.
+other writer gets its turn. Logs whose trace has no spans have no such row; ``lone_logs`` says how
+they go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +19,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from tracefoundry.store.contract import StoreUnavailable
 from tracefoundry.store.engine import reading, writing
+from tracefoundry.store.reader import lone_logs
+from tracefoundry.store.reader.free_pages import give_back
 from tracefoundry.store.reader.row import Row
+from tracefoundry.store.reader.selection import ANY_TIME_NS
 from tracefoundry.store.tables import span_logs, spans, tombstones, traces
 
 BATCH_TRACES = 200
@@ -25,11 +30,11 @@ BATCH_SPANS = 10_000
 """A batch ends with the trace that takes it past this many spans."""
 ATTEMPTS = 3
 """How often a batch is tried when the database gives way to another transaction."""
+AHEAD_NS = 86_400 * 1_000_000_000
+"""How far ahead of the clock a span may start and still be accepted (contract, section 6)."""
 
 _GAVE_WAY = frozenset({"40001", "40P01"})
 """SQLSTATE of a serialisation failure and of a deadlock."""
-
-TraceKey = tuple[int, bytes]
 
 
 @dataclass(slots=True)
@@ -47,31 +52,27 @@ class Deleted:
         self.logs += other.logs
 
 
-def delete_keys(
-    engine: sa.Engine,
-    keys: Sequence[TraceKey],
-    *,
-    now_ns: int,
-    retention_ns: int,
-    before_ns: int | None = None,
+def delete_trace(
+    engine: sa.Engine, project: int, trace_id: bytes, *, now_ns: int, retention_ns: int
 ) -> Deleted:
-    """Delete these traces in one transaction; with ``before_ns`` only those that end before it.
-
-    A trace that is gone already is passed over. The tombstone lasts until every span that can
-    have started by now is outside the window of accepted start times.
+    """Delete one trace, or the logs that came without its spans. All counts are 0 when there is
+    nothing of it.
 
     Raises:
         StoreUnavailable: nothing was deleted; trying again may help.
     """
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with writing(engine) as connection:
-                return _delete(connection, sorted(keys), now_ns, retention_ns, before_ns)
-        except StoreUnavailable as error:
-            code = getattr(getattr(error.__cause__, "orig", None), "sqlstate", None)
-            if attempt == ATTEMPTS or code not in _GAVE_WAY:
-                raise
-    raise AssertionError("the last attempt returns or raises")
+
+    def work(connection: sa.Connection) -> Deleted:
+        # The second look at spans is for those that were just being written at the first one.
+        for step in (_delete, _delete_logs, _delete):
+            deleted = step(connection, project, [trace_id], now_ns, retention_ns, None)
+            if deleted != Deleted():
+                break
+        return deleted
+
+    deleted = _retried(engine, work)
+    give_back(engine)
+    return deleted
 
 
 def delete_before(
@@ -82,7 +83,8 @@ def delete_before(
     now_ns: int,
     retention_ns: int,
 ) -> Deleted:
-    """Delete all traces of these projects that end before a time, oldest start first.
+    """Delete all traces of these projects that end before a time, oldest start first, then the
+    logs of traces without spans of which the latest is older.
 
     Raises:
         StoreUnavailable: batches before this one are deleted; calling again goes on.
@@ -95,17 +97,56 @@ def delete_before(
                 rows = _candidates(connection, project, before_ns, after)
             if not rows:
                 break
+            ids = [row.trace_id for row in rows]
             total.add(
-                delete_keys(
+                _retried(
                     engine,
-                    [(project, row.trace_id) for row in rows],
-                    now_ns=now_ns,
-                    retention_ns=retention_ns,
-                    before_ns=before_ns,
+                    partial(
+                        _delete,
+                        project=project,
+                        ids=ids,
+                        now_ns=now_ns,
+                        retention_ns=retention_ns,
+                        before_ns=before_ns,
+                    ),
                 )
             )
             after = (rows[-1].start_time_ns, rows[-1].trace_id)
+        behind: bytes | None = None
+        while True:
+            with reading(engine) as connection:
+                ids = lone_logs.candidates(connection, project, before_ns, behind)
+            if not ids:
+                break
+            total.add(
+                _retried(
+                    engine,
+                    partial(
+                        _delete_logs,
+                        project=project,
+                        ids=ids,
+                        now_ns=now_ns,
+                        retention_ns=retention_ns,
+                        before_ns=before_ns,
+                    ),
+                )
+            )
+            behind = ids[-1]
+    give_back(engine)
     return total
+
+
+def _retried(engine: sa.Engine, work: Callable[[sa.Connection], Deleted]) -> Deleted:
+    """Work in a transaction of its own, again where the database gave way to another one."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with writing(engine) as connection:
+                return work(connection)
+        except StoreUnavailable as error:
+            code = getattr(getattr(error.__cause__, "orig", None), "sqlstate", None)
+            if attempt == ATTEMPTS or code not in _GAVE_WAY:
+                raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _candidates(
@@ -133,69 +174,91 @@ def _candidates(
 
 def _delete(
     connection: sa.Connection,
-    keys: Sequence[TraceKey],
+    project: int,
+    ids: Sequence[bytes],
     now_ns: int,
     retention_ns: int,
     before_ns: int | None,
 ) -> Deleted:
-    locked: list[Row] = []
-    for project in sorted({project for project, _ in keys}):
-        statement = (
-            sa.select(
-                traces.c.project_id,
-                traces.c.trace_id,
-                traces.c.start_time_ns,
-                traces.c.last_start_ns,
-                traces.c.end_time_ns,
-            )
-            .where(
-                traces.c.project_id == project,
-                traces.c.trace_id.in_([trace for owner, trace in keys if owner == project]),
-            )
-            .order_by(traces.c.trace_id)
-            .with_for_update()
+    """Delete those of these traces that are there and, with ``before_ns``, end before it."""
+    statement = (
+        sa.select(
+            traces.c.trace_id,
+            traces.c.start_time_ns,
+            traces.c.last_start_ns,
+            traces.c.end_time_ns,
         )
-        locked += connection.execute(statement).all()
+        .where(traces.c.project_id == project, traces.c.trace_id.in_(ids))
+        .order_by(traces.c.trace_id)
+        .with_for_update()
+    )
+    locked = connection.execute(statement).all()
     going = [row for row in locked if before_ns is None or row.end_time_ns < before_ns]
     if not going:
         return Deleted()
-    _bury(connection, going, now_ns, retention_ns)
+    last_starts = {row.trace_id: row.last_start_ns for row in going}
+    _bury(connection, project, last_starts, now_ns, retention_ns)
+    buried = sorted(last_starts)
     deleted = Deleted(traces=len(going))
-    for project in sorted({row.project_id for row in going}):
-        own = [row for row in going if row.project_id == project]
-        ids = [row.trace_id for row in own]
-        deleted.spans += connection.execute(
-            sa.delete(spans).where(
-                spans.c.project_id == project,
-                spans.c.trace_id.in_(ids),
-                spans.c.start_time_ns.between(
-                    min(row.start_time_ns for row in own), max(row.last_start_ns for row in own)
-                ),
-            )
-        ).rowcount
-        deleted.logs += connection.execute(
-            sa.delete(span_logs).where(
-                span_logs.c.project_id == project, span_logs.c.trace_id.in_(ids)
-            )
-        ).rowcount
-        connection.execute(
-            sa.delete(traces).where(traces.c.project_id == project, traces.c.trace_id.in_(ids))
+    deleted.spans = connection.execute(
+        sa.delete(spans).where(
+            spans.c.project_id == project,
+            spans.c.trace_id.in_(buried),
+            spans.c.start_time_ns.between(
+                min(row.start_time_ns for row in going), max(row.last_start_ns for row in going)
+            ),
         )
+    ).rowcount
+    deleted.logs = connection.execute(
+        sa.delete(span_logs).where(
+            span_logs.c.project_id == project, span_logs.c.trace_id.in_(buried)
+        )
+    ).rowcount
+    connection.execute(
+        sa.delete(traces).where(traces.c.project_id == project, traces.c.trace_id.in_(buried))
+    )
     return deleted
 
 
-def _bury(connection: sa.Connection, going: Sequence[Row], now_ns: int, retention_ns: int) -> None:
-    """Write the tombstones. A span that is still on its way may start later than the last one
-    that came, so a tombstone lasts for at least one window from now."""
+def _delete_logs(
+    connection: sa.Connection,
+    project: int,
+    ids: Sequence[bytes],
+    now_ns: int,
+    retention_ns: int,
+    before_ns: int | None,
+) -> Deleted:
+    """Delete the logs of those of these traces that have no spans and, with ``before_ns``, no
+    later log."""
+    going = lone_logs.claim(connection, project, ids, before_ns)
+    if not going:
+        return Deleted()
+    times = {trace.trace_id: trace.last_ns for trace in going}
+    _bury(connection, project, times, now_ns, retention_ns)
+    return Deleted(logs=lone_logs.remove(connection, project, going))
+
+
+def _bury(
+    connection: sa.Connection,
+    project: int,
+    last_starts: Mapping[bytes, int],
+    now_ns: int,
+    retention_ns: int,
+) -> None:
+    """Write the tombstones, by trace id with the latest known time of each.
+
+    A span that is still on its way may start as late as a clock that runs ahead says; a tombstone
+    is over when the window of accepted start times has passed even that one.
+    """
     rows = [
         {
-            "project_id": row.project_id,
-            "trace_id": row.trace_id,
+            "project_id": project,
+            "trace_id": trace_id,
             "deleted_at_ns": now_ns,
-            "keep_until_ns": max(row.last_start_ns, now_ns) + retention_ns,
+            "keep_until_ns": min(max(last, now_ns + AHEAD_NS) + retention_ns, ANY_TIME_NS),
             "reason": "deleted",
         }
-        for row in going
+        for trace_id, last in sorted(last_starts.items())
     ]
     insert: Any = (
         postgresql.insert(tombstones)

@@ -22,7 +22,7 @@ from tracefoundry.store.reader.selection import (
     TracePosition,
     TraceSelection,
 )
-from tracefoundry.store.tables import projects, tombstones, traces
+from tracefoundry.store.tables import projects, span_logs, tombstones, traces
 
 
 class Snapshot:
@@ -78,10 +78,24 @@ class Snapshot:
         )
         return list(self._connection.execute(statement))
 
-    def was_deleted(self, project_ids: Sequence[int], trace_id: bytes) -> bool:
-        """True when one of the projects has a tombstone for this trace."""
+    def projects_with_logs(self, project_ids: Sequence[int], trace_id: bytes) -> list[int]:
+        """Those of the projects that hold logs of this trace, whether or not its spans came."""
+        logs = sa.exists().where(
+            span_logs.c.project_id == projects.c.project_id, span_logs.c.trace_id == trace_id
+        )
+        statement = (
+            sa.select(projects.c.project_id)
+            .where(projects.c.project_id.in_(project_ids), logs)
+            .order_by(projects.c.project_id)
+        )
+        return list(self._connection.execute(statement).scalars())
+
+    def was_deleted(self, project_ids: Sequence[int], trace_id: bytes, now_ns: int) -> bool:
+        """True when one of the projects has a tombstone for this trace that is not over."""
         statement = sa.select(tombstones.c.trace_id).where(
-            tombstones.c.project_id.in_(project_ids), tombstones.c.trace_id == trace_id
+            tombstones.c.project_id.in_(project_ids),
+            tombstones.c.trace_id == trace_id,
+            tombstones.c.keep_until_ns > now_ns,
         )
         return self._connection.execute(statement.limit(1)).first() is not None
 
@@ -107,13 +121,14 @@ class Snapshot:
         """A page of full rows of a trace, or of one parent's children."""
         return spans.full_rows(self._connection, trace, after, parent_id, limit)
 
-    def single_span(self, trace: Row, span_id: bytes) -> list[Row]:
-        """The full rows with this span id, by start; usually one."""
+    def single_span(self, trace: Row, span_id: bytes) -> spans.SpanPage:
+        """The full rows with this span id, by start; usually one. ``following`` is set where not
+        all of them are here."""
         return spans.single_span(self._connection, trace, span_id)
 
-    def context_of(self, trace: Row, rows: Sequence[Row]) -> context.SpanContext:
-        """Resources, scopes and logs that full rows refer to."""
-        return context.context_of(self._connection, trace, rows)
+    def context_of(self, trace: Row, page: spans.SpanPage) -> context.SpanContext:
+        """Resources, scopes and logs that the full rows of a page refer to."""
+        return context.context_of(self._connection, trace, page)
 
     def counting_spans(self, trace: Row) -> set[tuple[int, bytes]] | None:
         """(start, span id) of spans whose usage counts; None where the trace is too large."""
@@ -148,20 +163,22 @@ class TraceReader:
     def delete_trace(
         self, project_id: int, trace_id: bytes, *, now_ns: int, retention_ns: int
     ) -> deletion.Deleted:
-        """Delete one trace and leave a tombstone; all counts are 0 when it is not there.
+        """Delete one trace with its logs, or logs that came without spans, and leave a tombstone;
+        all counts are 0 when there is nothing.
 
         ``retention_ns`` is the span retention: the tombstone outlives the window of start times
         that ingest accepts.
         """
-        return deletion.delete_keys(
-            self._engine, [(project_id, trace_id)], now_ns=now_ns, retention_ns=retention_ns
+        return deletion.delete_trace(
+            self._engine, project_id, trace_id, now_ns=now_ns, retention_ns=retention_ns
         )
 
     def delete_before(
         self, project_ids: Sequence[int], before_ns: int, *, now_ns: int, retention_ns: int
     ) -> deletion.Deleted:
-        """Delete the traces that end before a time, in batches; an interrupted call has deleted
-        whole batches, and calling again goes on."""
+        """Delete the traces that end before a time, and logs of traces without spans that are all
+        older, in batches; an interrupted call has deleted whole batches, and calling again goes
+        on."""
         return deletion.delete_before(
             self._engine, project_ids, before_ns, now_ns=now_ns, retention_ns=retention_ns
         )

@@ -14,12 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from tracefoundry.model.usage import counting
+from tracefoundry.store.reader import page_size
 from tracefoundry.store.reader.row import Row
 from tracefoundry.store.reader.selection import SpanPosition
 from tracefoundry.store.tables import spans
 
-PAGE_BYTES = 32 * 1024 * 1024
-"""A page of full rows ends early when its JSON columns together pass this size."""
+SAME_ID_LIMIT = 100
+"""Most spans with one id that are read at once."""
 COUNTS_LIMIT = 100_000
 """Largest trace, in spans, for which it is worked out whose usage counts."""
 STREAMED: dict[str, Any] = {"stream_results": True, "max_row_buffer": 50}
@@ -57,6 +58,8 @@ class SpanPage:
     """Rows of :data:`FULL_COLUMNS` or :data:`SKELETON_COLUMNS`, by start, then span id."""
     following: SpanPosition | None
     """Where the next page begins; None at the end."""
+    logged: frozenset[bytes] = frozenset()
+    """Ids of spans on a page of full rows that have logs."""
 
 
 def skeletons(
@@ -78,29 +81,37 @@ def full_rows(
     parent_id: bytes | None,
     limit: int,
 ) -> SpanPage:
-    """A page of full rows; shorter than ``limit`` where :data:`PAGE_BYTES` says so."""
+    """A page of full rows; it ends early where their answer would be too large."""
     statement = _page(trace, FULL_COLUMNS, after, parent_id, limit + 1)
-    json_at = [index for index, column in enumerate(FULL_COLUMNS) if column.name in _JSON]
-    rows: list[Row] = []
-    size = 0
-    with connection.execute(statement, execution_options=STREAMED) as result:
-        for row in result:
-            size += sum(len(row[index] or "") for index in json_at)
-            if rows and size > PAGE_BYTES:
-                return SpanPage(rows, _place_of(rows[-1]))
-            rows.append(row)
-    return _cut(rows, limit)
+    return _full_page(connection, trace, statement, limit)
 
 
-def single_span(connection: sa.Connection, trace: Row, span_id: bytes) -> list[Row]:
-    """The full rows of a span id: more than one where an id was used twice (at most 100)."""
+def single_span(connection: sa.Connection, trace: Row, span_id: bytes) -> SpanPage:
+    """The full rows of a span id, by start: more than one where an id was used twice."""
     statement = (
         sa.select(*FULL_COLUMNS)
         .where(*_of(trace), spans.c.span_id == span_id)
         .order_by(spans.c.start_time_ns)
-        .limit(100)
+        .limit(SAME_ID_LIMIT + 1)
     )
-    return list(connection.execute(statement))
+    return _full_page(connection, trace, statement, SAME_ID_LIMIT)
+
+
+def _full_page(
+    connection: sa.Connection, trace: Row, statement: sa.Select[*tuple[Any, ...]], limit: int
+) -> SpanPage:
+    """At most ``limit`` rows of a statement that gives one more where there is one."""
+    rows: list[Row] = []
+    size = 0
+    with connection.execute(statement, execution_options=STREAMED) as result:
+        for row in result:
+            rows.append(row)
+            size += page_size.row_bytes(row)
+            if size > page_size.PAGE_BYTES and len(rows) > 1:
+                break
+    fit, logged = page_size.fitting(connection, trace, rows[:limit])
+    following = _place_of(rows[fit - 1]) if fit < len(rows) else None
+    return SpanPage(rows[:fit], following, frozenset(logged))
 
 
 def links_of(connection: sa.Connection, trace: Row, limit: int) -> list[Row]:
@@ -118,6 +129,7 @@ class _Usage:
     """What the counting rule asks of a span, from a row."""
 
     __slots__ = (
+        "end_time_ns",
         "genai_kind",
         "has_usage",
         "parent_span_id",
@@ -131,6 +143,7 @@ class _Usage:
         span_id: bytes,
         parent_span_id: bytes | None,
         start_time_ns: int,
+        end_time_ns: int,
         genai_kind: str | None,
         response_id: str | None,
         has_usage: bool,
@@ -138,6 +151,7 @@ class _Usage:
         self.span_id = span_id
         self.parent_span_id = parent_span_id or b""
         self.start_time_ns = start_time_ns
+        self.end_time_ns = end_time_ns
         self.genai_kind = genai_kind
         self.response_id = response_id
         self.has_usage = bool(has_usage)
@@ -159,6 +173,7 @@ def counting_spans(connection: sa.Connection, trace: Row) -> set[tuple[int, byte
         spans.c.span_id,
         spans.c.parent_span_id,
         spans.c.start_time_ns,
+        spans.c.end_time_ns,
         spans.c.genai_kind,
         spans.c.response_id,
         has_usage,
