@@ -1,0 +1,220 @@
+"""What a call cost, computed from its tokens where nobody reported it.
+
+Prices come from the data bundled with the ``genai-prices`` package; nothing is fetched, and none of
+its updater threads is started. The package takes most of a second and some 30 MB to load, so it is
+imported when the first span with tokens and without a cost comes, not before. Its own arithmetic
+takes about 0.1 ms a call, too much for every span; here a model is looked up once (the result, also
+of a miss, is kept in a bounded cache) and then a few decimals are multiplied, with equal results.
+
+A cost is given only when all of it is known: a known model, a price for every kind of token that
+was used, input and output counts that are there, and parts that fit into their whole. Else it is
+None, never a part of the truth.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache, lru_cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tracefoundry.model.genai.view import CALL_KINDS, GenAI
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
+
+CACHED_MODELS = 2_048
+"""Most (provider, model) pairs remembered; names come from senders."""
+MAX_NAME_CHARS = 200
+"""Longer model names are no model's; they are not looked up."""
+
+_MILLION = Decimal(1_000_000)
+_THOUSAND = Decimal(1_000)
+_ZERO = Decimal(0)
+_NS = 1_000_000_000
+_DAY_S = 86_400
+_MINUTE_S = 60
+_LAST_SECOND = 253_402_300_799
+
+_PROVIDERS = {
+    "azure.ai.openai": "azure",
+    "azure.ai.inference": "azure",
+    "az.ai.openai": "azure",
+    "az.ai.inference": "azure",
+    "azure_openai": "azure",
+    "azure-openai": "azure",
+    "gcp.gen_ai": "google",
+    "google_genai": "google",
+    "x_ai": "x-ai",
+    "xai": "x-ai",
+    "mistral_ai": "mistral",
+    "mistralai": "mistral",
+    "moonshot_ai": "moonshotai",
+    "together_ai": "together",
+    "fireworks_ai": "fireworks",
+}
+"""Provider names of the dialects that ``genai-prices`` takes for another or for none."""
+
+_NO_PROVIDERS = frozenset({"unknown", "other", "_other", "langchain", "llamaindex"})
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """A price a million tokens, by the size of the whole input: above a start its step counts."""
+
+    base: Decimal
+    steps: tuple[tuple[int, Decimal], ...] = ()
+
+    def at(self, input_tokens: int) -> Decimal:
+        """The price that holds for a call of so many input tokens."""
+        price = self.base
+        for start, step in self.steps:
+            if input_tokens > start:
+                price = step
+        return price
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """The prices of one model at one time; None where it has none."""
+
+    input: Rate | None
+    output: Rate | None
+    cache_read: Rate | None
+    cache_write: Rate | None
+    reasoning: Rate | None
+    a_thousand_requests: Decimal
+
+    def cost(self, view: GenAI, *, one_call: bool) -> Decimal | None:
+        """Cost in US dollars of the tokens of a view, None when it is not wholly known.
+
+        Without ``one_call`` the counts may be sums over several calls, so that the size of their
+        inputs is unknown: the base prices are used.
+        """
+        tokens_in, tokens_out = view.input_tokens, view.output_tokens
+        if tokens_in is None or (tokens_out is None and self.output is not None):
+            return None
+        tokens_out = tokens_out or 0
+        size = tokens_in if one_call else 0
+        total = self.a_thousand_requests / _THOUSAND if self.a_thousand_requests else _ZERO
+        rest_in, rest_out = tokens_in, tokens_out
+        for rate, part in (
+            (self.cache_read, view.cached_tokens),
+            (self.cache_write, view.cache_write_tokens),
+        ):
+            if rate is not None and part:
+                total += rate.at(size) * part / _MILLION
+                rest_in -= part
+        if self.reasoning is not None and view.reasoning_tokens:
+            total += self.reasoning.at(size) * view.reasoning_tokens / _MILLION
+            rest_out -= view.reasoning_tokens
+        if rest_in < 0 or rest_out < 0:
+            return None
+        for rate, rest in ((self.input, rest_in), (self.output, rest_out)):
+            if rest:
+                if rate is None:
+                    return None
+                total += rate.at(size) * rest / _MILLION
+        return total
+
+
+def add_computed(view: GenAI, start_time_ns: int) -> None:
+    """Fill ``cost_usd``, ``cost_source`` and ``price_version`` of a view that reports no cost.
+
+    Prices are those of the call's start. The response's model is tried first, then the one asked
+    for. Leaves the view as it is when the cost is not wholly known.
+    """
+    if view.cost_usd is not None or view.input_tokens is None:
+        return
+    for model in (view.response_model, view.request_model):
+        if model is None or len(model) > MAX_NAME_CHARS:
+            continue
+        rates = rates_of(view.provider, model, start_time_ns)
+        if rates is not None:
+            cost = rates.cost(view, one_call=view.kind in CALL_KINDS)
+            if cost is not None:
+                view.cost_usd = float(cost)
+                view.cost_source = "computed"
+                view.price_version = price_version()
+            return
+
+
+@cache
+def price_version() -> str:
+    """Name and version of the price data: they come with the package and change with it."""
+    return f"genai-prices {version('genai-prices')}"
+
+
+def rates_of(provider: str | None, model: str, at_ns: int) -> Rates | None:
+    """The prices of a model at a time, None for a model that is not known.
+
+    Args:
+        provider: provider as the span names it; None to tell it from the model's name.
+        model: model as the span names it.
+        at_ns: when the call was made, in nanoseconds since the epoch.
+    """
+    key = None if provider is None else provider[:MAX_NAME_CHARS].lower()
+    found = _find(key, model.lower())
+    if found is None:
+        return None
+    if isinstance(found.prices, list):
+        second = min(max(at_ns // _NS, 0), _LAST_SECOND)
+        step = _MINUTE_S if _by_the_clock(found) else _DAY_S
+        return _rates_at(key, model.lower(), second - second % step)
+    return _rates_at(key, model.lower(), 0)
+
+
+def _by_the_clock(model: ModelInfo) -> bool:
+    """Whether some prices hold at hours of the day, not from a day on."""
+    prices = model.prices if isinstance(model.prices, list) else []
+    return any(hasattr(price.constraint, "start_time") for price in prices)
+
+
+@lru_cache(CACHED_MODELS)
+def _find(provider: str | None, model: str) -> ModelInfo | None:
+    """Look a model up in the bundled data; with prefixes of routers (``openai/gpt-4o``) as well."""
+    from genai_prices.data import providers
+    from genai_prices.data_snapshot import DataSnapshot
+
+    if provider is not None:
+        provider = _PROVIDERS.get(provider, provider)
+        if provider in _NO_PROVIDERS:
+            provider = None
+    tries = [(provider, model)]
+    head, slash, rest = model.partition("/")
+    if slash and rest and any(head == known.id for known in providers):
+        tries.append((head, rest))
+    for provider_id, name in tries:
+        # A snapshot of our own each time: the shared one remembers every name for ever.
+        snapshot = DataSnapshot(providers=providers, from_auto_update=False)
+        try:
+            return snapshot.find_provider_model(name, None, provider_id, None)[1]
+        except LookupError:
+            continue
+    return None
+
+
+@lru_cache(CACHED_MODELS)
+def _rates_at(provider: str | None, model: str, second: int) -> Rates | None:
+    found = _find(provider, model)
+    if found is None:
+        return None
+    prices = found.get_prices(datetime.fromtimestamp(second, UTC))
+    requests = prices.requests_kcount
+    rates = Rates(
+        input=_rate(prices, "input_mtok"),
+        output=_rate(prices, "output_mtok"),
+        cache_read=_rate(prices, "cache_read_mtok"),
+        cache_write=_rate(prices, "cache_write_mtok"),
+        reasoning=_rate(prices, "output_reasoning_mtok"),
+        a_thousand_requests=requests if isinstance(requests, Decimal) else _ZERO,
+    )
+    return rates if rates.input is not None or rates.output is not None else None
+
+
+def _rate(prices: ModelPrice, key: str) -> Rate | None:
+    price: Decimal | TieredPrices | None = getattr(prices, key)
+    if price is None or isinstance(price, Decimal):
+        return None if price is None else Rate(price)
+    return Rate(price.base, tuple((tier.start, tier.price) for tier in price.tiers))

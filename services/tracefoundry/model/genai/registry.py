@@ -1,0 +1,223 @@
+"""Which dialects a span speaks, and the one view that they give together.
+
+Detection looks at the keys only, each remembered by :class:`KeyMemo`, so that a span that has
+nothing to do with GenAI costs a dict lookup per attribute. Where several dialects are on one span,
+they are asked in the order of ``_READERS``, most particular first, and each fills only what the
+ones before it left open:
+
+1. ``langfuse``: what a user of its SDK said of the span in so many words
+2. ``mlflow``, ``laminar``, ``langsmith``: platforms that class spans of other instrumentations
+3. ``openinference``: a complete dialect of its own
+4. ``vercel_ai``, ``pydantic_ai``, ``litellm``, ``traceloop``: libraries that write ``gen_ai.*``
+   and add to it
+5. ``otel_genai``: the ``gen_ai.*`` names themselves
+
+The view names the dialect that decided the kind. Reported costs win over computed ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from tracefoundry.model.genai import (
+    cost,
+    events,
+    laminar,
+    langfuse,
+    langsmith,
+    litellm,
+    mlflow,
+    openinference,
+    plain,
+    pydantic_ai,
+    traceloop,
+    vercel,
+)
+from tracefoundry.model.genai.key_memo import KeyMemo
+from tracefoundry.model.genai.merging import complete, fill, says_nothing
+from tracefoundry.model.genai.view import GenAI
+
+LANGFUSE, MLFLOW, LAMINAR, LANGSMITH = 1, 2, 4, 8
+OPENINFERENCE, VERCEL, PYDANTIC_AI, LITELLM, TRACELOOP, OTEL = 16, 32, 64, 128, 256, 512
+
+_READERS: tuple[tuple[int, Callable[[dict[str, Any]], GenAI]], ...] = (
+    (LANGFUSE, langfuse.read),
+    (MLFLOW, mlflow.read),
+    (LAMINAR, laminar.read),
+    (LANGSMITH, langsmith.read),
+    (OPENINFERENCE, openinference.read),
+    (VERCEL, vercel.read),
+    (PYDANTIC_AI, pydantic_ai.read),
+    (LITELLM, litellm.read),
+    (TRACELOOP, traceloop.read),
+    (OTEL, plain.read),
+)
+
+VERSIONS: dict[str, int] = {
+    module.DIALECT: module.VERSION
+    for module in (
+        langfuse,
+        mlflow,
+        laminar,
+        langsmith,
+        openinference,
+        vercel,
+        pydantic_ai,
+        litellm,
+        traceloop,
+        plain,
+    )
+}
+"""Version of each dialect's reading, by the name in ``GenAI.dialect``."""
+
+_BY_FIRST_WORD = {
+    "langfuse": LANGFUSE,
+    "mlflow": MLFLOW,
+    "lmnr": LAMINAR,
+    "langsmith": LANGSMITH,
+    "openinference": OPENINFERENCE,
+    "ai": VERCEL,
+    "pydantic_ai": PYDANTIC_AI,
+    "traceloop": TRACELOOP,
+    "gen_ai": OTEL,
+}
+_BY_KEY = {
+    "all_messages_events": PYDANTIC_AI,
+    "model_request_parameters": PYDANTIC_AI,
+    "operation.cost": PYDANTIC_AI,
+    "metadata.usage_object": LITELLM,
+    "gen_ai.cost.total_cost": LITELLM | OTEL,
+    "llm.user": TRACELOOP,
+    "llm.headers": TRACELOOP,
+    "llm.top_k": TRACELOOP,
+    "llm.is_streaming": TRACELOOP,
+    "llm.frequency_penalty": TRACELOOP,
+    "llm.presence_penalty": TRACELOOP,
+    "llm.request.type": TRACELOOP,
+    "llm.request.model_name": OPENINFERENCE,
+    "llm.response.model_name": OPENINFERENCE,
+    "llm.response.finish_reason": TRACELOOP,
+    "llm.response.stop_reason": TRACELOOP,
+}
+_LLM_BY_SECOND_WORD = {
+    "request": TRACELOOP,
+    "response": TRACELOOP,
+    "usage": TRACELOOP,
+    "chat": TRACELOOP,
+    "content": TRACELOOP,
+    "watsonx": TRACELOOP,
+    "input_messages": OPENINFERENCE,
+    "output_messages": OPENINFERENCE,
+    "token_count": OPENINFERENCE,
+    "cost": OPENINFERENCE,
+    "prompts": OPENINFERENCE,
+    "choices": OPENINFERENCE,
+    "tools": OPENINFERENCE,
+    "prompt_template": OPENINFERENCE,
+}
+_NAMED_BY_SPAN = frozenset(
+    {langfuse.DIALECT, mlflow.DIALECT, laminar.DIALECT, langsmith.DIALECT, openinference.DIALECT}
+)
+
+
+class SpanEvent(Protocol):
+    """What is read of a span event."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def attributes(self) -> dict[str, Any]: ...
+
+
+def _dialects_of(key: str) -> int:
+    """The dialects that a key gives away, as a set of bits."""
+    known = _BY_KEY.get(key)
+    if known is not None:
+        return known
+    first, _, rest = key.partition(".")
+    if not rest:
+        return 0
+    if first != "llm":
+        bits = _BY_FIRST_WORD.get(first, 0)
+        if key.startswith(("gen_ai.aggregated_usage.", "gen_ai.usage.details.")):
+            bits |= PYDANTIC_AI
+        return bits
+    second, _, third = rest.partition(".")
+    known = _LLM_BY_SECOND_WORD.get(second)
+    if known is not None:
+        return known
+    # llm.<provider>.<parameter> is a raw request of litellm, llm.<name> a word of OpenInference.
+    return LITELLM if third else OPENINFERENCE
+
+
+_dialects = KeyMemo(_dialects_of)
+
+
+def derive(
+    attributes: dict[str, Any],
+    span_events: Sequence[SpanEvent] = (),
+    scope_name: str = "",
+    *,
+    span_name: str = "",
+    start_time_ns: int | None = None,
+) -> GenAI | None:
+    """The GenAI view of a span, or None for a span that has nothing to do with one.
+
+    Never raises: values of the wrong type are absent values. Call it after redaction and before
+    content is offloaded.
+
+    Args:
+        attributes: the span's attributes in tagged JSON form.
+        span_events: its events; only those whose name begins with ``gen_ai.`` are looked at.
+        scope_name: name of the instrumentation scope.
+        span_name: name of the tool or agent for dialects that have no attribute for it.
+        start_time_ns: when the call began; with it, a cost that is not reported is computed from
+            tokens and prices of that day (see :mod:`cost`).
+    """
+    found = 0
+    for key in attributes:
+        found |= _dialects[key]
+    if span_events:
+        view = _from_events(attributes, span_events, found, scope_name)
+    elif found:
+        view = _from_attributes(attributes, found, scope_name)
+    else:
+        return None
+    if view is None:
+        return None
+    if span_name and view.dialect in _NAMED_BY_SPAN:
+        if view.kind == "tool" and view.tool is None:
+            view.tool = span_name
+        elif view.kind == "agent" and view.agent is None:
+            view.agent = span_name
+    if start_time_ns is not None and view.cost_usd is None:
+        cost.add_computed(view, start_time_ns)
+    return view
+
+
+def _from_attributes(attributes: dict[str, Any], found: int, scope_name: str) -> GenAI | None:
+    if found == OTEL:
+        if scope_name != "pydantic-ai":
+            return plain.read(attributes)
+        found |= PYDANTIC_AI
+    view: GenAI | None = None
+    for bit, read in _READERS:
+        if found & bit:
+            other = read(attributes)
+            view = other if view is None else fill(view, other)
+    if view is None or (not found & OTEL and says_nothing(view)):
+        return None
+    return view
+
+
+def _from_events(
+    attributes: dict[str, Any], span_events: Sequence[SpanEvent], found: int, scope_name: str
+) -> GenAI | None:
+    view = _from_attributes(attributes, found, scope_name) if found else None
+    for event in span_events:
+        if event.name.startswith("gen_ai."):
+            told = events.view_of_event(event.name, event.attributes)
+            if told is not None:
+                view = told if view is None else complete(view, told)
+    return view

@@ -1,0 +1,136 @@
+"""Reading attribute values that any sender may have written in any way.
+
+Every dialect goes through these functions, so that none of them can raise and all of them agree:
+a value of the wrong type is an absent value. Strings that hold JSON or a Python dict are parsed
+only up to a bound, because they come from outside and a span must stay cheap to read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+Get = Callable[[str], Any]
+"""``attributes.get``: how dialects look a key up."""
+
+MAX_COUNT = 2**63 - 1
+"""Largest token count kept: what a bigint column holds."""
+MAX_PARSED_CHARS = 65_536
+"""Longest string that is parsed as JSON; longer ones are content, not usage."""
+MAX_REPR_CHARS = 4_096
+"""Longest string that is read as the repr of a Python dict."""
+_MAX_NUMBER_CHARS = 32
+
+
+def text(value: Any) -> str | None:
+    """A non-empty string, else None."""
+    return value if type(value) is str and value else None
+
+
+def first_text(get: Get, *keys: str) -> str | None:
+    """The first of ``keys`` that holds a non-empty string."""
+    for key in keys:
+        value = get(key)
+        if type(value) is str and value:
+            return value
+    return None
+
+
+def texts(value: Any) -> list[str] | None:
+    """A list of strings; a bare string is a list of one, and a JSON array in a string is parsed."""
+    if type(value) is str:
+        if value.startswith("["):
+            parsed = parse_json(value)
+            if isinstance(parsed, list):
+                value = parsed
+            else:
+                return [value]
+        else:
+            return [value] if value else None
+    if type(value) is list and value and all(type(item) is str for item in value):
+        return value
+    return None
+
+
+def count(value: Any) -> int | None:
+    """A token count: an integer, or a double without a fraction, from 0 to 2**63 - 1."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    if type(value) is int and 0 <= value <= MAX_COUNT:
+        return value
+    return None
+
+
+def first_count(get: Get, *keys: str) -> int | None:
+    """The first of ``keys`` that holds a token count: names of one value, never a sum."""
+    for key in keys:
+        value = get(key)
+        if value is not None and (found := count(value)) is not None:
+            return found
+    return None
+
+
+def amount(value: Any) -> float | None:
+    """An amount of US dollars: a finite number that is not negative, also in a string."""
+    if type(value) is str and 0 < len(value) <= _MAX_NUMBER_CHARS:
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if type(value) is int and 0 <= value <= MAX_COUNT:
+        return float(value)
+    if type(value) is float and math.isfinite(value) and value >= 0:
+        return value
+    return None
+
+
+def first_amount(get: Get, *keys: str) -> float | None:
+    """The first of ``keys`` that holds an amount of US dollars."""
+    for key in keys:
+        value = get(key)
+        if value is not None and (found := amount(value)) is not None:
+            return found
+    return None
+
+
+def parse_json(value: str) -> Any:
+    """The JSON in a string, None when it is too long, empty or no JSON."""
+    if not 0 < len(value) <= MAX_PARSED_CHARS:
+        return None
+    try:
+        return orjson.loads(value)
+    except ValueError:
+        return None
+
+
+def parse_object(value: Any) -> dict[str, Any] | None:
+    """An object: a key-value list as it came, or a string that holds a JSON object."""
+    if type(value) is str:
+        if not value.startswith("{"):
+            return None
+        value = parse_json(value)
+    return value if type(value) is dict else None
+
+
+def parse_object_or_repr(value: Any) -> dict[str, Any] | None:
+    """Like :func:`parse_object`, and also the repr of a Python dict of plain values (litellm).
+
+    The repr is rewritten to JSON, not evaluated: text with a double quote or a backslash, where
+    the two notations differ in more than the quotes, is not read at all.
+    """
+    found = parse_object(value)
+    if found is not None or type(value) is not str:
+        return found
+    if not value.startswith("{") or len(value) > MAX_REPR_CHARS or '"' in value or "\\" in value:
+        return None
+    rewritten = value.replace("'", '"').replace("None", "null")
+    return parse_object(rewritten.replace("True", "true").replace("False", "false"))
+
+
+def nested(value: dict[str, Any] | None, key: str) -> dict[str, Any]:
+    """The object under ``key``, empty when there is none."""
+    inner = value.get(key) if value is not None else None
+    return inner if type(inner) is dict else {}
