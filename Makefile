@@ -36,6 +36,8 @@ demo: setup  ## run the platform with demo traces in it, until Ctrl-C
 	@scripts/demo.sh
 
 test: setup-dev  ## run the whole test suite (ARGS are passed to pytest)
+	@echo "==> The S3 server of the tests (built once with Go, in about 2 minutes, then cached)"
+	@$(BIN)/python services/tests/payloads/s3_server.py
 	$(BIN)/pytest $(ARGS)
 
 # All four run even when one fails, so that one call shows everything there is to mend.

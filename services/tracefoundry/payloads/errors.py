@@ -1,0 +1,82 @@
+"""What can go wrong with payloads, each with the answer it leads to.
+
+Messages never hold content, keys or credentials: they are logged and shown to callers.
+"""
+
+from __future__ import annotations
+
+
+class PayloadError(Exception):
+    """Base of this package's errors; the message says what to do."""
+
+
+class PayloadCorrupt(PayloadError):
+    """The stored bytes no longer give the content that the ref names; it is never served.
+
+    Attributes:
+        ref: the payload that cannot be read.
+    """
+
+    def __init__(self, ref: str, what: str) -> None:
+        super().__init__(
+            f"payload {ref} is damaged in the object store ({what}): it is not served;"
+            " restore the object from a backup, or delete the trace"
+        )
+        self.ref = ref
+
+
+class PayloadMissing(PayloadError):
+    """A ref, or a part of it, is not in the store.
+
+    Attributes:
+        ref: the payload that was not found.
+    """
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(f"payload {ref} is not in the store")
+        self.ref = ref
+
+
+class UnknownKey(PayloadError):
+    """A payload was encrypted with a key that is not configured now.
+
+    Attributes:
+        ref: the payload that cannot be read.
+        key_id: the id of the key it needs.
+    """
+
+    def __init__(self, ref: str, key_id: str) -> None:
+        super().__init__(
+            f"payload {ref} is encrypted with key {key_id!r}, which is not in"
+            " TRACEFOUNDRY_ENCRYPTION_KEYS: add that key again, after the current one"
+        )
+        self.ref = ref
+        self.key_id = key_id
+
+
+class InvalidKeys(PayloadError, ValueError):
+    """``TRACEFOUNDRY_ENCRYPTION_KEYS`` cannot be used; the message shows no part of its value."""
+
+
+class ObjectStoreError(PayloadError):
+    """Base of the object stores' errors."""
+
+
+class ObjectStoreUnavailable(ObjectStoreError):
+    """The object store did not do what was asked; trying again may help (503 to a sender)."""
+
+
+class ObjectStoreMisconfigured(ObjectStoreError, ValueError):
+    """The payload URL can never work; the message says how it should look."""
+
+
+class ObjectMissing(ObjectStoreError):
+    """The object is not in the store.
+
+    Attributes:
+        name: ``<project>/<yyyy-mm-dd>/<sha256>``.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"object {name} is not in the object store")
+        self.name = name

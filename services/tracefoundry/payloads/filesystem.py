@@ -1,0 +1,255 @@
+"""Payload objects as files: ``file:///DIR``.
+
+A file is written beside the objects, flushed to the disk and renamed into its place, and then the
+folder is flushed: after a power cut it is there whole or not at all. Content is readable by its
+owner only.
+
+What a crash left half written stays in the folder ``.incoming`` and is removed an hour later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tracefoundry.payloads.errors import ObjectMissing, ObjectStoreUnavailable
+from tracefoundry.payloads.objects import StoredObject, check_name, check_prefix, is_name
+
+_INCOMING = ".incoming"
+_LEFTOVER_AGE_S = 3600.0
+_MAX_LEFTOVERS_A_RUN = 1000
+_FOLDER_ATTEMPTS = 5
+
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full: free space, or shorten TRACEFOUNDRY_RETENTION_PAYLOADS",
+    errno.EDQUOT: "the disk quota is used up: raise it, or shorten TRACEFOUNDRY_RETENTION_PAYLOADS",
+    errno.EACCES: "permission is denied: let the user of this process read and write the folder",
+    errno.EPERM: "permission is denied: let the user of this process read and write the folder",
+    errno.EROFS: "the file system is read-only: mount it for writing",
+    errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
+    errno.ENOENT: "the folder is gone: mount or create it again",
+    errno.ENOTDIR: "a file stands where a folder must be: move it away",
+}
+
+
+class FilesystemStore:
+    """Objects in a folder that other processes of the platform may share."""
+
+    def __init__(self, root: Path) -> None:
+        """Use a folder, which is made if it is missing; leftovers of crashes are cleaned.
+
+        Raises:
+            ObjectStoreUnavailable: the folder cannot be made or written.
+        """
+        self.root = root
+        self._incoming = root / _INCOMING
+        with self._errors("open"):
+            self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.clean_leftovers(time.time())
+
+    def put(self, name: str, data: bytes) -> None:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`."""
+        path = self._path(name)
+        with self._errors(f"write {name} to"):
+            if _has_size(path, len(data)):
+                # Another writer may have renamed it a moment ago and not flushed it yet.
+                _flush(path)
+            else:
+                self._write(path, data)
+            _flush_folder(path.parent)
+
+    def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`; one after the other."""
+        for name, _ in objects:
+            check_name(name)
+        for name, data in objects:
+            self.put(name, data)
+
+    def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`."""
+        path = self._path(name)
+        with self._errors(f"read {name} from"):
+            try:
+                with path.open("rb") as file:
+                    file.seek(offset)
+                    return file.read(length)
+            except FileNotFoundError:
+                # An unmounted disk must not look like lost payloads.
+                if not self._incoming.is_dir():
+                    raise
+        raise ObjectMissing(name)
+
+    def delete(self, names: Iterable[str]) -> None:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`."""
+        folders: set[Path] = set()
+        for name in names:
+            path = self._path(name)
+            with self._errors(f"delete {name} from"), contextlib.suppress(FileNotFoundError):
+                path.unlink()
+                folders.add(path.parent)
+        with self._errors("delete from"):
+            for folder in folders:
+                with contextlib.suppress(FileNotFoundError):
+                    _flush_folder(folder)
+                _remove_if_empty(folder)
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`."""
+        check_prefix(prefix)
+        return self._list(prefix)
+
+    def delete_prefix(self, prefix: str) -> int:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`."""
+        check_prefix(prefix, empty=False)
+        removed = 0
+        with self._errors(f"delete {prefix} from"):
+            for day in self._days(prefix):
+                for path in _entries(day):
+                    if is_name(path.relative_to(self.root).as_posix()):
+                        with contextlib.suppress(FileNotFoundError):
+                            path.unlink()
+                            removed += 1
+                with contextlib.suppress(FileNotFoundError):
+                    _flush_folder(day)
+                _remove_if_empty(day)
+            _remove_if_empty(self.root / prefix.split("/")[0])
+        return removed
+
+    def check(self) -> None:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`; writes and removes a file."""
+        with self._errors("write to"):
+            path = self._temporary()
+            path.touch(mode=0o600)
+            path.unlink()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def clean_leftovers(self, now_s: float) -> int:
+        """Remove files that a crash left half written, at most 1,000; returns how many."""
+        removed = 0
+        with self._errors("clean"), os.scandir(self._incoming) as entries:
+            for entry in entries:
+                if removed >= _MAX_LEFTOVERS_A_RUN:
+                    break
+                with contextlib.suppress(FileNotFoundError):
+                    if now_s - entry.stat(follow_symlinks=False).st_mtime > _LEFTOVER_AGE_S:
+                        Path(entry.path).unlink()
+                        removed += 1
+        return removed
+
+    def _path(self, name: str) -> Path:
+        return self.root.joinpath(*check_name(name))
+
+    def _temporary(self) -> Path:
+        return self._incoming / f"{os.getpid()}-{secrets.token_hex(8)}"
+
+    def _write(self, path: Path, data: bytes) -> None:
+        temporary = self._temporary()
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123  a descriptor, no path
+                view = memoryview(data)
+                while view:
+                    view = view[file.write(view) :]
+                os.fsync(file.fileno())
+            self._rename(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+    def _rename(self, temporary: Path, path: Path) -> None:
+        for _ in range(_FOLDER_ATTEMPTS - 1):
+            try:
+                temporary.replace(path)
+            except FileNotFoundError:
+                # The first object of its day, or retention has just removed an empty folder.
+                self._make_folder(path.parent)
+            else:
+                return
+        temporary.replace(path)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make the day's folder and flush every folder that got a new entry."""
+        for level in (folder.parent, folder):
+            with contextlib.suppress(FileNotFoundError):
+                level.mkdir(mode=0o700, exist_ok=True)
+                _flush_folder(level.parent)
+
+    def _list(self, prefix: str) -> Iterator[StoredObject]:
+        with self._errors("list"):
+            # The root itself must be readable, or an unmounted disk would look empty.
+            days = self._days(prefix)
+        for day in days:
+            with self._errors("list"):
+                paths = _entries(day)
+            for path in paths:
+                name = path.relative_to(self.root).as_posix()
+                if not is_name(name):
+                    continue
+                with self._errors("list"), contextlib.suppress(FileNotFoundError):
+                    status = path.stat()
+                    yield StoredObject(name, status.st_size, status.st_mtime_ns)
+
+    def _days(self, prefix: str) -> Sequence[Path]:
+        self._incoming.stat()
+        project, _, day = prefix.rstrip("/").partition("/")
+        projects = [self.root / project] if project else _entries(self.root)
+        if day:
+            return [self.root / project / day]
+        return [path for folder in projects for path in _entries(folder)]
+
+    @contextlib.contextmanager
+    def _errors(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            remedy = _REMEDIES.get(error.errno or 0, os.strerror(error.errno or 0))
+            raise ObjectStoreUnavailable(
+                f"cannot {action} the payload folder {self.root}: {remedy}"
+            ) from error
+
+
+def _entries(folder: Path) -> Sequence[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _has_size(path: Path, size_bytes: int) -> bool:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == size_bytes
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _flush_folder(folder: Path) -> None:
+    # Windows opens no folders; there, a rename is in the journal of the file system.
+    if os.name == "posix":
+        _flush(folder)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError as error:
+        # A writer put an object there meanwhile, or another process was quicker.
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+            raise

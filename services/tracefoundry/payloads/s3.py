@@ -1,0 +1,288 @@
+"""Payload objects in S3 or anything that speaks its protocol: ``s3://bucket/prefix``.
+
+Credentials, region and endpoint come from where every AWS tool takes them (``AWS_*``,
+``AWS_ENDPOINT_URL_S3``, profiles). Only plain requests are used, which all servers know: no
+checksum trailers, and objects are deleted one by one, because deleting many at once needs a
+checksum that servers disagree on.
+
+A request that does not succeed in bounded time and tries is
+:class:`~tracefoundry.payloads.errors.ObjectStoreUnavailable`, whatever the reason: permissions and
+missing buckets are corrected while senders keep their data. Messages say what to do and hold the
+endpoint's host and the bucket, never credentials or what the server wrote.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+    SSLError,
+)
+from urllib3.exceptions import HTTPError
+
+from tracefoundry.payloads.errors import (
+    ObjectMissing,
+    ObjectStoreMisconfigured,
+    ObjectStoreUnavailable,
+)
+from tracefoundry.payloads.objects import StoredObject, check_name, check_prefix, is_name
+
+Addressing = Literal["auto", "path", "virtual"]
+
+_CHUNK_BYTES = 64 * 1024
+_RANGE_NOT_SATISFIABLE = 416  # the object ends before the range begins
+_PARALLEL = 8
+# Deleting a whole day goes in batches of this many, so that names and futures stay few.
+_BATCH = 1000
+
+_UNKNOWN_KEY = "the access key is not known there: check AWS_ACCESS_KEY_ID"
+_REMEDIES = {
+    "AccessDenied": "access is denied: allow s3:GetObject, s3:PutObject, s3:DeleteObject and"
+    " s3:ListBucket on the bucket",
+    "AllAccessDisabled": "access is disabled by the provider",
+    "AuthorizationHeaderMalformed": "the region is wrong: set AWS_REGION to the bucket's region",
+    "ExpiredToken": "the credentials have expired: renew them",
+    "InvalidAccessKeyId": _UNKNOWN_KEY,
+    "InvalidBucketName": "the bucket's name is not allowed there: correct the payload URL",
+    "NoSuchBucket": "the bucket does not exist: create it, or correct the payload URL",
+    "PermanentRedirect": "the bucket is in another region: set AWS_REGION to it",
+    "QuotaExceeded": "the bucket's quota is used up",
+    "RequestTimeTooSkewed": "the clocks differ: set this machine's clock",
+    "SignatureDoesNotMatch": "the secret key is refused: check AWS_SECRET_ACCESS_KEY",
+    "SlowDown": "the store asks for fewer requests",
+    "XAdminUserNotFound": _UNKNOWN_KEY,  # versitygw
+}
+_STATUS_REMEDIES = {
+    301: _REMEDIES["PermanentRedirect"],
+    401: _REMEDIES["AccessDenied"],
+    403: _REMEDIES["AccessDenied"],
+    404: _REMEDIES["NoSuchBucket"],
+}
+
+
+class S3Store:
+    """Objects of one bucket, under a prefix."""
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        addressing: Addressing = "auto",
+        connect_timeout_s: float = 2.0,
+        read_timeout_s: float = 8.0,
+        attempts: int = 2,
+        deadline_s: float = 30.0,
+    ) -> None:
+        """Prepare a client; nothing is sent yet.
+
+        Args:
+            bucket: the bucket, which must exist.
+            prefix: what object names are put under, without slashes at its ends.
+            addressing: ``auto`` puts the bucket in the path except at AWS itself.
+            connect_timeout_s: bound of one connection attempt.
+            read_timeout_s: bound of waiting for the server's next byte.
+            attempts: how often a request is tried in all.
+            deadline_s: bound of one call, whatever the server does.
+
+        Raises:
+            ObjectStoreMisconfigured: the AWS_* settings cannot be used.
+        """
+        self.bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._deadline_s = deadline_s
+        options: dict[str, Any] = {
+            "connect_timeout": connect_timeout_s,
+            "read_timeout": read_timeout_s,
+            "retries": {"mode": "standard", "total_max_attempts": attempts},
+            "max_pool_connections": 2 * _PARALLEL,
+            # Newer boto3 adds CRC trailers to every PUT, which many servers refuse. Packs are
+            # named by their SHA-256 and each blob in them is verified when it is read.
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+        }
+        try:
+            session = boto3.session.Session()
+            client: Any = session.client("s3", config=Config(**options))
+            self.endpoint = _shown(client.meta.endpoint_url)
+            if addressing == "auto":
+                addressing = "virtual" if _is_aws(self.endpoint) else "path"
+            options["s3"] = {"addressing_style": addressing}
+            self._client: Any = session.client("s3", config=Config(**options))
+        except (BotoCoreError, ValueError) as error:
+            raise ObjectStoreMisconfigured(
+                f"the S3 client cannot be made ({type(error).__name__}): check AWS_REGION,"
+                " AWS_PROFILE and AWS_ENDPOINT_URL_S3"
+            ) from None
+        self._pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="payload-s3")
+
+    def put(self, name: str, data: bytes) -> None:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`."""
+        self.put_many([(name, data)])
+
+    def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`; eight at a time."""
+        requests = [{**self._address(name), "Body": data} for name, data in objects]
+        self._in_parallel("write to", self._client.put_object, requests)
+
+    def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`."""
+        request = self._address(name)
+        wanted = None if length is None else max(length, 1)  # a range of no bytes cannot be said
+        if offset or wanted is not None:
+            last = "" if wanted is None else str(offset + wanted - 1)
+            request["Range"] = f"bytes={offset}-{last}"
+        data: bytes
+        try:
+            [data] = self._in_parallel("read from", self._read, [request])
+        except _NotFound:
+            raise ObjectMissing(name) from None
+        return data if length is None else data[:length]
+
+    def delete(self, names: Iterable[str]) -> None:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`."""
+        remaining = iter(names)
+        while batch := [*itertools.islice(remaining, _BATCH)]:
+            requests = [self._address(name) for name in batch]
+            self._in_parallel("delete from", self._client.delete_object, requests)
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`; a page of 1,000 at a time."""
+        check_prefix(prefix)
+        return self._list(prefix)
+
+    def delete_prefix(self, prefix: str) -> int:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`."""
+        check_prefix(prefix, empty=False)
+        removed = 0
+        listed = self._list(prefix)
+        while batch := [found.name for found in itertools.islice(listed, _BATCH)]:
+            self.delete(batch)
+            removed += len(batch)
+        return removed
+
+    def check(self) -> None:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`; lists one object."""
+        request = {"Bucket": self.bucket, "Prefix": self._prefix, "MaxKeys": 1}
+        self._in_parallel("list", self._client.list_objects_v2, [request])
+
+    def close(self) -> None:
+        """Release connections and threads; calls under way end by their own bounds."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+
+    def _address(self, name: str) -> dict[str, Any]:
+        check_name(name)
+        return {"Bucket": self.bucket, "Key": self._prefix + name}
+
+    def _read(self, **request: Any) -> bytes:
+        deadline = time.monotonic() + self._deadline_s
+        try:
+            body = self._client.get_object(**request)["Body"]
+        except ClientError as error:
+            if _code(error) == "NoSuchKey":
+                raise _NotFound from None
+            if _status(error) == _RANGE_NOT_SATISFIABLE:
+                return b""
+            raise
+        chunks = []
+        with body:
+            for chunk in body.iter_chunks(_CHUNK_BYTES):
+                chunks.append(chunk)
+                if time.monotonic() > deadline:
+                    raise TimeoutError
+        return b"".join(chunks)
+
+    def _list(self, prefix: str) -> Iterator[StoredObject]:
+        request = {"Bucket": self.bucket, "Prefix": self._prefix + prefix}
+        while True:
+            [page] = self._in_parallel("list", self._client.list_objects_v2, [request])
+            for found in page.get("Contents", []):
+                name = found["Key"].removeprefix(self._prefix)
+                if is_name(name):
+                    modified_at_ns = int(found["LastModified"].timestamp()) * 1_000_000_000
+                    yield StoredObject(name, found["Size"], modified_at_ns)
+            token = page.get("NextContinuationToken")
+            if not page.get("IsTruncated") or token is None:
+                return
+            request["ContinuationToken"] = token
+
+    def _in_parallel(
+        self, action: str, call: Callable[..., Any], requests: Sequence[dict[str, Any]]
+    ) -> Sequence[Any]:
+        """Results of all calls in order, within the deadline; after an error the rest is dropped.
+
+        Single calls go through the pool too: it is what bounds their time, whatever a server does.
+        """
+        futures = [self._pool.submit(call, **request) for request in requests]
+        done, pending = wait(futures, self._deadline_s, return_when=FIRST_EXCEPTION)
+        for future in pending:
+            future.cancel()
+        try:
+            # The first that failed tells why; the cancelled ones are not done.
+            for future in done:
+                future.result()
+            if pending:
+                raise TimeoutError
+        except (BotoCoreError, ClientError, HTTPError, TimeoutError) as error:
+            # The cause may quote requests and what the server wrote, so it is not chained.
+            raise ObjectStoreUnavailable(
+                f"cannot {action} bucket {self.bucket!r} at {self.endpoint}: {_remedy(error)}"
+            ) from None
+        return [future.result() for future in futures]
+
+
+class _NotFound(Exception):
+    """The object is not there."""
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        code, status = _code(error), _status(error)
+        known = _REMEDIES.get(code) or _STATUS_REMEDIES.get(status)
+        return known or f"it answered {status} {code}".rstrip()
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    if isinstance(error, SSLError):
+        return "its certificate is not trusted: set AWS_CA_BUNDLE to the file of its authority"
+    if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
+        return "nothing answers there: check AWS_ENDPOINT_URL_S3 and that the server runs"
+    if isinstance(error, ReadTimeoutError | TimeoutError):
+        return "it answers too slowly"
+    return f"the connection failed ({type(error).__name__})"
+
+
+def _code(error: ClientError) -> str:
+    """The error code, if it looks like one: the rest of the answer may say anything."""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return code if re.fullmatch(r"[A-Za-z][A-Za-z0-9.]{0,63}", code) else ""
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _shown(endpoint: str) -> str:
+    """Scheme, host and port: a URL may carry a password."""
+    parts = urlsplit(endpoint)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _is_aws(endpoint: str) -> bool:
+    host = urlsplit(endpoint).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
