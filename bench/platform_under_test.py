@@ -115,7 +115,7 @@ def load(platform: Platform, **orders: Any) -> dict[str, Any]:
     """
     defaults = {
         "url": platform.otlp, "spans_per_body": 500, "trace_spans": 100, "templates": 20,
-        "bodies": 400, "seconds": 120, "connections": 8,
+        "bodies": 400, "seconds": 120, "connections": 16,
     }  # fmt: skip
     answer = subprocess.run(
         [sys.executable, str(HERE / "load.py")],

@@ -38,6 +38,7 @@ COMMIT_BYTES = WAITING_BYTES = 32 * 1024 * 1024
 counts bodies as sent, and a small one can stand for 64 MiB."""
 MAINTAIN_EVERY_S = 1_800.0
 SETTLE_EVERY_S = 2.5
+SWITCH_INTERVAL_S = 0.0005
 
 _log = logging.getLogger(__name__)
 
@@ -264,6 +265,9 @@ def main() -> None:
     # Decoding makes no reference cycles: what is alive now stays, and collections are rare.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    # The committing thread wakes for a moment after each answer of the database and must not wait
+    # 5 ms (the default) for the decoding thread to let go, or the database idles meanwhile.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     worker.run()
 
 
