@@ -1,0 +1,389 @@
+"""Redaction of spans, logs and resources: every text and key in them, in place.
+
+Nearly everything is clean, so the way to that answer is short. A protobuf body is screened whole
+(:meth:`Redactor.body_is_clean`); then only keys are looked at, of which a process sees few
+different ones. Else all texts of a span are screened joined. Only a span that fails this is looked
+at value by value. A value on which the engine fails is withheld, never passed on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from tracefoundry.model.attributes import broken_text, obj, raw_bytes, tag_of, text, untag
+from tracefoundry.model.span import Attributes, LogRecord, Resource, Scope, Span
+from tracefoundry.redaction.key_names import DENIED_KEY, KeyNames
+from tracefoundry.redaction.policy import STRICT_VALUE_BYTES, AllowedKeys, Mode, Policy
+from tracefoundry.redaction.report import (
+    ENGINE_ERROR,
+    NOT_ALLOWED,
+    NOTHING,
+    Report,
+    Withheld,
+    merged,
+    report_of,
+)
+from tracefoundry.redaction.rules import MARKER, WITHHELD, marker
+from tracefoundry.redaction.texts import TextRedactor
+from tracefoundry.redaction.value_types import type_name
+
+_PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
+_DENIED_MARKER = marker(DENIED_KEY)
+
+
+class _Tally:
+    """What was done so far to one span, log, resource or scope."""
+
+    __slots__ = ("counts", "place", "withheld")
+
+    def __init__(self, place: str) -> None:
+        self.counts: Counter[str] = Counter()
+        self.withheld: list[Withheld] = []
+        self.place = place
+
+
+class Redactor:
+    """A policy at work. It remembers keys and the last envelope: use one in each thread.
+
+    Native integers and doubles are kept (except under a denied key): ids, times and counts are
+    numbers, and nothing but a check digit would tell a card number from them. In text, and so in
+    JSON text, card numbers are found.
+
+    Attributes:
+        policy: what it applies.
+        version: the policy's version, for the rows.
+        totals: rule to count over all that was redacted; a resource or scope counts once an
+            envelope.
+    """
+
+    _KNOWN_KEYS = 20_000
+    _KNOWN_KEY_CHARACTERS = 256
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.version = policy.version
+        self.totals: Counter[str] = Counter()
+        self._off = policy.mode is Mode.OFF
+        self._strict = policy.mode is Mode.STRICT
+        self._names = KeyNames(policy.deny_keys, policy.allow_keys)
+        self._allowed = AllowedKeys(policy.allow_keys)
+        self._texts = TextRedactor(policy, self._names)
+        self._clean = self._texts.screen.clean
+        self._known_keys: set[str] = set()
+        self._resource: Resource | None = None
+        self._resource_report = NOTHING
+        self._scope: Scope | None = None
+        self._scope_report = NOTHING
+
+    def body_is_clean(self, body: bytes) -> bool:
+        """Whether nothing in a protobuf body needs a closer look, but for its keys.
+
+        Where it says so, hand ``text_is_clean=True`` to :meth:`redact_span` for all its spans.
+        Never use it on a JSON body, whose own escapes hide text. In strict mode the answer is
+        False, because what is kept does not depend on text alone.
+        """
+        return self._off or (not self._strict and self._clean(body))
+
+    def redact_span(self, span: Span, *, text_is_clean: bool = False) -> Report:
+        """Redact a span in place, its resource and scope with it (once an envelope).
+
+        ``genai`` is not looked at: derive it afterwards.
+        """
+        if self._off:
+            return NOTHING
+        resource, scope = span.resource, span.scope
+        if resource is not self._resource:
+            self.redact_resource(resource, text_is_clean=text_is_clean)
+        if scope is not self._scope:
+            self._redact_scope(scope, text_is_clean)
+        own = NOTHING
+        if self._strict or not self._span_is_clean(span, text_is_clean):
+            own = self._redact_span(span)
+        if own is NOTHING and self._resource_report is NOTHING and self._scope_report is NOTHING:
+            return NOTHING
+        return merged(own, self._resource_report, self._scope_report)
+
+    def redact_log(self, log: LogRecord, *, text_is_clean: bool = False) -> Report:
+        """Redact a log record in place, its resource and scope with it."""
+        if self._off:
+            return NOTHING
+        if log.resource is not self._resource:
+            self.redact_resource(log.resource, text_is_clean=text_is_clean)
+        if log.scope is not self._scope:
+            self._redact_scope(log.scope, text_is_clean)
+        texts = [] if text_is_clean else [log.name, log.severity_text]
+        if self._strict or not (
+            self._attributes_are_clean(log.attributes, texts, text_is_clean)
+            and self._values_are_clean([log.body], texts, text_is_clean)
+            and self._joined_is_clean(texts)
+        ):
+            own = self._redact_log(log)
+        else:
+            own = NOTHING
+        return merged(own, self._resource_report, self._scope_report)
+
+    def redact_resource(self, resource: Resource, *, text_is_clean: bool = False) -> Report:
+        """Redact a resource in place; the one that was redacted last is not done again."""
+        if self._off or resource is self._resource:
+            return NOTHING if self._off else self._resource_report
+        self._resource_report = NOTHING
+        texts = [] if text_is_clean else [resource.schema_url]
+        if self._strict or not (
+            self._attributes_are_clean(resource.attributes, texts, text_is_clean)
+            and self._joined_is_clean(texts)
+        ):
+            tally = _Tally("resource")
+            resource.attributes = self._attributes(resource.attributes, tally)
+            resource.schema_url = self._label(resource.schema_url, tally)
+            self._resource_report = self._told(tally)
+        self._resource = resource
+        return self._resource_report
+
+    def redact_text(self, value: str) -> tuple[str, Report]:
+        """A text without secrets, and what was taken out. Content under a key of its own should
+        come through :meth:`redact_span`, where the key is judged too."""
+        if self._off:
+            return value, NOTHING
+        tally = _Tally("text")
+        redacted = self._label(value, tally)
+        return redacted, self._told(tally)
+
+    # The way of the clean.
+
+    def _span_is_clean(self, span: Span, text_is_clean: bool) -> bool:
+        attributes = span.attributes
+        if text_is_clean:
+            if (
+                not span.events
+                and not span.links
+                and self._known_keys.issuperset(attributes)
+                and _PLAIN_TYPES.issuperset(map(type, attributes.values()))
+            ):
+                return True
+            texts: list[str] = []
+        else:
+            texts = [span.name, span.status_message, span.trace_state]
+        if not self._attributes_are_clean(attributes, texts, text_is_clean):
+            return False
+        for event in span.events:
+            texts.append(event.name)
+            if not self._attributes_are_clean(event.attributes, texts, text_is_clean):
+                return False
+        for link in span.links:
+            texts.append(link.trace_state)
+            if not self._attributes_are_clean(link.attributes, texts, text_is_clean):
+                return False
+        return text_is_clean or self._joined_is_clean(texts)
+
+    def _joined_is_clean(self, texts: list[str]) -> bool:
+        try:
+            return self._clean("\n".join(texts).encode("utf-8"))
+        except UnicodeEncodeError:
+            return False
+
+    def _attributes_are_clean(
+        self, attributes: Attributes, texts: list[str], text_is_clean: bool
+    ) -> bool:
+        """Whether no key is denied or a secret; collects the texts that are still to be seen."""
+        if not self._known_keys.issuperset(attributes) and not self._learn(attributes):
+            return False
+        return self._values_are_clean(attributes.values(), texts, text_is_clean)
+
+    def _values_are_clean(self, values: Any, texts: list[str], text_is_clean: bool) -> bool:
+        for value in values:
+            kind = type(value)
+            if kind is str:
+                if not text_is_clean:
+                    texts.append(value)
+            elif kind is list:
+                if not self._values_are_clean(value, texts, text_is_clean):
+                    return False
+            elif kind is dict:
+                tag = tag_of(value)
+                if tag == "$double":
+                    continue
+                if tag in ("$bytes", "$text"):
+                    if not text_is_clean:
+                        return False
+                    continue
+                inner = value["$object"] if tag else value
+                if not self._attributes_are_clean(inner, texts, text_is_clean):
+                    return False
+        return True
+
+    def _learn(self, attributes: Attributes) -> bool:
+        """Remember the keys that are neither denied nor secrets; False where one is."""
+        for key in attributes:
+            if key in self._known_keys:
+                continue
+            if self._names.denied(key):
+                return False
+            try:
+                if not self._clean(key.encode("utf-8")):
+                    return False
+            except UnicodeEncodeError:
+                return False
+            if len(key) > self._KNOWN_KEY_CHARACTERS:
+                continue
+            if len(self._known_keys) >= self._KNOWN_KEYS:
+                self._known_keys.clear()
+            self._known_keys.add(key)
+        return True
+
+    # The closer look.
+
+    def _redact_span(self, span: Span) -> Report:
+        tally = _Tally("span")
+        span.name = self._label(span.name, tally)
+        span.status_message = self._label(span.status_message, tally)
+        span.trace_state = self._label(span.trace_state, tally)
+        span.attributes = self._attributes(span.attributes, tally)
+        for index, event in enumerate(span.events):
+            tally.place = f"events/{index}"
+            event.name = self._label(event.name, tally)
+            event.attributes = self._attributes(event.attributes, tally)
+        for index, link in enumerate(span.links):
+            tally.place = f"links/{index}"
+            link.trace_state = self._label(link.trace_state, tally)
+            link.attributes = self._attributes(link.attributes, tally)
+        return self._told(tally)
+
+    def _redact_log(self, log: LogRecord) -> Report:
+        tally = _Tally("log")
+        log.name = self._label(log.name, tally)
+        log.severity_text = self._label(log.severity_text, tally)
+        log.attributes = self._attributes(log.attributes, tally)
+        if self._strict:
+            if log.body is not None:
+                tally.counts[NOT_ALLOWED] += 1
+                tally.withheld.append(Withheld("log", "body", type_name(log.body), "redacted"))
+            log.body = None
+        else:
+            log.body = self._guarded("body", log.body, tally)
+        return self._told(tally)
+
+    def _redact_scope(self, scope: Scope, text_is_clean: bool) -> None:
+        self._scope_report = NOTHING
+        texts = [] if text_is_clean else [scope.name, scope.version, scope.schema_url]
+        if self._strict or not (
+            self._attributes_are_clean(scope.attributes, texts, text_is_clean)
+            and self._joined_is_clean(texts)
+        ):
+            tally = _Tally("scope")
+            scope.name = self._label(scope.name, tally)
+            scope.version = self._label(scope.version, tally)
+            scope.schema_url = self._label(scope.schema_url, tally)
+            scope.attributes = self._attributes(scope.attributes, tally)
+            self._scope_report = self._told(tally)
+        self._scope = scope
+
+    def _told(self, tally: _Tally) -> Report:
+        self.totals.update(tally.counts)
+        return report_of(tally.counts, tally.withheld)
+
+    def _attributes(self, attributes: Attributes, tally: _Tally) -> Attributes:
+        """The attributes as the policy leaves them. Keys stay in order."""
+        kept: Attributes = {}
+        for key, value in attributes.items():
+            new_key = _unused(self._label(key, tally), kept)
+            if self._strict and not self._strict_keeps(key, value):
+                tally.counts[NOT_ALLOWED] += 1
+                tally.withheld.append(Withheld(tally.place, new_key, type_name(value), "redacted"))
+                continue
+            kept[new_key] = self._guarded(key, value, tally, new_key)
+        return kept
+
+    def _strict_keeps(self, key: str, value: Any) -> bool:
+        if not self._allowed.allows(key):
+            return False
+        if type(value) is str:
+            return len(value) <= STRICT_VALUE_BYTES
+        return type(value) is not dict or tag_of(value) == "$double"
+
+    def _guarded(self, key: str, value: Any, tally: _Tally, shown_key: str | None = None) -> Any:
+        """A top-level value, or ``[withheld]`` where the engine fails on it."""
+        counts = Counter(tally.counts)
+        try:
+            return self._keyed(key, value, tally)
+        except Exception:  # noqa: BLE001 - fail closed: whatever went wrong, the value must not pass
+            tally.counts = counts
+            tally.counts[ENGINE_ERROR] += 1
+            tally.withheld.append(
+                Withheld(tally.place, shown_key or key, type_name(value), "withheld")
+            )
+            return WITHHELD
+
+    def _keyed(self, key: str, value: Any, tally: _Tally) -> Any:
+        if self._names.denied(key):
+            return self._denied(value, tally)
+        return self._value(value, tally)
+
+    def _denied(self, value: Any, tally: _Tally) -> Any:
+        # What says nothing stays: an empty password is worth seeing, and is no secret.
+        if value is None or value is True or value is False or value in ("", [], {}):
+            return value
+        if type(value) is str and MARKER.fullmatch(value.encode("utf-8", "replace")):
+            return value
+        tally.counts[DENIED_KEY] += 1
+        return _DENIED_MARKER
+
+    def _value(self, value: Any, tally: _Tally) -> Any:
+        kind = type(value)
+        if kind is str:
+            return self._text(value, tally)
+        if kind is list:
+            return [self._value(item, tally) for item in value]
+        if kind is not dict:
+            return value
+        tag = tag_of(value)
+        if tag == "$double":
+            return value
+        if tag in ("$bytes", "$text"):
+            return self._tagged_bytes(tag, value, tally)
+        redacted: Attributes = {}
+        for key, item in (value["$object"] if tag else value).items():
+            new_key = _unused(self._text(key, tally), redacted)
+            redacted[new_key] = self._keyed(key, item, tally)
+        return obj(redacted)
+
+    def _tagged_bytes(self, tag: str, value: dict[str, Any], tally: _Tally) -> Any:
+        content = untag(value)
+        if not isinstance(content, bytes):
+            raise TypeError(f"{tag} does not hold bytes")
+        redacted = self._texts.redact(content, tally.counts)
+        if redacted is content:
+            return value
+        if tag == "$bytes":
+            return raw_bytes(redacted)
+        try:
+            return text(redacted.decode("utf-8"))
+        except UnicodeDecodeError:
+            return broken_text(redacted)
+
+    def _text(self, value: str, tally: _Tally) -> str:
+        content = value.encode("utf-8")
+        redacted = self._texts.redact(content, tally.counts)
+        return value if redacted is content else redacted.decode("utf-8")
+
+    def _label(self, value: str, tally: _Tally) -> str:
+        """A name or key, or ``[withheld]`` where the engine fails on it."""
+        if not value:
+            return value
+        counts = Counter(tally.counts)
+        try:
+            return self._text(value, tally)
+        except Exception:  # noqa: BLE001 - fail closed, as for values
+            tally.counts = counts
+            tally.counts[ENGINE_ERROR] += 1
+            return WITHHELD
+
+
+def _unused(key: str, taken: Attributes) -> str:
+    """The key, numbered where redaction made two keys equal: neither value may get lost."""
+    if key not in taken:
+        return key
+    number = 2
+    while f"{key} {number}" in taken:
+        number += 1
+    return f"{key} {number}"

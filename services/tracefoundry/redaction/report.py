@@ -1,0 +1,72 @@
+"""What redaction did to a span or log: which rules, how often, and what is gone altogether."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from tracefoundry.redaction.value_types import TypeName
+
+ENGINE_ERROR = "engine_error"
+"""Rule name of values that were withheld because the engine failed on them."""
+NOT_ALLOWED = "not_allowed"
+"""Rule name of attributes that strict mode left out."""
+
+
+class RuleCount(msgspec.Struct, frozen=True, gc=False):
+    """How often one rule applied; an element of a span's ``redactions``."""
+
+    rule: str
+    count: int
+
+
+class Withheld(msgspec.Struct, frozen=True, gc=False):
+    """A value of which nothing is left.
+
+    ``place`` is as in a span's ``payloads``: ``span``, ``resource``, ``scope``, ``events/<i>``,
+    ``links/<i>``, or ``log`` for the log record itself. ``key`` is the attribute's key after
+    redaction; ``body`` of place ``log`` is the record's body. ``state`` is ``redacted`` for what
+    strict mode left out, ``withheld`` where the engine failed.
+    """
+
+    place: str
+    key: str
+    type: TypeName
+    state: Literal["redacted", "withheld"]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What was done to one span or log, its resource and scope included; ordered by rule name."""
+
+    counts: tuple[RuleCount, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.counts)
+
+
+NOTHING = Report()
+
+
+def report_of(counts: Mapping[str, int], withheld: list[Withheld]) -> Report:
+    """A report from what was counted."""
+    if not counts:
+        return NOTHING
+    return Report(tuple(RuleCount(rule, counts[rule]) for rule in sorted(counts)), tuple(withheld))
+
+
+def merged(*reports: Report) -> Report:
+    """One report of several parts."""
+    told = [report for report in reports if report]
+    if len(told) <= 1:
+        return told[0] if told else NOTHING
+    counts: Counter[str] = Counter()
+    withheld: list[Withheld] = []
+    for report in told:
+        for entry in report.counts:
+            counts[entry.rule] += entry.count
+        withheld.extend(report.withheld)
+    return report_of(counts, withheld)

@@ -1,0 +1,177 @@
+"""The screen: passes of RE2 sets that say whether a text needs a closer look, and why.
+
+One set sees plain text and escapes, the other sees base64. They are two, although one would read
+a text once: a state of RE2's automaton is then a pair of states, and on random ids making ever new
+pairs costs more than the second reading.
+
+What the screen passes is clean: it is a superset of every built-in rule, in plain text, in JSON
+text nested to any depth, behind JSON, Python and percent escapes, and in one layer of base64, and
+it needs no knowledge of where a value begins. So it may run over a whole protobuf body, where
+strings lie as they are. It must not run over a JSON body in place of its values (there it would
+see one layer more than it decodes).
+
+What it cannot promise, it says: a user's pattern, or a denied key with its value, is seen in base64
+only where it is part of at least :data:`USER_BASE64_BYTES` or :data:`.TEXT_BYTES` printable ASCII
+characters; native numbers are no text and
+are never looked at; keys are text here, but whether a key is denied is asked apart, except in JSON
+text, where the screen knows the built-in and the user's names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tracefoundry.redaction import key_names
+from tracefoundry.redaction.automata import compiled_set
+from tracefoundry.redaction.base64_forms import TEXT_FORM, base64_forms, text_form
+from tracefoundry.redaction.rules import Rule
+
+_USER_GROUPS = 2
+USER_BASE64_BYTES = 3 * _USER_GROUPS + 2
+"""From this length on a match of a user's pattern is found in base64, at any alignment."""
+
+_ESCAPES = (r"\\u00[0-7]", r"[!-~]\\/[!-~]", r"\\x[0-7]", r"%[0-7][0-9A-Fa-f]")
+_ESCAPE_CORES = (
+    r"%[0-7][0-9A-Fa-f][!-~]{3}",
+    r"\\u00[0-7]",
+)
+_REST_OF_KEY = r"[A-Za-z0-9_.-]*\\*"
+"""What may follow a denied word in a key of JSON text. Were it any character, one word would keep
+the automaton in another state until the next quote, and there would be twice as many states."""
+_COLON = r"(?:\s|\\+[nrt])*:"
+
+
+@dataclass(slots=True)
+class Suspicion:
+    """Why a text needs a closer look.
+
+    Attributes:
+        rules: numbers of the built-in rules that may match, in their order.
+        encoded: it holds escapes or percent-encoding of ASCII, whose decoding may show anything.
+        base64: it may hold base64 of something.
+        keys: it may be JSON text with a denied key.
+        user: numbers of the user's patterns that may match.
+    """
+
+    rules: list[int] = field(default_factory=list)
+    encoded: bool = False
+    base64: bool = False
+    keys: bool = False
+    user: list[int] = field(default_factory=list)
+
+
+class Screen:
+    """The screen for some rules, some user patterns and some denied keys."""
+
+    def __init__(
+        self, rules: Sequence[Rule], user_patterns: Sequence[str], deny_keys: Iterable[str]
+    ) -> None:
+        deny = list(deny_keys)
+        entries: list[tuple[str, str, int]] = [("encoded", escape, 0) for escape in _ESCAPES]
+        words = "|".join([key_names.WORDS, *key_names.user_words(deny)])
+        entries.append(("keys", f'(?i:{words}){_REST_OF_KEY}"{_COLON}', 0))
+        entries.append(("keys", f'(?i:{key_names.WORDS_AT_END})[_.-]*\\\\*"{_COLON}', 0))
+        for number, rule in enumerate(rules):
+            entries.append(("rule", rule.screen_expression, number))
+        self._entries = [(kind, number) for kind, _, number in entries]
+        self._match = compiled_set([text for _, text, _ in entries])
+        cores = [*_ESCAPE_CORES, *(core for rule in rules for core in rule.cores)]
+        forms = [form for core in cores for form in base64_forms(core)]
+        self._base64_match = compiled_set(list(dict.fromkeys([TEXT_FORM, *forms])))
+        self._user_match = None
+        if user_patterns:
+            patterns = [without_assertions(pattern) for pattern in user_patterns]
+            self._user_count = len(patterns)
+            patterns.append(text_form(_USER_GROUPS))
+            self._user_match = compiled_set(patterns, unicode=True)
+
+    def clean(self, text: bytes) -> bool:
+        """True when no rule, key or pattern can apply to the text, in any encoding."""
+        return (
+            self._match(text) is None
+            and self._base64_match(text) is None
+            and (self._user_match is None or self._user_match(text) is None)
+        )
+
+    def may_be_base64(self, text: bytes) -> bool:
+        """Whether the text may hold base64 of something that a rule or pattern looks for."""
+        if self._base64_match(text) is not None:
+            return True
+        return self._user_match is not None and any(
+            hit == self._user_count for hit in self._user_match(text) or ()
+        )
+
+    def suspicion(self, text: bytes) -> Suspicion | None:
+        """Where to look closer; None for a clean text."""
+        hits = self._match(text)
+        base64_hits = self._base64_match(text)
+        user_hits = None if self._user_match is None else self._user_match(text)
+        if hits is None and base64_hits is None and user_hits is None:
+            return None
+        suspicion = Suspicion(base64=base64_hits is not None)
+        for hit in sorted(hits or ()):
+            kind, number = self._entries[hit]
+            if kind == "rule":
+                suspicion.rules.append(number)
+            else:
+                setattr(suspicion, kind, True)
+        for hit in sorted(user_hits or ()):
+            if hit < self._user_count:
+                suspicion.user.append(hit)
+            else:
+                suspicion.base64 = True
+        return suspicion
+
+
+_ASSERTIONS = frozenset("AbBzZ")
+
+
+def without_assertions(pattern: str) -> str:
+    r"""The pattern without ``^``, ``$``, ``\A``, ``\z``, ``\b`` and ``\B``: it matches all that the
+    pattern matches, wherever a value begins or ends."""
+    kept: list[str] = []
+    position = 0
+    in_class = False
+    while position < len(pattern):
+        character = pattern[position]
+        if character == "\\" and position + 1 < len(pattern):
+            following = pattern[position + 1]
+            if following == "Q" and not in_class:
+                end = pattern.find("\\E", position)
+                end = len(pattern) if end < 0 else end + 2
+                kept.append(pattern[position:end])
+                position = end
+                continue
+            if in_class or following not in _ASSERTIONS:
+                kept.append(pattern[position : position + 2])
+            else:
+                kept.append("(?:)")
+            position += 2
+            continue
+        if in_class:
+            # A ] right after the opening is a member, and so is one after [^.
+            if character == "[" and pattern.startswith("[:", position):
+                end = pattern.find(":]", position)
+                if end > 0:
+                    kept.append(pattern[position : end + 2])
+                    position = end + 2
+                    continue
+            in_class = character != "]"
+            kept.append(character)
+        elif character == "[":
+            in_class = True
+            opening = 1
+            if pattern.startswith("^", position + 1):
+                opening += 1
+            if pattern.startswith("]", position + opening):
+                opening += 1
+            kept.append(pattern[position : position + opening])
+            position += opening
+            continue
+        elif character in "^$":
+            kept.append("(?:)")
+        else:
+            kept.append(character)
+        position += 1
+    return "".join(kept)
