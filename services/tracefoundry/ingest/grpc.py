@@ -95,14 +95,14 @@ class _Export:
             self._service.turned_away(self._signal, "grpc")
             message = "too much in flight; send again"
             context.set_trailing_metadata((("grpc-status-details-bin", _retry_details(message)),))
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
+            await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, message)
         if outcome.status == "ok":
             return answers.success(
                 self._signal, "protobuf", outcome.rejected_total, outcome.message
             )
         if outcome.status == "unavailable":
-            await context.abort(grpc.StatusCode.UNAVAILABLE, outcome.message)
-        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, outcome.message)
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, outcome.message)
+        await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, outcome.message)
         raise AssertionError("abort raises")
 
     async def _store(self, request: IngestRequest, messages: AsyncIterator[bytes]) -> Outcome:
@@ -117,6 +117,21 @@ class _Export:
                     await asyncio.wait([export])
                     raise
         return Outcome(request.id, "undecodable", "the call carried no message")
+
+
+async def _abort(
+    context: aio.ServicerContext[bytes, bytes], code: grpc.StatusCode, message: str
+) -> None:
+    """End the call with a status; a call that is over already is left in peace.
+
+    gRPC itself ends a call whose message is over the limit, and we then see no message.
+    """
+    try:
+        await context.abort(code, message)
+    except aio.AbortError:
+        raise
+    except aio.BaseError:
+        raise asyncio.CancelledError from None
 
 
 def _project(context: aio.ServicerContext[bytes, bytes]) -> str | None:

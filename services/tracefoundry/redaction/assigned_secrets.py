@@ -131,7 +131,6 @@ ASSIGNED_SECRETS: tuple[Rule, ...] = (
     Rule(
         name="cookie",
         pattern="(?i:cookie)[\"']?\\s{0,4}[:=]\\s{0,4}[\"']?([^\\r\\n\"'\\\\{}\\[\\]]{4,})",
-        cores=("(?i)cookie",),
         check=is_cookie,
     ),
     Rule(
@@ -140,12 +139,10 @@ ASSIGNED_SECRETS: tuple[Rule, ...] = (
         screen=f"(?i:{_NAMES})[A-Za-z0-9_-]*\\\\*[\"']?\\s{{0,4}}[:=]",
         cores=(
             "(?i)passw",
-            "(?i)passcode",
             "(?i)secret",
             '(?i)token["=: ]',
             "(?i)api[ _.-]key",
             "(?i)apikey",
-            "(?i)auth[ _.-]key",
         ),
         check=is_assigned,
     ),

@@ -135,20 +135,6 @@ def is_br_cpf(text: bytes, start: int, end: int) -> bool:
     return len(set(digits)) > 1 and _alone(text, start, end)
 
 
-def is_it_codice_fiscale(text: bytes, start: int, end: int) -> bool:
-    """The Italian tax code with its control character."""
-    value = text[start:end]
-    total = 0
-    for index, byte in enumerate(value[:15]):
-        rank = byte - 48 if byte < 58 else byte - 65
-        total += rank if index % 2 else _ODD_VALUES[rank]
-    return total % 26 == value[15] - 65 and _alone(text, start, end)
-
-
-_ODD_VALUES = (
-    1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23
-)  # fmt: skip
-
 _LOCAL = "[^\\x00-\\x20\\x7f\"'(),:;<>@\\[\\]\\\\{}|^`~$%&*=/?#!]"
 _HOST = "[A-Za-z0-9](?:[A-Za-z0-9.-]|[\\xc3-\\xef][\\x80-\\xbf]{1,2})*"
 """A host begins with an ASCII letter or digit and may go on with letters of other scripts."""
@@ -207,15 +193,6 @@ PERSONAL_DATA: tuple[Rule, ...] = (
         cores=("[A-Z]{2}[0-9 ]{6}",),
         bounded=True,
         check=is_uk_nino,
-        retry=True,
-        faint=True,
-    ),
-    Rule(
-        name="it_codice_fiscale",
-        cores=("[A-Z]{6}[0-9]{2}[ABCDEHLMPRST]",),
-        pattern="[A-Z]{6}[0-9]{2}[ABCDEHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z]",
-        bounded=True,
-        check=is_it_codice_fiscale,
         retry=True,
         faint=True,
     ),
