@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from tracefoundry.model.attributes import broken_text, obj, raw_bytes, tag_of, text, untag
+from tracefoundry.model.attributes import tag_of
 from tracefoundry.model.span import Attributes, LogRecord, Resource, Scope, Span
-from tracefoundry.redaction.key_names import DENIED_KEY, KeyNames
-from tracefoundry.redaction.policy import STRICT_VALUE_BYTES, AllowedKeys, Mode, Policy
+from tracefoundry.redaction.key_names import KeyNames
+from tracefoundry.redaction.policy import AllowedKeys, Mode, Policy
 from tracefoundry.redaction.report import (
-    ENGINE_ERROR,
     NOT_ALLOWED,
     NOTHING,
     Report,
@@ -24,23 +23,11 @@ from tracefoundry.redaction.report import (
     merged,
     report_of,
 )
-from tracefoundry.redaction.rules import MARKER, WITHHELD, marker
 from tracefoundry.redaction.texts import TextRedactor
 from tracefoundry.redaction.value_types import type_name
+from tracefoundry.redaction.values import Tally, ValueRedactor
 
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
-_DENIED_MARKER = marker(DENIED_KEY)
-
-
-class _Tally:
-    """What was done so far to one span, log, resource or scope."""
-
-    __slots__ = ("counts", "place", "withheld")
-
-    def __init__(self, place: str) -> None:
-        self.counts: Counter[str] = Counter()
-        self.withheld: list[Withheld] = []
-        self.place = place
 
 
 class Redactor:
@@ -67,9 +54,10 @@ class Redactor:
         self._off = policy.mode is Mode.OFF
         self._strict = policy.mode is Mode.STRICT
         self._names = KeyNames(policy.deny_keys, policy.allow_keys)
-        self._allowed = AllowedKeys(policy.allow_keys)
-        self._texts = TextRedactor(policy, self._names)
-        self._clean = self._texts.screen.clean
+        texts = TextRedactor(policy, self._names)
+        allowed = AllowedKeys(policy.allow_keys) if self._strict else None
+        self._values = ValueRedactor(texts, self._names, allowed)
+        self._clean = texts.screen.clean
         self._known_keys: set[str] = set()
         self._resource: Resource | None = None
         self._resource_report = NOTHING
@@ -133,9 +121,9 @@ class Redactor:
             self._attributes_are_clean(resource.attributes, texts, text_is_clean)
             and self._joined_is_clean(texts)
         ):
-            tally = _Tally("resource")
-            resource.attributes = self._attributes(resource.attributes, tally)
-            resource.schema_url = self._label(resource.schema_url, tally)
+            tally = Tally("resource")
+            resource.attributes = self._values.attributes(resource.attributes, tally)
+            resource.schema_url = self._values.label(resource.schema_url, tally)
             self._resource_report = self._told(tally)
         self._resource = resource
         return self._resource_report
@@ -145,8 +133,8 @@ class Redactor:
         come through :meth:`redact_span`, where the key is judged too."""
         if self._off:
             return value, NOTHING
-        tally = _Tally("text")
-        redacted = self._label(value, tally)
+        tally = Tally("text")
+        redacted = self._values.label(value, tally)
         return redacted, self._told(tally)
 
     # The way of the clean.
@@ -234,33 +222,33 @@ class Redactor:
     # The closer look.
 
     def _redact_span(self, span: Span) -> Report:
-        tally = _Tally("span")
-        span.name = self._label(span.name, tally)
-        span.status_message = self._label(span.status_message, tally)
-        span.trace_state = self._label(span.trace_state, tally)
-        span.attributes = self._attributes(span.attributes, tally)
+        tally = Tally("span")
+        span.name = self._values.label(span.name, tally)
+        span.status_message = self._values.label(span.status_message, tally)
+        span.trace_state = self._values.label(span.trace_state, tally)
+        span.attributes = self._values.attributes(span.attributes, tally)
         for index, event in enumerate(span.events):
             tally.place = f"events/{index}"
-            event.name = self._label(event.name, tally)
-            event.attributes = self._attributes(event.attributes, tally)
+            event.name = self._values.label(event.name, tally)
+            event.attributes = self._values.attributes(event.attributes, tally)
         for index, link in enumerate(span.links):
             tally.place = f"links/{index}"
-            link.trace_state = self._label(link.trace_state, tally)
-            link.attributes = self._attributes(link.attributes, tally)
+            link.trace_state = self._values.label(link.trace_state, tally)
+            link.attributes = self._values.attributes(link.attributes, tally)
         return self._told(tally)
 
     def _redact_log(self, log: LogRecord) -> Report:
-        tally = _Tally("log")
-        log.name = self._label(log.name, tally)
-        log.severity_text = self._label(log.severity_text, tally)
-        log.attributes = self._attributes(log.attributes, tally)
+        tally = Tally("log")
+        log.name = self._values.label(log.name, tally)
+        log.severity_text = self._values.label(log.severity_text, tally)
+        log.attributes = self._values.attributes(log.attributes, tally)
         if self._strict:
             if log.body is not None:
                 tally.counts[NOT_ALLOWED] += 1
                 tally.withheld.append(Withheld("log", "body", type_name(log.body), "redacted"))
             log.body = None
         else:
-            log.body = self._guarded("body", log.body, tally)
+            log.body = self._values.guarded("body", log.body, tally)
         return self._told(tally)
 
     def _redact_scope(self, scope: Scope, text_is_clean: bool) -> None:
@@ -270,120 +258,14 @@ class Redactor:
             self._attributes_are_clean(scope.attributes, texts, text_is_clean)
             and self._joined_is_clean(texts)
         ):
-            tally = _Tally("scope")
-            scope.name = self._label(scope.name, tally)
-            scope.version = self._label(scope.version, tally)
-            scope.schema_url = self._label(scope.schema_url, tally)
-            scope.attributes = self._attributes(scope.attributes, tally)
+            tally = Tally("scope")
+            scope.name = self._values.label(scope.name, tally)
+            scope.version = self._values.label(scope.version, tally)
+            scope.schema_url = self._values.label(scope.schema_url, tally)
+            scope.attributes = self._values.attributes(scope.attributes, tally)
             self._scope_report = self._told(tally)
         self._scope = scope
 
-    def _told(self, tally: _Tally) -> Report:
+    def _told(self, tally: Tally) -> Report:
         self.totals.update(tally.counts)
         return report_of(tally.counts, tally.withheld)
-
-    def _attributes(self, attributes: Attributes, tally: _Tally) -> Attributes:
-        """The attributes as the policy leaves them. Keys stay in order."""
-        kept: Attributes = {}
-        for key, value in attributes.items():
-            new_key = _unused(self._label(key, tally), kept)
-            if self._strict and not self._strict_keeps(key, value):
-                tally.counts[NOT_ALLOWED] += 1
-                tally.withheld.append(Withheld(tally.place, new_key, type_name(value), "redacted"))
-                continue
-            kept[new_key] = self._guarded(key, value, tally, new_key)
-        return kept
-
-    def _strict_keeps(self, key: str, value: Any) -> bool:
-        if not self._allowed.allows(key):
-            return False
-        if type(value) is str:
-            return len(value) <= STRICT_VALUE_BYTES
-        return type(value) is not dict or tag_of(value) == "$double"
-
-    def _guarded(self, key: str, value: Any, tally: _Tally, shown_key: str | None = None) -> Any:
-        """A top-level value, or ``[withheld]`` where the engine fails on it."""
-        counts = Counter(tally.counts)
-        try:
-            return self._keyed(key, value, tally)
-        except Exception:  # noqa: BLE001 - fail closed: whatever went wrong, the value must not pass
-            tally.counts = counts
-            tally.counts[ENGINE_ERROR] += 1
-            tally.withheld.append(
-                Withheld(tally.place, shown_key or key, type_name(value), "withheld")
-            )
-            return WITHHELD
-
-    def _keyed(self, key: str, value: Any, tally: _Tally) -> Any:
-        if self._names.denied(key):
-            return self._denied(value, tally)
-        return self._value(value, tally)
-
-    def _denied(self, value: Any, tally: _Tally) -> Any:
-        # What says nothing stays: an empty password is worth seeing, and is no secret.
-        if value is None or value is True or value is False or value in ("", [], {}):
-            return value
-        if type(value) is str and MARKER.fullmatch(value.encode("utf-8", "replace")):
-            return value
-        tally.counts[DENIED_KEY] += 1
-        return _DENIED_MARKER
-
-    def _value(self, value: Any, tally: _Tally) -> Any:
-        kind = type(value)
-        if kind is str:
-            return self._text(value, tally)
-        if kind is list:
-            return [self._value(item, tally) for item in value]
-        if kind is not dict:
-            return value
-        tag = tag_of(value)
-        if tag == "$double":
-            return value
-        if tag in ("$bytes", "$text"):
-            return self._tagged_bytes(tag, value, tally)
-        redacted: Attributes = {}
-        for key, item in (value["$object"] if tag else value).items():
-            new_key = _unused(self._text(key, tally), redacted)
-            redacted[new_key] = self._keyed(key, item, tally)
-        return obj(redacted)
-
-    def _tagged_bytes(self, tag: str, value: dict[str, Any], tally: _Tally) -> Any:
-        content = untag(value)
-        if not isinstance(content, bytes):
-            raise TypeError(f"{tag} does not hold bytes")
-        redacted = self._texts.redact(content, tally.counts)
-        if redacted is content:
-            return value
-        if tag == "$bytes":
-            return raw_bytes(redacted)
-        try:
-            return text(redacted.decode("utf-8"))
-        except UnicodeDecodeError:
-            return broken_text(redacted)
-
-    def _text(self, value: str, tally: _Tally) -> str:
-        content = value.encode("utf-8")
-        redacted = self._texts.redact(content, tally.counts)
-        return value if redacted is content else redacted.decode("utf-8")
-
-    def _label(self, value: str, tally: _Tally) -> str:
-        """A name or key, or ``[withheld]`` where the engine fails on it."""
-        if not value:
-            return value
-        counts = Counter(tally.counts)
-        try:
-            return self._text(value, tally)
-        except Exception:  # noqa: BLE001 - fail closed, as for values
-            tally.counts = counts
-            tally.counts[ENGINE_ERROR] += 1
-            return WITHHELD
-
-
-def _unused(key: str, taken: Attributes) -> str:
-    """The key, numbered where redaction made two keys equal: neither value may get lost."""
-    if key not in taken:
-        return key
-    number = 2
-    while f"{key} {number}" in taken:
-        number += 1
-    return f"{key} {number}"

@@ -10,11 +10,11 @@ it needs no knowledge of where a value begins. So it may run over a whole protob
 strings lie as they are. It must not run over a JSON body in place of its values (there it would
 see one layer more than it decodes).
 
-What it does not promise: in base64, text of fewer than :data:`.TEXT_BYTES` bytes is seen only where a
-rule has a core for it (``passcode=abc12`` alone in base64 has none), and a match of a user's
-pattern only from :data:`USER_BASE64_BYTES` printable ASCII characters on. A denied key in JSON text
-may be followed by letters, digits, ``_``, ``.`` and ``-`` only. Native numbers are no text. Keys are
-text here: whether an attribute's key is denied is asked apart.
+What it does not promise: in base64, a text of fewer than :data:`.TEXT_BYTES` bytes is seen only
+where a rule has a core for it (``passcode=abc12`` alone in base64 has none), and a match of a
+user's pattern only from :data:`USER_BASE64_BYTES` printable ASCII characters on. A denied word in a
+key of JSON text may be followed by letters, digits, ``_``, ``.`` and ``-`` only. Native numbers are
+no text. Keys are text here: whether an attribute's key is denied is asked apart.
 """
 
 from __future__ import annotations

@@ -13,12 +13,12 @@ multiple of the text. What exceeds it is replaced whole, not passed on.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import orjson
 
 from tracefoundry.redaction.automata import Pattern, compiled
+from tracefoundry.redaction.edits import Edit, apart, applied
 from tracefoundry.redaction.key_names import DENIED_KEY, KeyNames
 from tracefoundry.redaction.keyed_values import KeyedValues
 from tracefoundry.redaction.layers import (
@@ -38,17 +38,6 @@ MAX_LAYERS = 8
 MAX_PASSES = 16
 _WORK_FACTOR = 64
 _WORK_BYTES = 1 << 20
-
-
-class Edit(NamedTuple):
-    """Something to take out: ``text[start:end]`` becomes ``new``."""
-
-    start: int
-    end: int
-    new: bytes
-    rules: tuple[str, ...]
-    faint: bool
-    priority: int
 
 
 class TooMuchWork(Exception):
@@ -115,7 +104,7 @@ class TextRedactor:
             edits = self._edits(current, suspicion, 0, work, through_base64=True)
             if not edits:
                 return current
-            current = _applied(current, edits)
+            current = applied(current, edits)
             for edit in edits:
                 found.update(edit.rules)
             after = self.screen.suspicion(current)
@@ -135,7 +124,7 @@ class TextRedactor:
         if suspicion.base64 and through_base64:
             edits.extend(self._base64_edits(text, layer, work))
         edits.extend(self._rule_edits(text, suspicion))
-        return _apart(edits) if len(edits) > 1 else edits
+        return apart(edits) if len(edits) > 1 else edits
 
     def _keyed_edits(self, text: bytes) -> Iterator[Edit]:
         new = marker(DENIED_KEY).encode()
@@ -181,7 +170,7 @@ class TextRedactor:
                 if inner:
                     rules = tuple(rule for edit in inner for rule in edit.rules)
                     yield Edit(
-                        start, end, run.encoded(_applied(run.decoded, inner)), rules, False, 2
+                        start, end, run.encoded(applied(run.decoded, inner)), rules, False, 2
                     )
                     break
 
@@ -273,35 +262,6 @@ def _is_text(part: bytes) -> bool:
             text = part[cut : cut + error.start].decode("utf-8")
         return all(character.isprintable() or character in "\t\r\n" for character in text)
     return False
-
-
-def _apart(edits: Sequence[Edit]) -> list[Edit]:
-    """Edits that do not overlap, by position. Of two that do, the more important one is kept; it
-    grows over the other, unless that is faint: the next pass finds again what is left of it."""
-    kept: list[Edit] = []
-    for edit in sorted(edits, key=lambda edit: (edit.start, edit.priority)):
-        if not kept or edit.start >= kept[-1].end:
-            kept.append(edit)
-            continue
-        last = kept[-1]
-        winner, loser = (edit, last) if edit.priority < last.priority else (last, edit)
-        if not loser.faint:
-            winner = winner._replace(
-                start=min(winner.start, loser.start), end=max(winner.end, loser.end)
-            )
-        kept[-1] = winner
-    return kept
-
-
-def _applied(text: bytes, edits: Iterable[Edit]) -> bytes:
-    pieces: list[bytes] = []
-    position = 0
-    for edit in edits:
-        pieces.append(text[position : edit.start])
-        pieces.append(edit.new)
-        position = edit.end
-    pieces.append(text[position:])
-    return b"".join(pieces)
 
 
 def _is_json(text: bytes) -> bool:
