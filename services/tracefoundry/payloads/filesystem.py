@@ -24,7 +24,7 @@ from tracefoundry.payloads.objects import StoredObject, check_name, check_prefix
 _INCOMING = ".incoming"
 _LEFTOVER_AGE_S = 3600.0
 _MAX_LEFTOVERS_A_RUN = 1000
-_FOLDER_ATTEMPTS = 5
+_FOLDER_ATTEMPTS = 200
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: free space, or shorten TRACEFOUNDRY_RETENTION_PAYLOADS",
@@ -179,7 +179,8 @@ class FilesystemStore:
     def _make_folder(self, folder: Path) -> None:
         """Make the day's folder and flush every folder that got a new entry."""
         for level in (folder.parent, folder):
-            with contextlib.suppress(FileNotFoundError):
+            # FileExistsError: the folder was there for mkdir and gone when pathlib looked at it.
+            with contextlib.suppress(FileNotFoundError, FileExistsError):
                 level.mkdir(mode=0o700, exist_ok=True)
                 _flush_folder(level.parent)
 
