@@ -14,6 +14,7 @@ import orjson
 from tracefoundry.model.genai import plain
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
+from tracefoundry.model.summary import TraceSummary
 
 ID_BYTES = 16
 DAY_NS = 86_400 * 1_000_000_000
@@ -166,3 +167,35 @@ def log_hash(log: LogRecord, attributes: bytes, body: bytes | None, resource: by
 def _digest(*parts: bytes) -> bytes:
     """Hash of parts that hold no NUL, except the first, whose length is fixed."""
     return blake2b(b"\x00".join(parts), digest_size=ID_BYTES).digest()
+
+
+def summary_columns(summary: TraceSummary) -> tuple[Any, ...]:
+    """Everything of a summary that is not an additive count, in the statements' order."""
+    return (
+        summary.start_time_ns,
+        summary.last_start_ns,
+        summary.end_time_ns,
+        summary.root_span_id,
+        summary.root_name,
+        summary.service,
+        summary.environment,
+        summary.status,
+        _json_text(summary.services),
+        _json_text(summary.models),
+        _json_text(summary.tools),
+        summary.agent,
+        summary.conversation_id,
+        summary.user_id,
+        summary.input_tokens,
+        summary.output_tokens,
+        summary.cached_tokens,
+        summary.reasoning_tokens,
+        summary.cost_usd,
+        summary.cost_source,
+        summary.missing_roots,
+        summary.missing_parents,
+    )
+
+
+def _json_text(value: object) -> str:
+    return orjson.dumps(value).decode()

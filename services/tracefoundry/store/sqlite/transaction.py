@@ -165,7 +165,7 @@ class SqliteTransaction:
             row = self._connection.execute(_TRACE_STATE, key).fetchone()
             if row is None:
                 head = (*key, summary.span_count, summary.error_count)
-                new.append((*head, *_derived(summary), now_ns))
+                new.append((*head, *columns.summary_columns(summary), now_ns))
                 continue
             self._connection.execute(
                 _ADD_COUNTS,
@@ -213,7 +213,8 @@ class SqliteTransaction:
         self, summaries: Sequence[tuple[TraceKey, TraceSummary]], now_ns: int
     ) -> None:
         self._connection.executemany(
-            _REWRITE, [(*_derived(summary), now_ns, *key) for key, summary in summaries]
+            _REWRITE,
+            [(*columns.summary_columns(summary), now_ns, *key) for key, summary in summaries],
         )
 
     def put_off(self, keys: Sequence[TraceKey]) -> None:
@@ -223,34 +224,6 @@ class SqliteTransaction:
 
 
 _KEY_IS_THERE = (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE)
-
-
-def _derived(summary: TraceSummary) -> tuple[Any, ...]:
-    """Everything of a summary that is not an additive count, in the statements' order."""
-    return (
-        summary.start_time_ns,
-        summary.last_start_ns,
-        summary.end_time_ns,
-        summary.root_span_id,
-        summary.root_name,
-        summary.service,
-        summary.environment,
-        summary.status,
-        _json(summary.services),
-        _json(summary.models),
-        _json(summary.tools),
-        summary.agent,
-        summary.conversation_id,
-        summary.user_id,
-        summary.input_tokens,
-        summary.output_tokens,
-        summary.cached_tokens,
-        summary.reasoning_tokens,
-        summary.cost_usd,
-        summary.cost_source,
-        summary.missing_roots,
-        summary.missing_parents,
-    )
 
 
 def _json(value: object) -> str:
