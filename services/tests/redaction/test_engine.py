@@ -259,7 +259,7 @@ def test_off_keeps_everything() -> None:
     span = span_with("attribute", MAIL)
     engine = redactor(mode=Mode.OFF)
     assert NOTHING is engine.redact_span(span)
-    assert ({"k": MAIL}, 0) == (span.attributes, engine.version)
+    assert ({"k": MAIL}, 1) == (span.attributes, engine.version)
     assert (MAIL, NOTHING) == engine.redact_text(MAIL)
 
 
@@ -312,6 +312,42 @@ def test_strict_keeps_no_content_even_if_it_is_allowed() -> None:
     )
     redactor(mode=Mode.STRICT, allow_keys=("gen_ai.*",)).redact_span(span)
     assert {} == span.attributes
+
+
+def test_strict_asks_the_table_of_content() -> None:
+    """Whatever an entry of the allowlist says, in full or wide; events by their names."""
+    content = [
+        "gen_ai.input.messages", "exception.message", "exception.stacktrace", "input.value",
+        "gen_ai.request.tools", "llm.input_messages.0.message.content", "events",
+    ]  # fmt: skip
+    named = redactor(mode=Mode.STRICT, allow_keys=(*content, "app.message", "wide.*"))
+    span = samples.make_span(
+        attributes={**dict.fromkeys(content, "x"), "app.message": "kept", "wide.message": "gone"}
+    )
+    told = {"gen_ai.system": "openai", "app.message": "hello"}
+    span.events = [
+        Event("exception", 1, {"exception.message": "x", "exception.stacktrace": "y"}),
+        Event("gen_ai.user.message", 1, dict(told)),
+        Event("checkpoint", 1, dict(told)),
+    ]
+    report = named.redact_span(span)
+    assert {"app.message": "kept"} == span.attributes
+    assert [{}, {"gen_ai.system": "openai"}, told] == [event.attributes for event in span.events]
+    assert {"events/0", "events/1", "span"} == {entry.place for entry in report.withheld}
+
+
+def test_what_strict_takes_from_a_log_is_told_by_place() -> None:
+    """The record itself, its resource and its scope."""
+    log = samples.make_log(name="gen_ai.user.message", body="hello")
+    log.attributes = {"app.note": "x"}
+    log.resource, log.scope = Resource({"owner": "Ann"}), Scope("s", "1", {"y": 1})
+    report = redactor(mode=Mode.STRICT, allow_keys=("app.note",)).redact_log(log)
+    assert {
+        Withheld("log", "app.note", "string", "redacted"),
+        Withheld("log", "body", "string", "redacted"),
+        Withheld("resource", "owner", "string", "redacted"),
+        Withheld("scope", "y", "int", "redacted"),
+    } == set(report.withheld)
 
 
 def test_strict_drops_the_body_of_a_log() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import uuid
+from base64 import b64encode
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redaction import secret_samples
+from redaction import looking, secret_samples
 from tracefoundry.redaction import personal_data
 from tracefoundry.redaction.engine import Redactor
 from tracefoundry.redaction.policy import BUILTIN_RULES, Policy
@@ -101,6 +103,19 @@ def test_a_secret_is_named_by_its_rule(kind: str, data: st.DataObject) -> None:
         "https://example.com/a:b" + AT + "c",
         "the cookie: is tasty",
         "C:\\new\\table\\users",
+        "00-0af7651916cd43dd8448eb211c80319c-" + "41111111" + "11111111-01",
+        "9373 1234 4111 1111 " + "1111 1111 5678",
+        "PWD=/home/agent/work",
+        "pwd: ~/src",
+        "password is required",
+        "the token is invalid or expired",
+        "password must be 8 characters long",
+        "postgresql://USER:PASS" + "WORD" + AT + "HOST:5432/NAME",
+        "redis://:***" + AT + "cache:6379",
+        "--max-tokens 4096 --token-limit 5",
+        "--password-file /run/x",
+        "<token>word</token>",
+        "npm i react" + AT + "18.2.0",
         "100%25 of %20 things",
     ],
 )
@@ -148,12 +163,98 @@ def test_random_ids_and_times_survive() -> None:
         ("3782 822463 " + "10005", "card"),
         ("5555-5555-" + "5555-4444", "card"),
         ("AB 12 34 " + "56 C", "uk_nino"),
+        ("5555.5555." + "5555.4444", "card"),
+        ("5555\u00a05555\u00a0" + "5555\u00a04444", "card"),
+        ("5555 - 5555 - " + "5555 - 4444", "card"),
+        ("5555555555" + "554444.0", "card"),
+        ("ES91-2100-0418-4502-" + "0005-1332", "iban"),
+        ("SSN: 123" + "456789", "us_ssn"),
+        ("user" + AT + "例え.jp", "email"),
+        ("ann" + AT + "пример.рф", "email"),
+        ("git" + AT + "example.com", "email"),
+        ("mysql --pass" + "word Tr0ub4dor3", "assigned_secret"),
+        ("<client_sec" + "ret>Tr0ub4dor3</client_secret>", "assigned_secret"),
+        ("my password" + " is Tr0ub4dor3", "assigned_secret"),
+        ("pwd" + "=Tr0ub4dor3;", "assigned_secret"),
+        ("'api_key" + "' => 'Tr0ub4dor3'", "assigned_secret"),
+        ("password " + ':= "Tr0ub4dor3"', "assigned_secret"),
+        ("password" + "\uff1aTr0ub4dor3", "assigned_secret"),
+        ('os.environ["API_KEY' + '"] = "Tr0ub4dor3"', "assigned_secret"),
+        ("curl -u bob:" + "Tr0ub4dor3 https://x.example", "basic_auth"),
+        ("?X-Amz-Signature" + "=" + "0a" * 32, "signed_url"),
+        ('Authorization: Digest username="bob",' + ' response="0a1b2c3d"', "auth_header"),
     ],
 )
 def test_forms_that_people_write(text: str, rule: str) -> None:
     """Grouped numbers, headers, reprs, environment files, query strings."""
     assert [rule] == rules_in(text)
     assert [rule] == rules_in(f"see {text} there")
+
+
+HEX = secret_samples.HEX
+ISSUED = {
+    "together_key": ("tgp", "_v1_", secret_samples.ALNUM, 43),
+    "elevenlabs_key": ("s", "k_", HEX, 48),
+    "e2b_key": ("e2", "b_", HEX, 40),
+    "cerebras_key": ("cs", "k-", secret_samples.ALNUM, 48),
+    "logfire_token": ("pylf", "_v1_us_", secret_samples.ALNUM, 43),
+    "jina_key": ("ji", "na_", secret_samples.ALNUM, 60),
+    "firecrawl_key": ("f", "c-", HEX, 32),
+    "cursor_key": ("ke", "y_", HEX, 64),
+    "posthog_key": ("ph", "x_", secret_samples.ALNUM, 43),
+    "aws_bedrock_key": ("bedrock", "-api-key-", secret_samples.ALNUM, 120),
+    "google_oauth": ("1/", "/0", secret_samples.ALNUM, 60),
+    "gitlab_token": ("GR13", "48941", secret_samples.ALNUM, 20),
+    "doppler_token": ("dp.", "pt.", secret_samples.ALNUM, 43),
+    "mailgun_key": ("ke", "y-", HEX, 32),
+    "fly_token": ("fm", "2_", secret_samples.ALNUM, 80),
+    "figma_token": ("fi", "gd_", secret_samples.ALNUM, 43),
+    "netlify_token": ("nf", "p_", secret_samples.ALNUM, 40),
+    "pulumi_token": ("pu", "l-", HEX, 40),
+    "heroku_key": ("HR", "KU-", secret_samples.ALNUM, 60),
+    "rubygems_key": ("ruby", "gems_", HEX, 48),
+    "clojars_token": ("CLO", "JARS_", HEX, 60),
+    "buildkite_token": ("bk", "ua_", HEX, 40),
+}
+
+
+@pytest.mark.parametrize("rule", ISSUED)
+def test_an_issued_key_is_known_by_its_beginning(rule: str) -> None:
+    """Alone, in JSON text and in base64."""
+    first, second, alphabet, length = ISSUED[rule]
+    key = first + second + "".join(random.Random(rule).choices(alphabet, k=length))
+    coded = b64encode(f"use {key} now".encode()).decode()
+    for text in (key, f'{{"x": "{key}"}}', f"use {key}.", coded):
+        redacted, report = REDACTOR.redact_text(text)
+        assert [rule] == [entry.rule for entry in report.counts]
+        assert not looking.leaks(key, redacted)
+
+
+@pytest.mark.parametrize(
+    "joint", ["\n", "\r\n", "\n    ", "\n> ", "\n+", '\\n" +\n"', '",\n"', " "]
+)
+def test_a_private_key_goes_whole_however_its_lines_are_joined(joint: str) -> None:
+    """Quoted, indented, in a diff, in source code, in a list of lines."""
+    marks = [f"-----{word} RSA PRIVATE " + "KEY-----" for word in ("BEGIN", "END")]
+    lines = ["".join(random.Random(n).choices(secret_samples.ALNUM, k=64)) for n in range(12)]
+    text = joint.join([marks[0], *lines, marks[1]])
+    for around in (text, json.dumps({"k": text}), json.dumps({"a": json.dumps([text])})):
+        redacted, report = REDACTOR.redact_text(around)
+        assert ["private_key"] == [entry.rule for entry in report.counts]
+        assert not any(line in redacted for line in lines)
+
+
+def test_decorators_in_code_in_json_text_stay() -> None:
+    """The n of an escaped line break is nobody's name."""
+    code = "\n@app.route('/x')\n@pytest.mark.asyncio.x\r\n@functools.lru_cache\ndef f(): ...\n"
+    for text in (code, json.dumps(code), json.dumps([json.dumps({"code": code})])):
+        assert (text, []) == (REDACTOR.redact_text(text)[0], rules_in(text))
+
+
+def test_the_words_of_a_models_answer_are_no_tokens() -> None:
+    """Log probabilities name each word a token."""
+    text = '{"content": [{"token": " the", "logprob": -0.1, "bytes": [32]}]}'
+    assert (text, []) == (REDACTOR.redact_text(text)[0], rules_in(text))
 
 
 def test_a_url_keeps_its_host_and_user() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from tracefoundry.model.genai.view import GenAI
+from tracefoundry.model.payload import Content, PayloadEntry
 
 Attributes = dict[str, Any]
 """Attribute map in tagged JSON form; see :mod:`tracefoundry.model.attributes`."""
@@ -125,7 +126,17 @@ class Span(msgspec.Struct):
     mended_strings: int = 0
     """Names and keys in which NUL or invalid UTF-8 became U+FFFD, plus duplicate keys dropped."""
     genai: GenAI | None = None
-    """Derived view, filled by :func:`tracefoundry.model.genai.plain.derive` after redaction."""
+    """Derived view, filled by :func:`tracefoundry.model.genai.registry.derive` after redaction."""
+    policy_version: int = 0
+    """Of the redaction policy that was applied; 0 before that."""
+    redactions: tuple[tuple[str, int], ...] = ()
+    """Rule and count of what redaction took out, resource and scope included."""
+    payloads: tuple[PayloadEntry, ...] = ()
+    """What left the row, resource and scope included."""
+    contents: tuple[Content, ...] = ()
+    """The values behind ``payloads``; they are no part of the row."""
+    encoded_attributes: bytes = b""
+    """JSON of ``attributes`` where an earlier stage has made it already, else empty."""
 
 
 class LogRecord(msgspec.Struct):
@@ -148,3 +159,7 @@ class LogRecord(msgspec.Struct):
     flags: int = 0
     dropped_attributes_count: int = 0
     mended_strings: int = 0
+    policy_version: int = 0
+    redactions: tuple[tuple[str, int], ...] = ()
+    payloads: tuple[PayloadEntry, ...] = ()
+    contents: tuple[Content, ...] = ()

@@ -7,6 +7,7 @@ text a stranger sends.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Protocol, cast
 
 import re2  # type: ignore[import-untyped]
@@ -17,6 +18,10 @@ SetMatch = Callable[[bytes], Sequence[int] | None]
 _SET_MEMORY_BYTES = 64 << 20
 """Room for a set's states, which are made as texts need them. 8 MiB, the default, is filled by
 random ids, and then RE2 begins anew again and again."""
+
+_REMEMBERED = 1024
+"""Patterns and sets that are kept: all engines of a process share them, and with them the states
+that their automata have built, which is what makes them fast."""
 
 
 class PatternError(ValueError):
@@ -40,6 +45,7 @@ class Pattern(Protocol):
     def finditer(self, text: bytes) -> Iterator[Found]: ...
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def compiled(pattern: str, *, unicode: bool = False) -> Pattern:
     """A pattern for bytes as they are (Latin-1), or for UTF-8.
 
@@ -52,7 +58,8 @@ def compiled(pattern: str, *, unicode: bool = False) -> Pattern:
         raise PatternError(_message(error)) from None
 
 
-def compiled_set(patterns: Sequence[str], *, unicode: bool = False) -> SetMatch:
+@lru_cache(maxsize=_REMEMBERED)
+def compiled_set(patterns: tuple[str, ...], *, unicode: bool = False) -> SetMatch:
     """All patterns in one automaton.
 
     Raises:

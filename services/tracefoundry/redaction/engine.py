@@ -13,6 +13,7 @@ from typing import Any
 
 from tracefoundry.model.attributes import tag_of
 from tracefoundry.model.span import Attributes, LogRecord, Resource, Scope, Span
+from tracefoundry.model.value_types import type_name
 from tracefoundry.redaction.key_names import KeyNames
 from tracefoundry.redaction.policy import AllowedKeys, Mode, Policy
 from tracefoundry.redaction.report import (
@@ -24,7 +25,6 @@ from tracefoundry.redaction.report import (
     report_of,
 )
 from tracefoundry.redaction.texts import TextRedactor
-from tracefoundry.redaction.value_types import type_name
 from tracefoundry.redaction.values import Tally, ValueRedactor
 
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
@@ -176,7 +176,12 @@ class Redactor:
         """Whether no key is denied or a secret; collects the texts that are still to be seen."""
         if not self._known_keys.issuperset(attributes) and not self._learn(attributes):
             return False
-        return self._values_are_clean(attributes.values(), texts, text_is_clean)
+        values = attributes.values()
+        if _PLAIN_TYPES.issuperset(map(type, values)):
+            if not text_is_clean:
+                texts += [value for value in values if type(value) is str]
+            return True
+        return self._values_are_clean(values, texts, text_is_clean)
 
     def _values_are_clean(self, values: Any, texts: list[str], text_is_clean: bool) -> bool:
         for value in values:
@@ -229,8 +234,8 @@ class Redactor:
         span.attributes = self._values.attributes(span.attributes, tally)
         for index, event in enumerate(span.events):
             tally.place = f"events/{index}"
+            event.attributes = self._values.attributes(event.attributes, tally, event.name)
             event.name = self._values.label(event.name, tally)
-            event.attributes = self._values.attributes(event.attributes, tally)
         for index, link in enumerate(span.links):
             tally.place = f"links/{index}"
             link.trace_state = self._values.label(link.trace_state, tally)
@@ -239,9 +244,9 @@ class Redactor:
 
     def _redact_log(self, log: LogRecord) -> Report:
         tally = Tally("log")
+        log.attributes = self._values.attributes(log.attributes, tally, log.name)
         log.name = self._values.label(log.name, tally)
         log.severity_text = self._values.label(log.severity_text, tally)
-        log.attributes = self._values.attributes(log.attributes, tally)
         if self._strict:
             if log.body is not None:
                 tally.counts[NOT_ALLOWED] += 1

@@ -49,6 +49,9 @@ WORDS = (
 """RE2, ignoring case: a denied key of the built-in list contains one of these, or ends in
 ``token``. Words may be joined by up to 8 other characters."""
 
+LOGPROB = re.compile(rb'"\s*,\s*"(?:logprob|bytes|prob)"')
+"""What follows a word of a model's answer in JSON text: such words are called tokens too."""
+
 WORDS_AT_END = r"token(?:[^A-Za-z0-9\"]{0,8}value)?"
 
 

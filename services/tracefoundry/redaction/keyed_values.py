@@ -44,6 +44,8 @@ class KeyedValues:
                     continue
                 begin, done = start + 1, literal.end() - len(literal[1])
                 value = text[begin:done]
+                if found.group(1) == b"token" and key_names.LOGPROB.match(text, done):
+                    continue
                 if value and MARKER.fullmatch(value) is None:
                     yield begin, done, False
             elif first in (b"[", b"{"):

@@ -11,9 +11,11 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
+
+from tracefoundry.redaction.quick_decoding import quickly_percent_decoded, quickly_unescaped
 
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}"
@@ -34,38 +36,69 @@ _RUN = re.compile(
 """Base64 in longer text: lines of 60 or more characters belong together, else one run."""
 
 
-@dataclass(slots=True)
 class View:
     """A text after one step of decoding.
 
-    ``starts`` and ``origins`` are parallel: the decoded byte at ``starts[i]``, and those after it
-    up to the next entry, came from ``origins[i]`` on. An escape is an entry of its own.
+    Attributes:
+        text: the decoded text.
     """
 
-    kind: Literal["escape", "percent"]
-    text: bytes
-    starts: list[int]
-    origins: list[int]
-    widths: list[int]
-    """Bytes of the original that an entry's escape takes; 0 for an entry of plain text."""
+    __slots__ = ("_afters", "_begins", "_ends", "_escapes", "_places", "_shrunk", "kind", "text")
+
+    def __init__(
+        self,
+        kind: Literal["escape", "percent"],
+        original: bytes,
+        text: bytes,
+        escapes: re.Pattern[bytes],
+    ) -> None:
+        self.kind = kind
+        self.text = text
+        self._escapes = escapes.finditer(original)
+        self._shrunk = 0
+        # Parallel, one entry an escape: where it begins and ends in the original, where what it
+        # stands for begins and ends in the text.
+        self._begins: list[int] = []
+        self._ends: list[int] = []
+        self._places: list[int] = []
+        self._afters: list[int] = []
+
+    def _measure_to(self, position: int) -> None:
+        """Learn where escapes are, up to the first that is decoded to behind the position."""
+        if self._places and self._places[-1] > position:
+            return
+        for found in self._escapes:
+            begin, end = found.span()
+            width = end - begin
+            length = 1 if width < _UNICODE else len(_unescape(found[0]))
+            place = begin - self._shrunk
+            self._begins.append(begin)
+            self._ends.append(end)
+            self._places.append(place)
+            self._afters.append(place + length)
+            self._shrunk += width - length
+            if place > position:
+                return
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """The range of the original that decoded to ``text[start:end]``, escapes whole."""
-        return self._begin(start), self._finish(end)
+        self._measure_to(end)
+        index = bisect_right(self._places, start) - 1
+        begin = self._begins[index] if self._inside(index, start) else self._plain(index, start)
+        if end == start:
+            return begin, begin
+        index = bisect_right(self._places, end - 1) - 1
+        if self._inside(index, end - 1):
+            return begin, self._ends[index]
+        return begin, self._plain(index, end)
 
-    def _begin(self, position: int) -> int:
-        index = bisect_right(self.starts, position) - 1
-        if self.widths[index]:
-            return self.origins[index]
-        return self.origins[index] + position - self.starts[index]
+    def _inside(self, index: int, position: int) -> bool:
+        return index >= 0 and position < self._afters[index]
 
-    def _finish(self, position: int) -> int:
-        if position == 0:
-            return self.origins[0]
-        index = bisect_right(self.starts, position - 1) - 1
-        if self.widths[index]:
-            return self.origins[index] + self.widths[index]
-        return self.origins[index] + position - self.starts[index]
+    def _plain(self, index: int, position: int) -> int:
+        if index < 0:
+            return position
+        return self._ends[index] + position - self._afters[index]
 
     def encoded(self, replacement: bytes) -> bytes:
         """A replacement as this kind of encoding writes it."""
@@ -74,14 +107,22 @@ class View:
         return re.sub(rb'[%+&=#" ]', lambda found: b"%%%02X" % found[0][0], replacement)
 
 
+_UNICODE = 6
+"""Length of ``\\u0041``, the shortest escape that may stand for more than one byte."""
+
+
 def unescaped(text: bytes) -> View | None:
     """The text with JSON's (and Python's) escapes decoded; None when it has none."""
-    return _decoded("escape", text, _ESCAPE, _unescape)
+    decoded = quickly_unescaped(text)
+    if decoded is None:
+        decoded = _ESCAPE.sub(lambda escape: _unescape(escape[0]), text)
+    return None if decoded == text else View("escape", text, decoded, _ESCAPE)
 
 
 def percent_decoded(text: bytes) -> View | None:
     """The text with percent-encoding decoded; None when it has none."""
-    return _decoded("percent", text, _PERCENT, lambda escape: bytes([int(escape[1:], 16)]))
+    decoded = quickly_percent_decoded(text)
+    return None if decoded == text else View("percent", text, decoded, _PERCENT)
 
 
 def _unescape(escape: bytes) -> bytes:
@@ -94,41 +135,6 @@ def _unescape(escape: bytes) -> bytes:
     if code == 0x78:
         return bytes([int(escape[2:], 16)])
     return _SIMPLE.get(code, escape[1:])
-
-
-def _decoded(
-    kind: Literal["escape", "percent"],
-    text: bytes,
-    escapes: re.Pattern[bytes],
-    decode: Callable[[bytes], bytes],
-) -> View | None:
-    pieces: list[bytes] = []
-    starts: list[int] = []
-    origins: list[int] = []
-    widths: list[int] = []
-    length = position = 0
-    for found in escapes.finditer(text):
-        start, end = found.span()
-        if start > position:
-            starts.append(length)
-            origins.append(position)
-            widths.append(0)
-            pieces.append(text[position:start])
-            length += start - position
-        decoded = decode(found[0])
-        starts.append(length)
-        origins.append(start)
-        widths.append(end - start)
-        pieces.append(decoded)
-        length += len(decoded)
-        position = end
-    if not pieces:
-        return None
-    starts.append(length)
-    origins.append(position)
-    widths.append(0)
-    pieces.append(text[position:])
-    return View(kind, b"".join(pieces), starts, origins, widths)
 
 
 @dataclass(slots=True)
@@ -183,4 +189,6 @@ def decoded_run(text: bytes, start: int, end: int, alignment: int) -> Base64Run 
     except Base64Error:
         return None
     urlsafe = b"-" in body or b"_" in body
-    return Base64Run(start, end, decoded, head, tail, urlsafe, body.endswith(b"=") and not tail)
+    # Whole groups need no padding; other content in their place would, to be read everywhere.
+    padded = body.endswith(b"=") or (len(letters) % 4 == 0 and not urlsafe)
+    return Base64Run(start, end, decoded, head, tail, urlsafe, padded and not tail)

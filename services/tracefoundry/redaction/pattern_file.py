@@ -179,7 +179,7 @@ class _Reader:
 
     def _check_together(self, node: yaml.Node, patterns: list[UserPattern]) -> None:
         try:
-            compiled_set([without_assertions(p.regex) for p in patterns], unicode=True)
+            compiled_set(tuple(without_assertions(p.regex) for p in patterns), unicode=True)
         except PatternError as error:
             raise self._error(node, f"the patterns together: {error}; use fewer") from None
 

@@ -18,10 +18,18 @@ _NO_DOMAINS = frozenset(
 _ALNUM = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
+_ESCAPED = re.compile(rb"(?:[nrtbf]|u[0-9a-fA-F]{4})@")
+
+
 def is_email(text: bytes, start: int, end: int) -> bool:
-    """Not a file name, and not the ``git@`` of a repository's address."""
+    """Not a file name, no decorator, and not the ``git@`` of a repository's address."""
     address = text[start:end]
-    return address[:4] != b"git@" and address.rpartition(b".")[2].lower() not in _NO_DOMAINS
+    if address.startswith(b"git@") and text[end : end + 1] in (b":", b"/"):
+        return False
+    # A decorator at the start of a line, in JSON text: \n@app.route
+    if text[start - 1 : start] == b"\\" and _ESCAPED.match(address):
+        return False
+    return address.rpartition(b".")[2].lower() not in _NO_DOMAINS
 
 
 def _alone(text: bytes, start: int, end: int) -> bool:
@@ -32,11 +40,17 @@ def _alone(text: bytes, start: int, end: int) -> bool:
         return False
     if after and after[0] in _ALNUM:
         return False
-    if b"-" in text[start:end] and (_joined(before[::-1]) or _joined(after)):
+    if b"-" in text[start:end]:
+        if _joined(before[::-1]) or _joined(after):
+            return False
+    elif before[-1:] == after[:1] == b"-" and _ALNUM.issuperset(before[:1] + after[1:]):
+        # One part of an id, as in a traceparent header.
         return False
-    # 0.4111111111111111 is a fraction, and so is 4111111111111111.5.
+    # 0.4111111111111111 is a fraction, and so is 4111111111111111.5, but not 4111111111111111.0.
     if before[-1:] == b"." and before[:-1].isdigit():
         return False
+    if after == b".0" and not text[end + 2 : end + 3].isdigit():
+        return True
     return not (after[:1] == b"." and after[1:].isdigit())
 
 
@@ -64,10 +78,24 @@ _CARD = re.compile(
 
 def is_card(text: bytes, start: int, end: int) -> bool:
     """A card network's prefix and length, the Luhn digit, and nothing that touches it."""
-    digits = text[start:end].translate(None, b" -")
+    digits = bytes(byte for byte in text[start:end] if 48 <= byte <= 57)
+    if _in_table(text, start, end):
+        return False
     if len(set(digits)) < 2 or _CARD.fullmatch(digits) is None:
         return False
     return luhn(digits) and _alone(text, start, end)
+
+
+def _in_table(text: bytes, start: int, end: int) -> bool:
+    """Whether four groups of four have a fifth and a sixth beside them, one on either side."""
+    return (
+        _GROUP_BEFORE.search(text[max(0, start - 8) : start]) is not None
+        and _GROUP_AFTER.match(text[end : end + 8]) is not None
+    )
+
+
+_GROUP_BEFORE = re.compile(rb"(?<![0-9])[0-9]{4} {1,3}$")
+_GROUP_AFTER = re.compile(rb" {1,3}[0-9]{4}(?![0-9])")
 
 
 def is_us_ssn(text: bytes, start: int, end: int) -> bool:
@@ -80,7 +108,7 @@ def is_us_ssn(text: bytes, start: int, end: int) -> bool:
 
 def is_iban(text: bytes, start: int, end: int) -> bool:
     """ISO 13616: the country's length, and 1 as the remainder by 97."""
-    value = text[start:end].replace(b" ", b"")
+    value = bytes(byte for byte in text[start:end] if byte in _ALNUM)
     if len(value) != _IBAN_LENGTHS.get(value[:2].decode("latin-1")):
         return False
     moved = (value[4:] + value[:4]).decode("latin-1")
@@ -135,15 +163,19 @@ def is_br_cpf(text: bytes, start: int, end: int) -> bool:
     return len(set(digits)) > 1 and _alone(text, start, end)
 
 
+_SPACE = "(?:[ .-]|\\xc2\\xa0|\\xe2\\x80[\\x80-\\x95\\xaf])"
+"""What people put between groups of digits: spaces, points and dashes, wide ones too."""
+_SPACES = f"{_SPACE}{{1,3}}"
+
 _LOCAL = "[^\\x00-\\x20\\x7f\"'(),:;<>@\\[\\]\\\\{}|^`~$%&*=/?#!]"
-_HOST = "[A-Za-z0-9](?:[A-Za-z0-9.-]|[\\xc3-\\xef][\\x80-\\xbf]{1,2})*"
-"""A host begins with an ASCII letter or digit and may go on with letters of other scripts."""
+_OTHER_SCRIPT = "[\\xc3-\\xef][\\x80-\\xbf]{1,2}"
+_HOST = f"(?:[A-Za-z0-9]|{_OTHER_SCRIPT})(?:[A-Za-z0-9.-]|{_OTHER_SCRIPT})*"
 
 PERSONAL_DATA: tuple[Rule, ...] = (
     Rule(
         name="email",
-        pattern=f"{_LOCAL}+@{_HOST}\\.[A-Za-z]{{2,24}}",
-        screen=f"{_LOCAL}@{_HOST}\\.[A-Za-z]{{2}}",
+        pattern=f"{_LOCAL}+@{_HOST}\\.(?:[A-Za-z]{{2,24}}|(?:{_OTHER_SCRIPT}){{2,12}})",
+        screen=f"(?:\\A|[^\\\\]){_LOCAL}@{_HOST}\\.(?:[A-Za-z]{{2}}|{_OTHER_SCRIPT})",
         # In short hosts the point is at a known place; from seven characters on none is needed.
         cores=(
             "@[A-Za-z0-9][.][A-Za-z0-9]{2}",
@@ -156,10 +188,10 @@ PERSONAL_DATA: tuple[Rule, ...] = (
     ),
     Rule(
         name="card",
-        pattern="[2-6][0-9]{3}(?:[0-9]{12}|(?:[ -][0-9]{4}){3})"
-        "|3[0-9]{3}(?:[0-9]{10,11}|[ -][0-9]{6}[ -][0-9]{4,5})",
-        screen="[2-6][0-9]{3}(?:[0-9]{12}|(?:[ -][0-9]{4}){3})"
-        "|3[0-9]{3}(?:[0-9]{10}|[ -][0-9]{6}[ -][0-9]{4})",
+        pattern=f"[2-6][0-9]{{3}}(?:[0-9]{{12}}|(?:{_SPACES}[0-9]{{4}}){{3}})"
+        f"|3[0-9]{{3}}(?:[0-9]{{10,11}}|{_SPACES}[0-9]{{6}}{_SPACES}[0-9]{{4,5}})",
+        screen=f"[2-6][0-9]{{3}}(?:[0-9]{{12}}|(?:{_SPACES}[0-9]{{4}}){{3}})"
+        f"|3[0-9]{{3}}(?:[0-9]{{10}}|{_SPACES}[0-9]{{6}}{_SPACES}[0-9]{{4}})",
         cores=("[2-6][0-9]{3}[0-9 -]{10}",),
         bounded=True,
         check=is_card,
@@ -177,9 +209,18 @@ PERSONAL_DATA: tuple[Rule, ...] = (
         faint=True,
     ),
     Rule(
+        name="us_ssn",
+        pattern="(?i:ssn|social security (?:number|no\\.?|#))[\"']?[\\s:#=]{1,4}([0-9]{9})",
+        cores=("(?i)ssn[ :#=]",),
+        bounded=True,
+        check=_alone,
+    ),
+    Rule(
         name="iban",
-        pattern=f"{_IBAN_COUNTRIES}[0-9]{{2}}(?: ?[A-Z0-9]{{4}}){{2,7}}(?: ?[A-Z0-9]{{1,3}})?",
-        screen=f"{_IBAN_COUNTRIES}[0-9]{{2}} ?[A-Z0-9]{{4}} ?[A-Z0-9]{{4}} ?[A-Z0-9]{{3}}",
+        pattern=f"{_IBAN_COUNTRIES}[0-9]{{2}}(?:{_SPACE}?[A-Z0-9]{{4}}){{2,7}}"
+        f"(?:{_SPACE}?[A-Z0-9]{{1,3}})?",
+        screen=f"{_IBAN_COUNTRIES}[0-9]{{2}}{_SPACE}?[A-Z0-9]{{4}}{_SPACE}?[A-Z0-9]{{4}}"
+        f"{_SPACE}?[A-Z0-9]{{3}}",
         cores=("[A-Z]{2}[0-9]{2}[A-Z0-9 ]{8}",),
         bounded=True,
         check=is_iban,

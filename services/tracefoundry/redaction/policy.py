@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tracefoundry.model.genai.content import content_slot, event_slot
 from tracefoundry.redaction.assigned_secrets import ASSIGNED_SECRETS
 from tracefoundry.redaction.personal_data import PERSONAL_DATA
 from tracefoundry.redaction.provider_keys import PROVIDER_KEYS
@@ -20,8 +21,11 @@ from tracefoundry.redaction.rules import Rule
 BUILTIN_RULES: tuple[Rule, ...] = (*PROVIDER_KEYS, *ASSIGNED_SECRETS, *PERSONAL_DATA)
 """In order of importance: where two overlap, the first names what was taken out."""
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """To be raised with every change of the built-in rules, keys or encodings."""
+
+OFF_VERSION = 1
+"""The version of a policy that keeps everything."""
 
 STRICT_VALUE_BYTES = 4096
 """In strict mode longer values are content, whatever their key (contract, section 3)."""
@@ -85,16 +89,18 @@ class Policy:
 
     @property
     def version(self) -> int:
-        """A positive 31-bit number that differs where policies do; 0 for ``off``."""
+        """A 31-bit number that differs where policies do: :data:`OFF_VERSION` for ``off``, a larger
+        one for every other. 0 is no policy's: rows that were stored before redaction have it."""
         if self.mode is Mode.OFF:
-            return 0
+            return OFF_VERSION
         parts = [str(ENGINE_VERSION), self.mode.value]
         parts.extend(f"{rule.name}\0{rule.expression}" for rule in self.rules)
         parts.extend(f"{p.name}\0{p.regex}\0{p.replacement}" for p in self.patterns)
         parts.extend(f"deny\0{key}" for key in self.deny_keys)
         parts.extend(f"allow\0{key}" for key in self.allow_keys)
         digest = hashlib.sha256("\1".join(parts).encode("utf-8", "surrogatepass")).digest()
-        return int.from_bytes(digest[:4], "big") % (2**31 - 1) + 1
+        smallest = OFF_VERSION + 1
+        return smallest + int.from_bytes(digest[:8], "big") % (2**31 - smallest)
 
 
 _STRICT_ALLOWED = (
@@ -135,19 +141,27 @@ _CONTENT_ENDINGS = (
     ".arguments", ".result", ".instructions", "system_instructions", ".definitions", ".documents",
     ".stacktrace", ".text", ".object", ".body",
 )  # fmt: skip
-"""No content in strict mode, not even where a wide entry of the user's allowlist names it."""
+"""What a wide entry of an allowlist does not reach: no table names all keys that hold content."""
 
 
 class AllowedKeys:
-    """The allowlist of strict mode."""
+    """The allowlist of strict mode. What the table of content names as content is not kept even
+    where the list names it in full."""
 
     def __init__(self, allow: Iterable[str]) -> None:
         entries = [*_STRICT_ALLOWED, *allow]
         self._exact = frozenset(entry for entry in entries if not entry.endswith("*"))
         self._prefixes = tuple(entry[:-1] for entry in entries if entry.endswith("*"))
 
-    def allows(self, key: str) -> bool:
-        """Whether strict mode keeps the attribute."""
-        if key.endswith(_CONTENT_ENDINGS):
+    def allows(self, key: str, event: str | None = None) -> bool:
+        """Whether strict mode keeps the attribute; ``event`` is the name of the span event or log
+        record that it belongs to."""
+        if event is None:
+            slot = content_slot(key, strict=True)
+        else:
+            slot = event_slot(event, key, strict=True)
+        if slot is not None:
             return False
-        return key in self._exact or key.startswith(self._prefixes)
+        if key in self._exact:
+            return True
+        return key.startswith(self._prefixes) and not key.endswith(_CONTENT_ENDINGS)

@@ -39,6 +39,17 @@ def marker(rule: str) -> str:
     return f"[redacted:{rule}]"
 
 
+SCREEN_COUNT = 24
+"""Characters of one class in a row that a screen asks for at the end of a pattern. What has more
+has these too, and a smaller automaton is ready sooner."""
+
+_COUNT_AT_END = re.compile(r"\{(\d+),?\}$")
+
+
+def _fewer(count: re.Match[str]) -> str:
+    return f"{{{min(int(count[1]), SCREEN_COUNT)}}}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One kind of secret.
@@ -81,5 +92,5 @@ class Rule:
     @property
     def screen_expression(self) -> str:
         """A superset of the rule in any text, also in the middle of a protobuf body."""
-        screen = self.screen or self.pattern
+        screen = _COUNT_AT_END.sub(_fewer, self.screen or self.pattern)
         return f"{LEFT_SCREEN}(?:{screen})" if self.bounded else screen

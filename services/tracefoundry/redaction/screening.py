@@ -13,7 +13,10 @@ see one layer more than it decodes).
 What it does not promise: in base64, a text of fewer than :data:`.TEXT_BYTES` bytes is seen only
 where a rule has a core for it (``passcode=abc12`` alone in base64 has none), and a match of a
 user's pattern only from :data:`USER_BASE64_BYTES` printable ASCII characters on. A denied word in a
-key of JSON text may be followed by letters, digits, ``_``, ``.`` and ``-`` only. Native numbers are
+key of JSON text may be followed by letters, digits, ``_``, ``.`` and ``-`` only. In a run of
+:data:`.LONG_RUN` base64 letters and more, which is decoded instead, text of fewer than
+:data:`.STRETCH_BYTES` bytes between other bytes is not looked at, and a name of a secret must stand
+in the run's last :data:`.EDGE` letters for what follows the run to be its value. Native numbers are
 no text. Keys are text here: whether an attribute's key is denied is asked apart.
 """
 
@@ -23,8 +26,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tracefoundry.redaction import key_names
-from tracefoundry.redaction.automata import compiled_set
+from tracefoundry.redaction.automata import SetMatch, compiled_set
 from tracefoundry.redaction.base64_forms import TEXT_FORM, base64_forms, text_form
+from tracefoundry.redaction.long_base64 import (
+    ALL_LETTERS,
+    EDGE,
+    LONG_RUN,
+    STANDARD_LETTERS,
+    fits,
+    long_runs,
+    readings,
+    text_of,
+    without_runs,
+)
 from tracefoundry.redaction.rules import Rule
 
 _USER_GROUPS = 2
@@ -75,53 +89,94 @@ class Screen:
         for number, rule in enumerate(rules):
             entries.append(("rule", rule.screen_expression, number))
         self._entries = [(kind, number) for kind, _, number in entries]
-        self._match = compiled_set([text for _, text, _ in entries])
+        patterns = [text for _, text, _ in entries]
+        self._match = compiled_set(tuple(patterns))
+        self._in_letters = [
+            self._set_in_letters(rules, letters) for letters in (STANDARD_LETTERS, ALL_LETTERS)
+        ]
         cores = [*_ESCAPE_CORES, *(core for rule in rules for core in rule.cores)]
         forms = [form for core in cores for form in base64_forms(core)]
-        self._base64_match = compiled_set(list(dict.fromkeys([TEXT_FORM, *forms])))
-        self._user_match = None
+        self._base64_match = compiled_set(tuple(dict.fromkeys([TEXT_FORM, *forms])))
+        self._user_match = self._user_base64_match = None
         if user_patterns:
-            patterns = [without_assertions(pattern) for pattern in user_patterns]
-            self._user_count = len(patterns)
-            patterns.append(text_form(_USER_GROUPS))
-            self._user_match = compiled_set(patterns, unicode=True)
+            bare = tuple(without_assertions(pattern) for pattern in user_patterns)
+            self._user_match = compiled_set(bare, unicode=True)
+            self._user_base64_match = compiled_set((text_form(_USER_GROUPS),))
+
+    def _set_in_letters(
+        self, rules: Sequence[Rule], letters: frozenset[int]
+    ) -> tuple[list[int], SetMatch]:
+        """The rules that may match inside a run of these letters: their entries, and their set.
+        No key and no escape is of letters alone."""
+        fitting = [
+            entry
+            for entry, (kind, number) in enumerate(self._entries)
+            if kind == "rule" and fits(rules[number].screen or rules[number].pattern, letters)
+        ]
+        expressions = (rules[self._entries[entry][1]].screen_expression for entry in fitting)
+        return fitting, compiled_set(tuple(expressions))
 
     def clean(self, text: bytes) -> bool:
         """True when no rule, key or pattern can apply to the text, in any encoding."""
+        if len(text) >= LONG_RUN and long_runs(text):
+            return self.suspicion(text) is None
         return (
             self._match(text) is None
             and self._base64_match(text) is None
             and (self._user_match is None or self._user_match(text) is None)
+            and (self._user_base64_match is None or self._user_base64_match(text) is None)
         )
 
     def may_be_base64(self, text: bytes) -> bool:
         """Whether the text may hold base64 of something that a rule or pattern looks for."""
-        if self._base64_match(text) is not None:
-            return True
-        return self._user_match is not None and any(
-            hit == self._user_count for hit in self._user_match(text) or ()
+        return self._base64_match(text) is not None or (
+            self._user_base64_match is not None and self._user_base64_match(text) is not None
         )
 
-    def suspicion(self, text: bytes) -> Suspicion | None:
-        """Where to look closer; None for a clean text."""
-        hits = self._match(text)
-        base64_hits = self._base64_match(text)
-        user_hits = None if self._user_match is None else self._user_match(text)
-        if hits is None and base64_hits is None and user_hits is None:
+    def suspicion(self, text: bytes, *, base64: bool = True) -> Suspicion | None:
+        """Where to look closer; None for a clean text.
+
+        ``base64`` says whether to look into it: what was base64 itself is not decoded again.
+        """
+        runs = long_runs(text)
+        opaque = [run for run in runs if not _may_begin_token(text, *run)]
+        hits = set(self._match(without_runs(text, opaque, EDGE) if opaque else text) or ())
+        for start, end in runs:
+            run = text[start:end]
+            entries, match = self._in_letters[b"-" in run or b"_" in run]
+            hits.update(entries[hit] for hit in match(run) or ())
+        user_hits = () if self._user_match is None else self._user_match(text) or ()
+        in_base64 = base64 and (
+            self.may_be_base64(without_runs(text, runs, 0) if runs else text)
+            or any(not self._hides_nothing(text[start:end]) for start, end in runs)
+        )
+        if not hits and not user_hits and not in_base64:
             return None
-        suspicion = Suspicion(base64=base64_hits is not None)
-        for hit in sorted(hits or ()):
+        suspicion = Suspicion(base64=in_base64, user=sorted(user_hits))
+        for hit in sorted(hits):
             kind, number = self._entries[hit]
             if kind == "rule":
                 suspicion.rules.append(number)
             else:
                 setattr(suspicion, kind, True)
-        for hit in sorted(user_hits or ()):
-            if hit < self._user_count:
-                suspicion.user.append(hit)
-            else:
-                suspicion.base64 = True
         return suspicion
+
+    def _hides_nothing(self, run: bytes) -> bool:
+        """Whether a long run is base64 of nothing that needs a closer look."""
+        for decoded in readings(run):
+            text = text_of(decoded)
+            if text and self._match(text) is not None:
+                return False
+            if text and self._user_match is not None and self._user_match(text) is not None:
+                return False
+        return True
+
+
+def _may_begin_token(text: bytes, start: int, end: int) -> bool:
+    """Whether the first part of a JWT, which may be long, may begin inside a run of letters and
+    end with it. All else that goes on behind a run begins near its end."""
+    begins = text.find(b"eyJ", start, end) >= 0 or text.find(b"eyK", start, end) >= 0
+    return begins and text[end : end + 1] == b"."
 
 
 _ASSERTIONS = frozenset("AbBzZ")

@@ -12,6 +12,7 @@ multiple of the text. What exceeds it is replaced whole, not passed on.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -27,6 +28,7 @@ from tracefoundry.redaction.layers import (
     percent_decoded,
     unescaped,
 )
+from tracefoundry.redaction.long_base64 import LONG_RUN, stretches
 from tracefoundry.redaction.policy import Policy
 from tracefoundry.redaction.rules import MARKER, Rule, marker
 from tracefoundry.redaction.screening import Screen, Suspicion
@@ -38,6 +40,12 @@ MAX_LAYERS = 8
 MAX_PASSES = 16
 _WORK_FACTOR = 64
 _WORK_BYTES = 1 << 20
+
+_INSIDE_STRING = re.compile(
+    rb"[A-Za-z._%+@\x80-\xff-][^\"\\\x00-\x1f{},]*|\[redacted:[a-z0-9_.-]+\]"
+)
+"""What stands inside a string where it stands in JSON, and leaves a string where it is taken out.
+No number begins so."""
 
 
 class TooMuchWork(Exception):
@@ -86,30 +94,41 @@ class TextRedactor:
             return text
         found: Counter[str] = Counter()
         try:
-            current = self._until_clean(text, suspicion, found)
+            current, structural = self._until_clean(text, suspicion, found)
         except TooMuchWork:
             found[NESTED_ENCODING] += 1
-            current = marker(NESTED_ENCODING).encode()
+            current, structural = marker(NESTED_ENCODING).encode(), True
         if current is text:
             return text
-        if _is_json(text) and not _is_json(current):
+        if structural and _is_json(text) and not _is_json(current):
             current = marker(min(found)).encode()
         counts.update(found)
         return current
 
-    def _until_clean(self, text: bytes, suspicion: Suspicion, found: Counter[str]) -> bytes:
+    def _until_clean(
+        self, text: bytes, suspicion: Suspicion, found: Counter[str]
+    ) -> tuple[bytes, bool]:
+        """The clean text, and whether anything went that could be part of JSON's structure."""
         work = _Work(len(text))
         current = text
+        structural = False
         for _ in range(MAX_PASSES):
             edits = self._edits(current, suspicion, 0, work, through_base64=True)
             if not edits:
-                return current
+                return current, structural
+            structural = structural or any(
+                _INSIDE_STRING.fullmatch(current, edit.start, edit.end) is None
+                or _INSIDE_STRING.fullmatch(edit.new) is None
+                for edit in edits
+            )
             current = applied(current, edits)
             for edit in edits:
                 found.update(edit.rules)
-            after = self.screen.suspicion(current)
+            # Markers end with brackets, so they cannot make base64 of what was none.
+            base64 = suspicion.base64 or suspicion.encoded or bool(self._user)
+            after = self.screen.suspicion(current, base64=base64)
             if after is None:
-                return current
+                return current, structural
             suspicion = after
         raise TooMuchWork
 
@@ -120,7 +139,9 @@ class TextRedactor:
         edits: list[Edit] = []
         if suspicion.keys:
             edits.extend(self._keyed_edits(text))
-        edits.extend(self._decoded_edits(text, layer, work, through_base64))
+        # Where no letter or slash is escaped, base64 is as visible here as in a decoded view.
+        base64 = through_base64 and (suspicion.encoded or suspicion.base64)
+        edits.extend(self._decoded_edits(text, layer, work, base64))
         if suspicion.base64 and through_base64:
             edits.extend(self._base64_edits(text, layer, work))
         edits.extend(self._rule_edits(text, suspicion))
@@ -141,7 +162,7 @@ class TextRedactor:
         for view in views:
             if view is None:
                 continue
-            deeper = self.screen.suspicion(view.text)
+            deeper = self.screen.suspicion(view.text, base64=through_base64)
             if deeper is None:
                 continue
             if layer == MAX_LAYERS:
@@ -156,23 +177,31 @@ class TextRedactor:
             raise TooMuchWork
         for start, end in base64_runs(text):
             letters = text[start:end].translate(None, b"\r\n=")
-            if not self.screen.may_be_base64(letters):
+            long = len(letters) >= LONG_RUN
+            if not long and not self.screen.may_be_base64(letters):
                 continue
             for alignment in range(4):
                 run = decoded_run(text, start, end, alignment)
                 if run is None:
                     continue
-                deeper = self.screen.suspicion(run.decoded)
-                if deeper is None:
-                    continue
-                inner = self._edits(run.decoded, deeper, layer + 1, work, through_base64=False)
-                inner = [edit for edit in inner if _credible(edit, run.decoded)]
+                inner = list(self._edits_inside(run.decoded, long, layer, work))
                 if inner:
                     rules = tuple(rule for edit in inner for rule in edit.rules)
                     yield Edit(
                         start, end, run.encoded(applied(run.decoded, inner)), rules, False, 2
                     )
                     break
+
+    def _edits_inside(self, decoded: bytes, long: bool, layer: int, work: _Work) -> Iterator[Edit]:
+        """In decoded base64. Of what is long, only stretches of text are looked at."""
+        for start, end in stretches(decoded) if long else [(0, len(decoded))]:
+            part = decoded[start:end]
+            suspicion = self.screen.suspicion(part, base64=False)
+            if suspicion is None:
+                continue
+            for edit in self._edits(part, suspicion, layer + 1, work, through_base64=False):
+                if _credible(edit, part, stretch=long):
+                    yield edit._replace(start=start + edit.start, end=start + edit.end)
 
     def _rule_edits(self, text: bytes, suspicion: Suspicion) -> Iterator[Edit]:
         priority = 3
@@ -200,8 +229,9 @@ class TextRedactor:
 def _matches(rule: Rule, pattern: Pattern, text: bytes) -> Iterator[tuple[int, int]]:
     """What the rule takes out of the text as it stands."""
     position = 0
+    groups = range(1, pattern.groups + 1)
     while (found := pattern.search(text, position)) is not None:
-        group = next(n for n in range(1, pattern.groups + 1) if found.start(n) >= 0)
+        group = next(n for n in groups if found.start(n) >= 0)
         start, end = found.start(group), found.end(group)
         position = max(end, found.start() + 1)
         if MARKER.fullmatch(text[start:end]):
@@ -232,14 +262,16 @@ def _is_bare(text: bytes, start: int, end: int) -> bool:
     return before in (b":", b",", b"[") and after in (b",", b"]", b"}")
 
 
-def _credible(edit: Edit, decoded: bytes) -> bool:
+def _credible(edit: Edit, decoded: bytes, *, stretch: bool) -> bool:
     """In decoded base64, whether a match is no accident of random bytes: one that is easily met
-    must be long, or stand in text."""
+    must be long, or stand in text. ``stretch``: all of ``decoded`` is text, between other bytes."""
     if not edit.faint:
         return True
     match = decoded[edit.start : edit.end]
     if len(match) >= _LONG_MATCH and match.isascii():
         return True
+    if stretch:
+        return max(edit.start, len(decoded) - edit.end) >= _SIDE_BYTES
     before = decoded[max(0, edit.start - 32) : edit.start]
     after = decoded[edit.end : edit.end + 32]
     if any(len(side) >= _SIDE_BYTES and _is_text(side) for side in (before, after)):

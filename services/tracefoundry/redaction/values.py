@@ -11,12 +11,12 @@ from typing import Any
 
 from tracefoundry.model.attributes import broken_text, obj, raw_bytes, tag_of, text, untag
 from tracefoundry.model.span import Attributes
+from tracefoundry.model.value_types import type_name
 from tracefoundry.redaction.key_names import DENIED_KEY, KeyNames
 from tracefoundry.redaction.policy import STRICT_VALUE_BYTES, AllowedKeys
 from tracefoundry.redaction.report import ENGINE_ERROR, NOT_ALLOWED, Withheld
 from tracefoundry.redaction.rules import MARKER, WITHHELD, marker
 from tracefoundry.redaction.texts import TextRedactor
-from tracefoundry.redaction.value_types import type_name
 
 _DENIED_MARKER = marker(DENIED_KEY)
 
@@ -41,13 +41,18 @@ class ValueRedactor:
         self._names = names
         self._allowed = allowed
 
-    def attributes(self, attributes: Attributes, tally: Tally) -> Attributes:
-        """The attributes as the policy leaves them. Keys stay in order."""
+    def attributes(
+        self, attributes: Attributes, tally: Tally, event: str | None = None
+    ) -> Attributes:
+        """The attributes as the policy leaves them. Keys stay in order.
+
+        ``event`` is the name of the span event or log record that they belong to.
+        """
         kept: Attributes = {}
         numbers: dict[str, int] = {}
         for key, value in attributes.items():
             new_key = _unused(self.label(key, tally), kept, numbers)
-            if self._allowed is not None and not _strict_keeps(self._allowed, key, value):
+            if self._allowed is not None and not _strict_keeps(self._allowed, key, event, value):
                 tally.counts[NOT_ALLOWED] += 1
                 tally.withheld.append(Withheld(tally.place, new_key, type_name(value), "redacted"))
                 continue
@@ -145,8 +150,8 @@ def _unused(key: str, taken: Attributes, numbers: dict[str, int]) -> str:
     return f"{key} {number}"
 
 
-def _strict_keeps(allowed: AllowedKeys, key: str, value: Any) -> bool:
-    if not allowed.allows(key):
+def _strict_keeps(allowed: AllowedKeys, key: str, event: str | None, value: Any) -> bool:
+    if not allowed.allows(key, event):
         return False
     if type(value) is str:
         return len(value) <= STRICT_VALUE_BYTES

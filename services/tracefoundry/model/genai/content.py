@@ -11,21 +11,8 @@ What is longer than 4 KiB is content too, whatever its key; that rule is the cal
 
 from __future__ import annotations
 
-from typing import Literal
-
 from tracefoundry.model.genai.key_memo import KeyMemo
-
-Slot = Literal[
-    "input_messages",
-    "output_messages",
-    "system_instructions",
-    "tool_definitions",
-    "tool_arguments",
-    "tool_result",
-    "documents",
-    "attribute",
-]
-"""What a piece of content is to its span; ``attribute`` is content of no better-known place."""
+from tracefoundry.model.payload import Slot
 
 
 def _words(text: str) -> frozenset[str]:

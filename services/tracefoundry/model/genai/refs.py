@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from tracefoundry.model.genai.content import Slot
+from tracefoundry.model.payload import Slot
 
 REF_KEYS: dict[str, Slot] = {
     "gen_ai.input.messages_ref": "input_messages",

@@ -1,4 +1,4 @@
-"""The OTLP type of a value in tagged JSON form, for telling what kind of value was withheld."""
+"""The OTLP type of a value in tagged JSON form: what left the row, or was withheld."""
 
 from __future__ import annotations
 
