@@ -6,6 +6,7 @@ far less than taking it: protobuf's length-delimited ids never change their size
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
@@ -16,10 +17,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 OPERATIONS = ("plan", "retrieve documents", "rank passages", "call model", "parse answer", "store")
 
 
-def make_body(spans: int, seed: int, *, trace_spans: int = 100, age_s: int = 60) -> bytes:
+def make_body(
+    spans: int, seed: int, *, trace_spans: int = 100, age_s: int = 60, prompt_bytes: int = 0
+) -> bytes:
     """One export request: traces of ``trace_spans`` spans under one root each, one resource.
 
-    Ten resource attributes, twelve attributes a span, an event on every fifth span.
+    Ten resource attributes, twelve attributes a span, an event on every fifth span. With
+    ``prompt_bytes`` each span also carries a prompt of that size, a list of two messages, which
+    is another one each time a body is renewed.
     """
     rng = random.Random(seed)
     request = ExportTraceServiceRequest()
@@ -43,6 +48,10 @@ def make_body(spans: int, seed: int, *, trace_spans: int = 100, age_s: int = 60)
         if not first:
             span.parent_span_id = root_id
         _fill(span, rng, start + index * 1_000_000)
+        if prompt_bytes:
+            prompt = make_prompt(rng, span.span_id.hex(), prompt_bytes)
+            span.attributes.add(key="gen_ai.operation.name").value.string_value = "chat"
+            span.attributes.add(key="gen_ai.input.messages").value.string_value = prompt
     return request.SerializeToString()
 
 
@@ -64,6 +73,38 @@ def _fill(span: Span, rng: random.Random, start: int) -> None:
         event.attributes.add(key="position").value.int_value = 7
 
 
+def make_prompt(rng: random.Random, mark: str, size: int) -> str:
+    """Messages as an agent sends them: JSON text of about ``size`` bytes, in words and lines."""
+    text = make_text(rng, size - 600)
+    return json.dumps(
+        [
+            {"role": "system", "parts": [{"type": "text", "content": SYSTEM_PROMPT}]},
+            {"role": "user", "parts": [{"type": "text", "content": f"{mark}\n{text}"}]},
+        ]
+    )
+
+
+def make_text(rng: random.Random, size: int) -> str:
+    """Words of a vocabulary of two thousand, in lines and sentences; compresses as prose does."""
+    words: list[str] = []
+    length = 0
+    while length < size:
+        word = rng.choice(VOCABULARY) + rng.choice((" ", " ", " ", " ", " ", ", ", ". ", ".\n"))
+        words.append(word)
+        length += len(word)
+    return "".join(words)[:size]
+
+
+def _vocabulary() -> list[str]:
+    rng = random.Random(7)
+    syllables = [a + b for a in "bcdfghklmnprstvw" for b in ("a", "e", "i", "o", "u", "er", "in")]
+    return ["".join(rng.choices(syllables, k=rng.randrange(1, 5))) for _ in range(2_000)]
+
+
+VOCABULARY = _vocabulary()
+SYSTEM_PROMPT = make_text(random.Random(1), 400)
+
+
 class BodyTemplate:
     """A body whose trace and span ids can be replaced."""
 
@@ -74,12 +115,16 @@ class BodyTemplate:
         for span in request.resource_spans[0].scope_spans[0].spans:
             places.setdefault(span.trace_id, [])
             places.setdefault(span.span_id, [])
+            if any(pair.key == "gen_ai.input.messages" for pair in span.attributes):
+                # The mark in a prompt, which makes it another one each time.
+                places.setdefault(span.span_id.hex().encode(), [])
         for identifier, found in places.items():
             at = body.find(identifier)
             while at >= 0:
                 found.append(at)
                 at = body.find(identifier, at + 1)
-        self._places = list(places.items())
+        marks = {span_id.hex().encode() for span_id in places if len(span_id) == 8}
+        self._places = [(found, at, found in marks) for found, at in places.items()]
         self.spans = len(request.resource_spans[0].scope_spans[0].spans)
 
     def renewed(self) -> bytes:
@@ -87,9 +132,11 @@ class BodyTemplate:
         body = self._body
         fresh = os.urandom(16 * len(self._places))
         position = 0
-        for identifier, places in self._places:
+        for identifier, places, is_text in self._places:
             size = len(identifier)
             value = fresh[position : position + size]
+            if is_text:
+                value = value[: size // 2].hex().encode()
             position += size
             for place in places:
                 body[place : place + size] = value

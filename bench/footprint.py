@@ -32,7 +32,7 @@ def of_serve() -> dict[str, Any]:
 
 
 def of_environment() -> dict[str, Any]:
-    """Bytes of a virtual environment with the runtime requirements, made for this measurement."""
+    """Bytes of a virtual environment with what the platform needs, made for this measurement."""
     root = Path(__file__).parent.parent
     with tempfile.TemporaryDirectory(prefix="tf-bench-env-") as folder:
         environment = Path(folder) / "env"
@@ -41,7 +41,7 @@ def of_environment() -> dict[str, Any]:
         subprocess.run(
             [
                 str(environment / "bin" / "pip"), "install", "--quiet", "--require-hashes",
-                "--disable-pip-version-check", "-r", str(root / "requirements" / "runtime.txt"),
+                "--disable-pip-version-check", "-r", str(root / "requirements" / "services.txt"),
             ],
             check=True,
         )  # fmt: skip

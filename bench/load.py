@@ -20,7 +20,14 @@ def main() -> None:
     """Send until the bodies are sent or the time is over."""
     orders = json.load(sys.stdin)
     templates = [
-        BodyTemplate(make_body(orders["spans_per_body"], seed, trace_spans=orders["trace_spans"]))
+        BodyTemplate(
+            make_body(
+                orders["spans_per_body"],
+                seed,
+                trace_spans=orders["trace_spans"],
+                prompt_bytes=orders.get("prompt_bytes", 0),
+            )
+        )
         for seed in range(orders["templates"])
     ]
     rate = orders.get("spans_per_s")

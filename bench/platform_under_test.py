@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,14 +78,32 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @contextmanager
-def serving(database_url: str) -> Iterator[Platform]:
-    """`tracefoundry serve` on free ports, ended by SIGTERM."""
+def serving(
+    database_url: str,
+    payload_url: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Platform]:
+    """`tracefoundry serve` on free ports, ended by SIGTERM. Without ``payload_url`` payloads go to
+    a folder that is removed afterwards."""
+    with (
+        tempfile.TemporaryDirectory(prefix="tf-bench-", dir=HERE.parent) as folder,
+        _served(database_url, payload_url or Path(folder).as_uri(), environment or {}) as platform,
+    ):
+        yield platform
+
+
+@contextmanager
+def _served(
+    database_url: str, payload_url: str, environment: Mapping[str, str]
+) -> Iterator[Platform]:
     began = time.monotonic()
     process = subprocess.Popen(
         [
             str(Path(sys.executable).with_name("tracefoundry")), "serve",
-            "--database", database_url, "--port", "0", "--otlp-port", "0", "--grpc-port", "0",
+            "--database", database_url, "--payloads", payload_url,
+            "--port", "0", "--otlp-port", "0", "--grpc-port", "0",
         ],
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     try:

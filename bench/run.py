@@ -15,7 +15,9 @@ from typing import Any
 
 import footprint
 import ingest_rates
+import payload_rates
 import reads
+import retention
 
 
 def main() -> None:
@@ -42,6 +44,9 @@ PARTS = {
     "ingest_sqlite": ingest_rates.on_sqlite,
     "ingest_postgres": ingest_rates.on_postgres,
     "reads_postgres": reads.on_postgres,
+    "retention_postgres": retention.on_postgres,
+    "payloads": payload_rates.rates,
+    "dedup": payload_rates.dedup,
 }
 
 
@@ -90,6 +95,24 @@ def report(results: dict[str, Any]) -> str:
              f"{part['filtered_list_worst_p99_s'] * 1e3:.0f} ms", "< 150 ms")  # fmt: skip
         line("skeleton of a trace of 100,000 spans",
              f"{part['skeleton_of_100000_spans_s']:.2f} s", "< 1 s")  # fmt: skip
+    if part := results.get("payloads"):
+        lines.append("spans with 10 kB prompts, standard redaction, durable, payload MB a second")
+        for name, what, promise in (
+            ("folder_postgres", "into a folder, beside PostgreSQL", ">= 30 MB/s"),
+            ("s3_postgres", "into an S3 server, beside PostgreSQL", ">= 10 MB/s"),
+            ("folder_sqlite", "into a folder, beside SQLite", ">= 30 MB/s"),
+        ):
+            line(what, f"{part[name]['mb_per_s']:.1f} MB/s", promise)
+    if part := results.get("dedup"):
+        lines.append("conversations of 50 turns that resend their history, 2 kB a message")
+        for name in ("prose", "random"):
+            line(f"stored (objects, tables, indexes) / distinct, {name} text",
+                 f"{part[name]['stored_to_distinct']:.2f}", "< 1.2")  # fmt: skip
+    if part := results.get("retention_postgres"):
+        lines.append(f"retention, {part['spans']:,} expired spans in PostgreSQL")
+        line("a run", f"{part['seconds']:.1f} s", "< 10 s")
+        line("database before and after",
+             f"{part['bytes_before'] / 1e6:.0f} to {part['bytes_after'] / 1e6:.0f} MB")  # fmt: skip
     if part := results.get("footprint"):
         lines.append("idle")
         line("start of serve until /readyz", f"{part['ready_s']:.2f} s", "< 3 s")

@@ -54,7 +54,7 @@ def make_span(
         resource,
         SCOPE,
         genai=plain.derive(attributes),
-        **fields,
+        **{"policy_version": 2, **fields},
     )
 
 
@@ -65,6 +65,7 @@ def make_log(
     time_offset: int = 0,
     name: str = "gen_ai.choice",
     body: Any = None,
+    **fields: Any,
 ) -> LogRecord:
     """A GenAI log record."""
     return LogRecord(
@@ -79,6 +80,7 @@ def make_log(
         {"gen_ai.system": "openai"},
         RESOURCE,
         SCOPE,
+        **{"policy_version": 2, **fields},
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SECOND_NS = 1_000_000_000
 DAY_NS = 86_400 * SECOND_NS
@@ -23,7 +23,9 @@ _DURATION_UNITS_NS = {
     "d": DAY_NS,
     "w": 7 * DAY_NS,
 }
-_MAX_RETENTION_NS = 3_660 * DAY_NS
+MAX_RETENTION_NS = 3_660 * DAY_NS
+
+REDACTION_MODES = ("strict", "standard", "off")
 
 
 class SettingsError(ValueError):
@@ -65,6 +67,21 @@ class Settings:
         database_url: ``TRACEFOUNDRY_DATABASE_URL``, None when unset.
         retention_spans_ns: ``TRACEFOUNDRY_RETENTION_SPANS``; also how old a span may be to be
             accepted.
+        retention_payloads_ns: ``TRACEFOUNDRY_RETENTION_PAYLOADS``, how long content is kept; never
+            longer than spans.
+        retention_audit_ns: ``TRACEFOUNDRY_RETENTION_AUDIT``, how long audit entries are kept.
+        retention_disk_percent: ``TRACEFOUNDRY_RETENTION_DISK_PERCENT``, 1 to 99: above it the
+            oldest days go before their time; None has no such rule.
+        database_capacity_bytes: ``TRACEFOUNDRY_DATABASE_CAPACITY``, what counts as 100 percent for
+            a PostgreSQL database, whose disk cannot be seen from here; None leaves it out of the
+            rule.
+        payload_url: ``TRACEFOUNDRY_PAYLOAD_URL``, None when unset.
+        encryption_keys: ``TRACEFOUNDRY_ENCRYPTION_KEYS`` as it stands there; empty when unset. It
+            is a secret: ``repr`` leaves it out.
+        redaction: ``TRACEFOUNDRY_REDACTION``: strict, standard or off, for projects that have no
+            mode of their own.
+        redaction_patterns: ``TRACEFOUNDRY_REDACTION_PATTERNS``, path of a pattern file; None when
+            unset.
         cors_origins: ``TRACEFOUNDRY_CORS_ORIGINS``, comma-separated origins of browsers that may
             call the API and send OTLP.
         ingest_bytes_in_flight: ``TRACEFOUNDRY_INGEST_BYTES_IN_FLIGHT``, the budget of received
@@ -77,6 +94,14 @@ class Settings:
 
     database_url: str | None = None
     retention_spans_ns: int = 7 * DAY_NS
+    retention_payloads_ns: int = 3 * DAY_NS
+    retention_audit_ns: int = 90 * DAY_NS
+    retention_disk_percent: int | None = None
+    database_capacity_bytes: int | None = None
+    payload_url: str | None = None
+    encryption_keys: str = field(default="", repr=False)
+    redaction: str = "standard"
+    redaction_patterns: str | None = None
     cors_origins: tuple[str, ...] = ()
     ingest_bytes_in_flight: int = 128 * 1024 * 1024
     ingest_workers: int = 1
@@ -89,13 +114,8 @@ class Settings:
         Raises:
             SettingsError: a value cannot be used.
         """
-        _check_redaction(environment.get("TRACEFOUNDRY_REDACTION", ""))
-        retention = parse_duration_ns(
-            environment.get("TRACEFOUNDRY_RETENTION_SPANS") or "7d",
-            "TRACEFOUNDRY_RETENTION_SPANS",
-        )
-        if retention > _MAX_RETENTION_NS:
-            raise SettingsError("TRACEFOUNDRY_RETENTION_SPANS is more than 3660d")
+        spans = _retention(environment, "TRACEFOUNDRY_RETENTION_SPANS", "7d")
+        payloads = _retention(environment, "TRACEFOUNDRY_RETENTION_PAYLOADS", "")
         budget = parse_bytes(
             environment.get("TRACEFOUNDRY_INGEST_BYTES_IN_FLIGHT") or "128MiB",
             "TRACEFOUNDRY_INGEST_BYTES_IN_FLIGHT",
@@ -115,7 +135,15 @@ class Settings:
             )
         return cls(
             database_url=environment.get("TRACEFOUNDRY_DATABASE_URL") or None,
-            retention_spans_ns=retention,
+            retention_spans_ns=spans,
+            retention_payloads_ns=_payload_retention(payloads, spans),
+            retention_audit_ns=_retention(environment, "TRACEFOUNDRY_RETENTION_AUDIT", "90d"),
+            retention_disk_percent=_percent(environment, "TRACEFOUNDRY_RETENTION_DISK_PERCENT"),
+            database_capacity_bytes=_capacity(environment, "TRACEFOUNDRY_DATABASE_CAPACITY"),
+            payload_url=environment.get("TRACEFOUNDRY_PAYLOAD_URL") or None,
+            encryption_keys=environment.get("TRACEFOUNDRY_ENCRYPTION_KEYS", ""),
+            redaction=_redaction(environment.get("TRACEFOUNDRY_REDACTION", "")),
+            redaction_patterns=environment.get("TRACEFOUNDRY_REDACTION_PATTERNS") or None,
             cors_origins=_origins(environment.get("TRACEFOUNDRY_CORS_ORIGINS", "")),
             ingest_bytes_in_flight=budget,
             ingest_worker_memory=worker_memory,
@@ -123,15 +151,52 @@ class Settings:
         )
 
 
-def _check_redaction(mode: str) -> None:
-    if mode in ("", "off"):
-        return
-    if mode in ("strict", "standard"):
+def _retention(environment: Mapping[str, str], name: str, default: str) -> int:
+    """A retention in ns; 0 where neither the variable nor a default is set."""
+    text = environment.get(name) or default
+    if not text:
+        return 0
+    retention = parse_duration_ns(text, name)
+    if retention > MAX_RETENTION_NS:
+        raise SettingsError(f"{name} is more than 3660d")
+    return retention
+
+
+def _payload_retention(payloads_ns: int, spans_ns: int) -> int:
+    """3 days unless set, and never longer than spans: nothing would point at the payloads."""
+    if payloads_ns > spans_ns:
         raise SettingsError(
-            f"TRACEFOUNDRY_REDACTION={mode} is not available in this version: it cannot redact"
-            " yet and will not pretend to. Unset it, or set it to off, to store spans as they come"
+            "TRACEFOUNDRY_RETENTION_PAYLOADS is longer than TRACEFOUNDRY_RETENTION_SPANS: a payload"
+            " cannot outlive the span that refers to it"
         )
-    raise SettingsError(f"TRACEFOUNDRY_REDACTION={mode!r} is not one of strict, standard, off")
+    return payloads_ns or min(3 * DAY_NS, spans_ns)
+
+
+def _percent(environment: Mapping[str, str], name: str) -> int | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    if not re.fullmatch(r"[1-9]\d?", text):
+        raise SettingsError(f"{name}={text!r} is not a whole number from 1 to 99")
+    return int(text)
+
+
+def _capacity(environment: Mapping[str, str], name: str) -> int | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    size = parse_bytes(text, name)
+    if size == 0:
+        raise SettingsError(f"{name} is 0: leave it unset where there is no limit")
+    return size
+
+
+def _redaction(mode: str) -> str:
+    if mode in ("", *REDACTION_MODES):
+        return mode or "standard"
+    raise SettingsError(
+        f"TRACEFOUNDRY_REDACTION={mode!r} is not one of {', '.join(REDACTION_MODES)}"
+    )
 
 
 def _origins(text: str) -> tuple[str, ...]:

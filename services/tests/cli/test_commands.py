@@ -12,11 +12,15 @@ import pytest
 
 from cli.canned_server import Canned, CannedServer
 from cli.conftest import Run
+from tracefoundry.cli.answers import Span
 from tracefoundry.cli.clear import STEP_TRACES
 from tracefoundry.cli.listing import MAX_TRACES, PAGE_TRACES
+from tracefoundry.cli.span_view import span_view
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "00f067aa0ba902b7"
+REF = "sha256:" + "ab" * 32
+QUOTED_REF = REF.replace(":", "%3A")
 START_NS = 1_795_262_400_000_000_000  # 2026-11-21T12:00:00Z
 
 
@@ -263,6 +267,36 @@ def test_show_spans_lists_ids(run: Run, api: CannedServer) -> None:
     assert ["1 span", "More: add --cursor n"] == outcome.err.splitlines()
 
 
+def test_show_payload_prints_its_bytes(run: Run, api: CannedServer) -> None:
+    """Exactly, where they do not go to a terminal; an error is one line."""
+    api.answers[f"GET /api/payloads/{QUOTED_REF}"] = Canned(b'{"a":\r\n"b"}')
+    outcome = run("show", "--payload", REF, "--project", "p")
+    assert (0, '{"a":\r\n"b"}') == (outcome.code, outcome.out)
+    assert {"project": "p"} == api.received[0].query
+    gone = {"error": {"code": "payload_gone", "message": "it has expired", "remedy": "None."}}
+    api.answers[f"GET /api/payloads/{QUOTED_REF}"] = Canned(json.dumps(gone).encode(), 410)
+    outcome = run("show", "--payload", REF)
+    assert (1, "") == (outcome.code, outcome.out)
+    assert "it has expired" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], [TRACE, "--payload", "x"], ["--payload", "x", "--spans"]]
+)
+def test_show_wants_a_trace_or_a_payload(run: Run, arguments: list[str]) -> None:
+    """One of them."""
+    assert 2 == run("show", *arguments).code
+
+
+def test_a_preview_is_cut_to_the_line_of_a_terminal() -> None:
+    """Whatever it holds, it stays on one line."""
+    payload = {"slot": "documents", "key": "k", "state": "present", "preview": "x\n" * 100}
+    lines = [
+        line.plain for line in span_view(Span(span_id=SPAN, name="s", payloads=[payload]), width=40)
+    ]
+    assert ("    x␊x", "…", 40) == (lines[-1][:7], lines[-1][-1], len(lines[-1]))
+
+
 def test_show_span_prints_everything_it_holds(run: Run, api: CannedServer) -> None:
     """Attributes, resource, events, links and logs; values of several lines are indented."""
     span = {
@@ -289,11 +323,37 @@ def test_show_span_prints_everything_it_holds(run: Run, api: CannedServer) -> No
                 "time_ns": str(START_NS - 1000),
                 "attributes": {},
                 "body": {"a": 1},
+                "redactions": [{"rule": "email", "count": 1}],
             }
         ],
         "genai": None,
-        "payloads": [],
-        "redactions": [],
+        "payloads": [
+            {
+                "slot": "input_messages",
+                "place": "span",
+                "key": "gen_ai.input.messages",
+                "type": "string",
+                "ref": REF,
+                "bytes": 1234,
+                "media_type": "application/json",
+                "state": "present",
+                "preview": '[{"role": "user"}\n\x1b[0m',
+                "expired_at": None,
+            },
+            {
+                "slot": "attribute",
+                "place": "logs/0",
+                "key": "body",
+                "type": "string",
+                "ref": None,
+                "bytes": None,
+                "media_type": None,
+                "state": "expired",
+                "preview": None,
+                "expired_at": "2026-11-21T12:00:00Z",
+            },
+        ],
+        "redactions": [{"rule": "email", "count": 2}, {"rule": "card", "count": 1}],
         "warnings": ["end_before_start"],
     }
     api.answers[f"GET /api/spans/{SPAN}"] = Canned(json.dumps({"spans": [span]}).encode())
@@ -324,6 +384,16 @@ Link to span {"2" * 16} of trace {"1" * 32}
 
 Log gen_ai.x -1µs
   body = {{"a":1}}
+
+Payloads
+  gen_ai.input.messages  input_messages · span · 1,234 bytes · present
+    {REF}
+    [{{"role": "user"}}␊␛[0m
+  body  attribute · logs/0 · expired 2026-11-21T12:00:00Z
+
+Redactions
+  email = 3
+  card = 1
 """
     assert expected == run("show", TRACE, "--span", SPAN).out
 

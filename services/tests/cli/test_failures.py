@@ -130,7 +130,11 @@ def test_a_token_that_cannot_be_sent_is_not_repeated(run: Run) -> None:
     [
         (["bogus"], "No such command 'bogus'. See tracefoundry --help"),
         (["list", "--bogus"], "No such option: --bogus. See tracefoundry list --help"),
-        (["show"], "Missing argument 'TRACE_ID'. See tracefoundry show --help"),
+        (
+            ["show"],
+            "Invalid value for 'TRACE_ID': give one, or --payload REF."
+            " See tracefoundry show --help",
+        ),
         (
             ["list", "--since", "yesterday"],
             "Invalid value for '--since': 'yesterday' is not a time: write 24h (ago), "

@@ -8,11 +8,14 @@ from typing import Any
 
 import grpc
 import pytest
+import sqlalchemy as sa
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from prometheus_client import CollectorRegistry
 
 from ingest.bodies import body, new_trace_id, span
+from tracefoundry.auth.audit import AuditLog
+from tracefoundry.auth.gate import Gate
 from tracefoundry.ingest import admission
 from tracefoundry.ingest.admission import Admission
 from tracefoundry.ingest.grpc import MAX_CALLS, SERVICES, make_server
@@ -20,6 +23,11 @@ from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.metrics import IngestMetrics
 from tracefoundry.ingest.pool import WorkerPool
 from tracefoundry.ingest.service import IngestService
+
+
+def open_gate() -> Gate:
+    """A gate that asks nobody, as on loopback."""
+    return Gate(None, AuditLog(sa.create_engine("sqlite://")))
 
 
 class OutcomePool(WorkerPool):
@@ -36,7 +44,7 @@ class OutcomePool(WorkerPool):
 async def export(budget: Admission, outcome: Outcome, service_name: str) -> grpc.aio.AioRpcError:
     """The error that a client of a fresh server gets."""
     service = IngestService(budget, OutcomePool(outcome), IngestMetrics(CollectorRegistry()))
-    server, port = make_server(service, "127.0.0.1", 0)
+    server, port = make_server(service, "127.0.0.1", 0, open_gate())
     await server.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -120,7 +128,7 @@ def test_calls_above_the_limit_wait_and_are_then_turned_away_with_retry_info(
     async def scenario() -> tuple[list[Any], int]:
         pool = SlowPool()
         service = IngestService(Admission(10**9), pool, IngestMetrics(CollectorRegistry()))
-        server, port = make_server(service, "127.0.0.1", 0)
+        server, port = make_server(service, "127.0.0.1", 0, open_gate())
         await server.start()
         name = next(iter(SERVICES))
         channels = [grpc.aio.insecure_channel(f"127.0.0.1:{port}") for _ in range(2)]
@@ -154,7 +162,7 @@ def test_a_cancelled_call_keeps_its_bytes_in_the_budget_until_the_worker_is_done
     async def scenario() -> tuple[int, int]:
         pool, budget = SlowPool(), Admission(10**9)
         service = IngestService(budget, pool, IngestMetrics(CollectorRegistry()))
-        server, port = make_server(service, "127.0.0.1", 0)
+        server, port = make_server(service, "127.0.0.1", 0, open_gate())
         await server.start()
         try:
             async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,22 +19,31 @@ from ingest.bodies import (
     request,
     span,
 )
-from tracefoundry.ingest import pipeline as pipeline_module
+from tracefoundry.ingest import batch as batch_module
+from tracefoundry.ingest.batch import Batch
 from tracefoundry.ingest.messages import IngestRequest, Outcome
-from tracefoundry.ingest.pipeline import Batch, Pipeline
+from tracefoundry.ingest.pipeline import Pipeline
+from tracefoundry.ingest.projects import Projects
+from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.otlp import protobuf as otlp_protobuf
+from tracefoundry.payloads.codec import BlobCodec
+from tracefoundry.payloads.errors import ObjectStoreUnavailable
+from tracefoundry.payloads.filesystem import FilesystemStore
+from tracefoundry.payloads.storing import PayloadWriter
+from tracefoundry.redaction.policy import UserPatterns
 from tracefoundry.store.contract import (
     CommitResult,
     PreparedLog,
     PreparedSpan,
+    ProjectRecord,
     Refusal,
     StoreUnavailable,
 )
 
 RETENTION_NS = 3_600 * SECOND_NS
 AHEAD_NS = 600 * SECOND_NS
-PROJECTS = {"default": 1, "research": 2}
+PROJECTS = {"default": ProjectRecord(1, "default", 0), "research": ProjectRecord(2, "research", 0)}
 
 
 class ScriptedWriter:
@@ -52,14 +61,20 @@ class ScriptedWriter:
         return PreparedLog(project_id, log, b"", b"", b"", None)
 
     def commit(
-        self, spans: Sequence[PreparedSpan], logs: Sequence[PreparedLog] = ()
+        self,
+        spans: Sequence[PreparedSpan],
+        logs: Sequence[PreparedLog] = (),
+        payloads: PayloadRows | None = None,
     ) -> CommitResult:
         if self.error is not None:
             raise self.error
         self.commits.append((list(spans), list(logs)))
         return self.result
 
-    def projects(self) -> dict[str, int]:
+    def stored_payloads(self, project_id: int, day: int, refs: Sequence[bytes]) -> dict[bytes, int]:
+        return {}
+
+    def projects(self) -> dict[str, ProjectRecord]:
         return dict(PROJECTS)
 
     def maintain(self, now_ns: int) -> None:
@@ -79,15 +94,35 @@ def writer() -> ScriptedWriter:
 
 
 @pytest.fixture
-def pipeline(writer: ScriptedWriter) -> Pipeline:
+def pipeline(writer: ScriptedWriter, tmp_path: Path) -> Pipeline:
     """The stages over it, with an hour of window."""
-    return Pipeline(
+    return pipeline_over(
         writer,
         writer.projects,
-        retention_ns=RETENTION_NS,
-        ahead_ns=AHEAD_NS,
-        max_body_bytes=1_000_000,
+        lambda: PayloadWriter(FilesystemStore(tmp_path), BlobCodec(), previews=True),
     )
+
+
+def no_payload_store() -> PayloadWriter:
+    """What opening it says where it is down."""
+    raise ObjectStoreUnavailable("it is down")
+
+
+def pipeline_over(
+    writer: ScriptedWriter,
+    find: Callable[[], Mapping[str, ProjectRecord]],
+    open_payloads: Callable[[], PayloadWriter] = no_payload_store,
+) -> Pipeline:
+    """The stages without redaction, which has tests of its own."""
+    projects = Projects(
+        find,
+        redaction="off",
+        patterns=UserPatterns(),
+        retention_ns=RETENTION_NS,
+        payload_retention_ns=RETENTION_NS,
+        ahead_ns=AHEAD_NS,
+    )
+    return Pipeline(writer, projects, open_payloads, max_body_bytes=1_000_000)
 
 
 def traces(project: str | None = None, **fields: Any) -> IngestRequest:
@@ -181,7 +216,7 @@ def test_a_project_that_was_made_just_now_is_found(
     monkeypatch.setattr(time, "monotonic", lambda: now)
     content = body([span(new_trace_id())])
     assert {"unknown_project": 1} == refused(pipeline, traces("new"), content).rejected
-    monkeypatch.setitem(PROJECTS, "new", 3)
+    monkeypatch.setitem(PROJECTS, "new", ProjectRecord(3, "new", 0))
     assert {"unknown_project": 1} == refused(pipeline, traces("new"), content).rejected
     now += 1.5
     assert [3] == [each.project_id for each in prepared(pipeline, traces("new"), content).spans]
@@ -189,19 +224,17 @@ def test_a_project_that_was_made_just_now_is_found(
 
 def test_a_store_that_cannot_be_asked_for_projects_is_unavailable(writer: ScriptedWriter) -> None:
     """An unknown name is not refused for ever by a database that is down."""
-    answers: list[dict[str, int]] = []
+    answers: list[dict[str, ProjectRecord]] = []
 
-    def find() -> dict[str, int]:
+    def find() -> dict[str, ProjectRecord]:
         if not answers:
             raise StoreUnavailable("the database is down")
         return answers[0]
 
-    pipeline = Pipeline(
-        writer, find, retention_ns=RETENTION_NS, ahead_ns=AHEAD_NS, max_body_bytes=1_000_000
-    )
+    pipeline = pipeline_over(writer, find)
     outcome = refused(pipeline, traces(), body([span(new_trace_id())]))
     assert ("unavailable", "the database is down") == (outcome.status, outcome.message)
-    answers.append({"default": 1})
+    answers.append(PROJECTS)
     assert 1 == len(prepared(pipeline, traces(), body([span(new_trace_id())])).spans)
 
 
@@ -270,10 +303,10 @@ def test_each_batch_gets_its_own_part_of_a_commit(
 
 def test_a_message_names_a_bounded_number_of_reasons(pipeline: Pipeline) -> None:
     """The most frequent first, and how many more there are."""
-    batch = Batch(traces(), [], [], Counter(), {})
+    batch = Batch(traces())
     for number in range(8):
         batch.reject(f"reason_{number}", "detail", count=number + 1)
-    message = pipeline_module._message(batch, 0)
+    message = batch_module._message(batch, 0)
     assert message.startswith("8 spans refused: reason_7 (detail)")
     assert "reason_2" not in message
     assert message.endswith("and 3 more reasons")
@@ -346,3 +379,51 @@ def test_envelopes_may_name_different_projects(pipeline: Pipeline) -> None:
     batch = prepared(pipeline, traces(), content)
     assert [2, 1] == [each.project_id for each in batch.spans]
     assert {"unknown_project": 1} == batch.rejected
+
+
+def test_a_payload_store_in_trouble_costs_nobody_else_anything(writer: ScriptedWriter) -> None:
+    """Bodies without content are stored; the senders of the others come again, in order."""
+    pipeline = pipeline_over(writer, writer.projects)
+    with_content = body([span(new_trace_id(), attributes={"gen_ai.input.messages": "hello"})])
+    plain = body([span(new_trace_id())])
+    batches = [
+        prepared(pipeline, IngestRequest(number, "traces", "protobuf"), content)
+        for number, content in enumerate((with_content, plain, with_content))
+    ]
+    assert [
+        (0, "unavailable", "payload store: it is down"),
+        (1, "ok", ""),
+        (2, "unavailable", "payload store: it is down"),
+    ] == [(each.id, each.status, each.message) for each in pipeline.commit(batches)]
+    assert [1] == [len(spans) for spans, _ in writer.commits]
+
+
+def test_a_token_of_one_project_sends_to_no_other(pipeline: Pipeline) -> None:
+    """It is also the project where nothing else names one."""
+    content = body([span(new_trace_id())])
+    theirs = refused(pipeline, traces("default", token_project="research"), content)
+    assert {"forbidden_project": 1} == theirs.rejected
+    assert "'research', not for 'default'" in theirs.message
+    own = prepared(pipeline, traces(token_project="research"), content)
+    assert [2] == [each.project_id for each in own.spans]
+
+
+def test_a_payload_store_in_trouble_is_left_alone_for_a_while(
+    writer: ScriptedWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has no content does not wait behind a store that hangs, time and again."""
+    asked: list[float] = []
+
+    def hanging() -> PayloadWriter:
+        asked.append(now)
+        raise ObjectStoreUnavailable("it hangs")
+
+    now = 1_000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    pipeline = pipeline_over(writer, writer.projects, hanging)
+    content = body([span(new_trace_id(), attributes={"gen_ai.input.messages": "hello"})])
+    for moment in (1_000.0, 1_005.0, 1_011.0):
+        now = moment
+        (outcome,) = pipeline.commit([prepared(pipeline, traces(), content)])
+        assert ("unavailable", "payload store: it hangs") == (outcome.status, outcome.message)
+    assert [1_000.0, 1_011.0] == asked

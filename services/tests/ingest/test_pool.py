@@ -41,13 +41,26 @@ def migrated_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
+def config(url: str) -> WorkerConfig:
+    """Settings of a worker, with payloads beside the SQLite file."""
+    return WorkerConfig(
+        database_url=url,
+        retention_ns=7 * DAY_NS,
+        payload_retention_ns=3 * DAY_NS,
+        ahead_ns=DAY_NS,
+        max_body_bytes=MAX_BODY_BYTES,
+        memory_bytes=2 * 1024**3,
+        payload_url=f"file://{url.removeprefix('sqlite:///')}.payloads",
+    )
+
+
 def with_pool(
     url: str, scenario: Callable[[WorkerPool], Coroutine[Any, Any, None]], size: int = 1
 ) -> None:
     """Run a scenario over a pool, which is closed afterwards."""
 
     async def run() -> None:
-        pool = WorkerPool(WorkerConfig(url, 7 * DAY_NS, DAY_NS, MAX_BODY_BYTES, 2 * 1024**3), size)
+        pool = WorkerPool(config(url), size)
         try:
             await asyncio.wait_for(scenario(pool), DEADLINE_S)
         finally:
@@ -140,9 +153,7 @@ def test_closing_lets_workers_answer_what_they_have(migrated_url: str) -> None:
     """Requests that were submitted before are stored and answered."""
 
     async def run() -> list[Outcome]:
-        pool = WorkerPool(
-            WorkerConfig(migrated_url, 7 * DAY_NS, DAY_NS, MAX_BODY_BYTES, 2 * 1024**3), 1
-        )
+        pool = WorkerPool(config(migrated_url), 1)
         await pool.submit(traces_request(), a_body())
         pending = [asyncio.create_task(pool.submit(traces_request(), a_body())) for _ in range(10)]
         await asyncio.sleep(0)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 
 import pytest
 
 from samples import make_span
 from tracefoundry.ingest import worker
+from tracefoundry.ingest.batch import Batch
 from tracefoundry.ingest.messages import IngestRequest
-from tracefoundry.ingest.pipeline import Batch
 from tracefoundry.ingest.worker import _Waiting
 from tracefoundry.store.contract import PreparedSpan
 
@@ -20,9 +19,8 @@ DEADLINE_S = 10.0
 def batch(spans: int, plain_bytes: int = 0) -> Batch:
     """A batch of so many spans."""
     empty = PreparedSpan(1, make_span(), b"", b"", b"", b"")
-    return Batch(
-        IngestRequest(0, "traces", "protobuf"), [empty] * spans, [], Counter(), {}, plain_bytes
-    )
+    request = IngestRequest(0, "traces", "protobuf")
+    return Batch(request, [empty] * spans, plain_bytes=plain_bytes)
 
 
 def sizes(batches: list[Batch] | None) -> list[int] | None:

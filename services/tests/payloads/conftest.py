@@ -31,23 +31,15 @@ def s3_environment(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Se
     """The AWS_* variables of the server, and none of the machine's own settings."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_server.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_server.secret_key)
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server.endpoint)
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
     return s3_server
 
 
 @pytest.fixture
 def bucket(s3_environment: S3Server) -> str:
     """An empty bucket."""
-    name = f"traces-{next(_numbers)}"
-    # A folder is a bucket of this server; making it so needs no client of its own.
-    (s3_environment.folder / "root" / name).mkdir()
-    return name
+    return s3_environment.make_bucket(f"traces-{next(_numbers)}")
 
 
 @pytest.fixture

@@ -74,6 +74,25 @@ class S3Server:
         """The URL for AWS_ENDPOINT_URL_S3."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The AWS_* variables for this server, and nothing of the machine's own settings."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL_S3": self.endpoint,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def make_bucket(self, name: str) -> str:
+        """Make an empty bucket; returns its name."""
+        # A folder is a bucket of this server; making it so needs no client of its own.
+        (self.folder / "root" / name).mkdir()
+        return name
+
     def start(self) -> None:
         """Start (again) and wait until it takes connections."""
         root = self.folder / "root"

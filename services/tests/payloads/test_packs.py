@@ -13,6 +13,7 @@ from tracefoundry.payloads.errors import ObjectMissing, PayloadCorrupt
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.payloads.packs import (
     MAX_PACK_BYTES,
+    UNIQUE_BYTES,
     BlobLocation,
     Pack,
     PackBuilder,
@@ -54,10 +55,19 @@ def test_entries_tell_where_and_how_each_blob_is_stored() -> None:
     ]
 
 
-def test_a_pack_is_its_blobs_and_nothing_else() -> None:
-    """Walking finds the entries without the database."""
+def test_a_pack_can_be_walked_without_the_database() -> None:
+    """Walking finds the entries, and at the end the blob that makes the pack unlike any other."""
     [pack] = build_packs("default", DAY, [encoded(i, 40 * i) for i in range(1, 20)])
-    assert [(e.offset, e.length) for e in pack.entries] == list(walk_blobs(pack.data))
+    *walked, (offset, length) = walk_blobs(pack.data)
+    assert [(e.offset, e.length) for e in pack.entries] == walked
+    assert (len(pack.data), True) == (offset + length, length <= UNIQUE_BYTES)
+
+
+def test_equal_blobs_make_packs_of_different_names() -> None:
+    """A pack that is put for a second time is never the one that a deletion takes away."""
+    blobs = [encoded(1, 100)]
+    [one], [other] = build_packs("default", DAY, blobs), build_packs("default", DAY, blobs)
+    assert (one.entries, False) == (other.entries, one.name == other.name)
 
 
 def test_packs_hold_eight_mebibytes_at_most() -> None:
@@ -119,7 +129,7 @@ def test_a_damaged_pack_names_the_payload(store: ObjectStore) -> None:
     """Only the payload whose bytes changed is refused."""
     [pack] = build_packs("default", DAY, [encoded(1, 100), encoded(2, 100)])
     data = bytearray(pack.data)
-    data[-1] ^= 1
+    data[pack.entries[1].offset + 20] ^= 1
     store.put(pack.name, bytes(data))
     good, bad = locations([pack])
     read_blobs(store, CODEC, "default", [good])
@@ -130,7 +140,7 @@ def test_a_damaged_pack_names_the_payload(store: ObjectStore) -> None:
 def test_a_cut_pack_names_the_payload(store: ObjectStore) -> None:
     """A range beyond the end is damage."""
     [pack] = build_packs("default", DAY, [encoded(1, 100), encoded(2, 100)])
-    store.put(pack.name, pack.data[:-20])
+    store.put(pack.name, pack.data[: pack.entries[1].offset + 20])
     with pytest.raises(PayloadCorrupt, match=f"{pack.entries[1].ref}.*cut off"):
         read_blobs(store, CODEC, "default", locations([pack]))
 

@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
+from query.app_client import AppClient
+from query.payload_store import PayloadShelf, Unreliable
 from query.rows import create_tables
+from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.store.engine import make_engine
 from tracefoundry.store.reader import TraceReader
-
-
-class AppClient:
-    """Requests to an ASGI application in this process."""
-
-    def __init__(self, app: Any) -> None:
-        self._app = app
-
-    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """One request in an event loop of its own."""
-
-        async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-                return await client.request(method, path, **options)
-
-        return asyncio.run(send())
-
-    def get(self, path: str, **options: Any) -> httpx.Response:
-        """GET."""
-        return self.request("GET", path, **options)
-
-    def delete(self, path: str, **options: Any) -> httpx.Response:
-        """DELETE."""
-        return self.request("DELETE", path, **options)
 
 
 @dataclass
@@ -81,3 +58,9 @@ def api(engine: sa.Engine) -> Api:
     reader = TraceReader(engine)
     app = create_app(reader, QuerySettings())
     return Api(AppClient(app), engine, reader)
+
+
+@pytest.fixture
+def shelf(engine: sa.Engine, tmp_path: Path) -> PayloadShelf:
+    """An empty payload store over an empty database."""
+    return PayloadShelf(engine, Unreliable(FilesystemStore(tmp_path / "payloads")))

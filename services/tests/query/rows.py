@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import facts_of, summarise
 from tracefoundry.store import columns, tables
+from tracefoundry.store.postgres.partitions import PARTITIONED
 
 
 def create_tables(engine: sa.Engine) -> None:
@@ -20,7 +21,7 @@ def create_tables(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         tables.metadata.create_all(connection)
         if engine.dialect.name == "postgresql":
-            for table in ("spans", "span_logs"):
+            for table in PARTITIONED:
                 connection.exec_driver_sql(
                     f"CREATE TABLE {table}_all PARTITION OF {table}"
                     " FOR VALUES FROM (MINVALUE) TO (MAXVALUE)"
@@ -159,7 +160,7 @@ def _span(span: Span, project: int) -> dict[str, Any]:
         "kind": span.kind,
         "status_code": span.status_code,
         "flags": span.flags,
-        "policy_version": 0,
+        "policy_version": span.policy_version,
         "resource_id": columns.resource_id(span.resource),
         "scope_id": columns.scope_id(span.scope),
         "digest": bytes(16),
@@ -169,6 +170,8 @@ def _span(span: Span, project: int) -> dict[str, Any]:
         "events": _text(columns.events_json(span)),
         "links": _text(columns.links_json(span)),
         "extra": _text(columns.span_extra(span)),
+        "payloads": _text(columns.payloads_json(span.payloads)),
+        "redactions": _text(columns.redactions_json(span.redactions)),
         "genai_kind": None if genai is None else genai.kind,
         "genai": None if genai is None else _text(columns.genai_json(genai)),
         **{name: getattr(genai, name, None) for name in _VIEW_COLUMNS},
@@ -182,7 +185,7 @@ def _log(log: LogRecord, project: int) -> dict[str, Any]:
         "span_id": log.span_id,
         "time_ns": log.time_ns,
         "content_hash": sha256(log.name.encode()).digest()[:16],
-        "policy_version": 0,
+        "policy_version": log.policy_version,
         "resource_id": columns.resource_id(log.resource),
         "scope_id": columns.scope_id(log.scope),
         "severity_number": log.severity_number,
@@ -191,4 +194,6 @@ def _log(log: LogRecord, project: int) -> dict[str, Any]:
         "attributes": _text(log.attributes),
         "body": _text(log.body),
         "extra": _text(columns.log_extra(log)),
+        "payloads": _text(columns.payloads_json(log.payloads)),
+        "redactions": _text(columns.redactions_json(log.redactions)),
     }

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from samples import NOW_NS, llm, make_log, make_span, span_id, trace_id
 from store.conftest import new_writer
 from store.reading import count, rows, trace_rows
-from tracefoundry.model.genai import plain
+from tracefoundry.model.genai import plain, registry
 from tracefoundry.model.span import Resource, Span
 from tracefoundry.model.summary import facts_of, summarise
 from tracefoundry.settings import DAY_NS
-from tracefoundry.store import commit as commit_module
 from tracefoundry.store import migrations
+from tracefoundry.store import recompute as recompute_module
 from tracefoundry.store.contract import CommitResult, SpanWriter
 from tracefoundry.store.engine import make_engine
 
@@ -315,7 +315,7 @@ def test_a_very_large_trace_is_recomputed_later(
     writer: SpanWriter, migrated_url: str, monkeypatch: Any
 ) -> None:
     """Above the limit the totals wait, say so, and are settled after the pause."""
-    monkeypatch.setattr(commit_module, "LARGE_TRACE_SPANS", 3)
+    monkeypatch.setattr(recompute_module, "LARGE_TRACE_SPANS", 3)
     store(writer, make_span(span=1), make_span(span=2, parent=1, attributes=llm(1, 1)))
     store(
         writer,
@@ -400,5 +400,5 @@ def test_a_better_view_does_not_make_a_resent_span_a_conflict(
 ) -> None:
     """The digest is over what was sent, not over what is derived from it."""
     store(writer, make_span(attributes=llm(1, 1)))
-    monkeypatch.setattr(plain, "VERSION", 99)
+    monkeypatch.setitem(registry.VERSIONS, plain.DIALECT, 99)
     assert store(writer, make_span(attributes=llm(1, 1))).duplicates == [0]

@@ -192,6 +192,7 @@ class Log(msgspec.Struct):
     severity: Any = None
     attributes: dict[str, Any] = {}
     body: Any = None
+    redactions: list[dict[str, Any]] = []
 
 
 class Scope(msgspec.Struct):

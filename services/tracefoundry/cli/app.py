@@ -19,8 +19,12 @@ from tracefoundry.cli.clear import clear
 from tracefoundry.cli.demo import demo
 from tracefoundry.cli.errors import CliError
 from tracefoundry.cli.listing import list_traces
+from tracefoundry.cli.project import project_app
+from tracefoundry.cli.retention import retention
 from tracefoundry.cli.show import show
 from tracefoundry.cli.stats import stats
+from tracefoundry.cli.token import token_app
+from tracefoundry.cli.ui import ui
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -59,11 +63,15 @@ def version() -> None:
 
 
 processes.register(app)
+app.command(rich_help_panel="Run the platform")(ui)
 app.command("list")(list_traces)
 app.command("show")(show)
 app.command("stats")(stats)
 app.command("clear")(clear)
 app.command("demo")(demo)
+app.command(rich_help_panel="Run the platform")(retention)
+app.add_typer(token_app, rich_help_panel="Access")
+app.add_typer(project_app, rich_help_panel="Access")
 app.command("version")(version)
 
 

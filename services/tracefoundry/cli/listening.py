@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tracefoundry.auth.gate import SEND, Gate
 from tracefoundry.ingest.http import OtlpHttp
 from tracefoundry.query.origin import refusal
 
@@ -27,12 +28,13 @@ class Dispatcher:
         rest: ASGIApp,
         otlp: OtlpHttp | None,
         *,
+        gate: Gate,
         allowed_hosts: frozenset[str] | None,
         cors_origins: tuple[str, ...],
     ) -> None:
         self._rest = rest
         self._takes = otlp.takes if otlp is not None else (lambda path: False)
-        self._otlp = _guarded(otlp, allowed_hosts, cors_origins) if otlp is not None else rest
+        self._otlp = rest if otlp is None else _guarded(otlp, gate, allowed_hosts, cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._takes(scope["path"]):
@@ -42,18 +44,26 @@ class Dispatcher:
 
 
 def _guarded(
-    otlp: OtlpHttp, allowed_hosts: frozenset[str] | None, cors_origins: tuple[str, ...]
+    otlp: OtlpHttp,
+    gate: Gate,
+    allowed_hosts: frozenset[str] | None,
+    cors_origins: tuple[str, ...],
 ) -> ASGIApp:
     """OTLP behind the origin check, open to the pages of ``cors_origins``."""
     from starlette.middleware.cors import CORSMiddleware
 
-    app: ASGIApp = _OtlpDoor(otlp, allowed_hosts, cors_origins)
+    app: ASGIApp = _OtlpDoor(otlp, gate, allowed_hosts, cors_origins)
     if cors_origins:
         app = CORSMiddleware(
             app,
             allow_origins=cors_origins,
             allow_methods=["POST"],
-            allow_headers=["content-type", "content-encoding", "x-tracefoundry-project"],
+            allow_headers=[
+                "authorization",
+                "content-type",
+                "content-encoding",
+                "x-tracefoundry-project",
+            ],
         )
     return app
 
@@ -62,9 +72,14 @@ class _OtlpDoor:
     """The check of Host and Origin for OTLP paths, whose refusals are in OTLP's form."""
 
     def __init__(
-        self, otlp: OtlpHttp, allowed_hosts: frozenset[str] | None, cors_origins: tuple[str, ...]
+        self,
+        otlp: OtlpHttp,
+        gate: Gate,
+        allowed_hosts: frozenset[str] | None,
+        cors_origins: tuple[str, ...],
     ) -> None:
         self._otlp = otlp
+        self._gate = gate
         self._allowed_hosts = allowed_hosts
         self._cors_origins = cors_origins
 
@@ -81,6 +96,8 @@ class _OtlpDoor:
         if reason is None:
             await self._otlp(scope, receive, send)
         else:
+            client = scope.get("client")
+            self._gate.refuse_origin(SEND, address=client[0] if client else None, reason=reason)
             await self._otlp.forbid(scope, send, reason)
 
 
@@ -108,7 +125,7 @@ class Server(uvicorn.Server):
         yield
 
 
-def make_server(app: Dispatcher) -> Server:
+def make_server(app: ASGIApp) -> Server:
     """A server for one listening socket."""
     return Server(
         uvicorn.Config(

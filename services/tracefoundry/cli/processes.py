@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import typer
 
+from tracefoundry.cli.doors import asks_tokens
 from tracefoundry.cli.errors import CliError
 
 if TYPE_CHECKING:
     from tracefoundry.settings import Settings
 
 DATABASE_FILE = "tracefoundry.db"
+PAYLOAD_FOLDER = "payloads"
 
 DataOption = Annotated[
     Path | None,
@@ -29,12 +31,24 @@ DatabaseOption = Annotated[
     ),
 ]
 PayloadsOption = Annotated[
-    str | None, typer.Option("--payloads", help="Payload store; not used by this version.")
+    str | None,
+    typer.Option(
+        "--payloads",
+        help="file:///DIR or s3://BUCKET/PREFIX (default: TRACEFOUNDRY_PAYLOAD_URL, else the folder"
+        " payloads beside the SQLite database).",
+    ),
 ]
 HostOption = Annotated[str, typer.Option("--host", help="Address for all ports of this process.")]
 InsecureOption = Annotated[
     bool,
     typer.Option("--insecure-no-auth", help="Listen on a non-loopback address without login."),
+]
+RequireOption = Annotated[
+    bool,
+    typer.Option(
+        "--require-token",
+        help="Ask for tokens on loopback too; on other addresses they are always asked for.",
+    ),
 ]
 
 
@@ -55,22 +69,29 @@ def serve(
     port: Annotated[int, typer.Option(help="API port; 0 picks one.", min=0, max=65535)] = 8080,
     otlp_port: Annotated[int, typer.Option(help="OTLP/HTTP port.", min=0, max=65535)] = 4318,
     grpc_port: Annotated[int, typer.Option(help="OTLP/gRPC port.", min=0, max=65535)] = 4317,
-    require_token: Annotated[
-        bool, typer.Option("--require-token", help="Ask for tokens on loopback too.")
-    ] = False,
+    require_token: RequireOption = False,
     insecure_no_auth: InsecureOption = False,
 ) -> None:
     """Run everything in one process: API and OTLP, on SQLite or PostgreSQL."""
     from tracefoundry.cli import serving
 
-    serving.check_access(host, insecure_no_auth=insecure_no_auth, require_token=require_token)
-    settings = _settings(payloads)
+    ask = asks_tokens(host, insecure_no_auth=insecure_no_auth, require_token=require_token)
+    settings = read_settings()
     url = database_url(settings, database, data)
+    serving.check_database(url)
+    kept = payload_url(settings, payloads, url)
+    stores = serving.check_stores(url, kept, settings)
     serving.prepare_database(url, settings)
     serving.run(
-        url,
+        stores,
         settings,
-        serving.Listening(host=host, api_port=port, otlp_port=otlp_port, grpc_port=grpc_port),
+        serving.Listening(
+            host=host,
+            ask_tokens=ask,
+            api_port=port,
+            otlp_port=otlp_port,
+            grpc_port=grpc_port,
+        ),
         api=True,
         otlp=True,
     )
@@ -83,17 +104,20 @@ def ingest(
     host: HostOption = "127.0.0.1",
     otlp_port: Annotated[int, typer.Option(help="OTLP/HTTP port.", min=0, max=65535)] = 4318,
     grpc_port: Annotated[int, typer.Option(help="OTLP/gRPC port.", min=0, max=65535)] = 4317,
+    require_token: RequireOption = False,
     insecure_no_auth: InsecureOption = False,
 ) -> None:
     """Run OTLP ingest alone; the database must have been migrated."""
     from tracefoundry.cli import serving
 
-    serving.check_access(host, insecure_no_auth=insecure_no_auth, require_token=False)
-    settings = _settings(payloads)
+    ask = asks_tokens(host, insecure_no_auth=insecure_no_auth, require_token=require_token)
+    settings = read_settings()
+    url = database_url(settings, database, data)
+    serving.check_database(url)
     serving.run(
-        database_url(settings, database, data),
+        serving.check_stores(url, payload_url(settings, payloads, url), settings),
         settings,
-        serving.Listening(host=host, otlp_port=otlp_port, grpc_port=grpc_port),
+        serving.Listening(host=host, ask_tokens=ask, otlp_port=otlp_port, grpc_port=grpc_port),
         api=False,
         otlp=True,
     )
@@ -105,45 +129,80 @@ def query(
     payloads: PayloadsOption = None,
     host: HostOption = "127.0.0.1",
     port: Annotated[int, typer.Option(help="API port; 0 picks one.", min=0, max=65535)] = 8080,
+    require_token: RequireOption = False,
     insecure_no_auth: InsecureOption = False,
 ) -> None:
     """Run the query API alone; the database must have been migrated."""
     from tracefoundry.cli import serving
 
-    serving.check_access(host, insecure_no_auth=insecure_no_auth, require_token=False)
-    settings = _settings(payloads)
+    ask = asks_tokens(host, insecure_no_auth=insecure_no_auth, require_token=require_token)
+    settings = read_settings()
+    url = database_url(settings, database, data)
+    serving.check_database(url)
     serving.run(
-        database_url(settings, database, data),
+        serving.check_stores(url, payload_url(settings, payloads, url), settings),
         settings,
-        serving.Listening(host=host, api_port=port),
+        serving.Listening(host=host, ask_tokens=ask, api_port=port),
         api=True,
         otlp=False,
     )
 
 
 def migrate(data: DataOption = None, database: DatabaseOption = None) -> None:
-    """Bring the database to the schema of this version."""
+    """Bring the database to the schema of this version.
+
+    Then registers the tokens of TRACEFOUNDRY_REGISTER_TOKENS, a list ROLE=FILE,ROLE=FILE.
+    """
     from tracefoundry.cli import serving
+    from tracefoundry.cli.registering import read_token_files, register_tokens
 
-    settings = _settings(None)
-    revision = serving.prepare_database(database_url(settings, database, data), settings)
+    settings = read_settings()
+    texts = read_token_files()
+    url = database_url(settings, database, data)
+    revision = serving.prepare_database(url, settings)
     typer.echo(f"the database is at schema {revision}")
+    for change in register_tokens(url, texts):
+        typer.echo(change)
 
 
-def _settings(payloads: str | None) -> Settings:
+def read_settings() -> Settings:
+    """The settings of the environment, and logging as the processes want it.
+
+    Raises:
+        CliError: a value cannot be used.
+    """
     from tracefoundry.settings import Settings, SettingsError
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("tracefoundry").setLevel(logging.INFO)
     try:
-        settings = Settings.from_environment()
+        return Settings.from_environment()
     except SettingsError as error:
         raise CliError(str(error)) from error
-    if payloads is not None:
-        typer.echo(
-            "note: this version has no payload store; content stays in the attributes", err=True
-        )
-    return settings
+
+
+def payload_url(settings: Settings, payloads: str | None, database: str) -> str:
+    """The payload store: ``--payloads``, else the environment, else a folder.
+
+    The folder is beside the SQLite file, or in the user's data folder. Beside a PostgreSQL
+    database, which several machines may share, a folder of one of them is rarely what is meant:
+    that is said.
+    """
+    chosen = payloads or settings.payload_url
+    if chosen is not None:
+        return chosen
+    prefix = "sqlite:///"
+    if database.startswith(prefix):
+        return Path(unquote(database[len(prefix) :])).resolve().with_name(PAYLOAD_FOLDER).as_uri()
+    from platformdirs import user_data_path
+
+    folder = user_data_path("tracefoundry").resolve() / PAYLOAD_FOLDER
+    logging.getLogger("tracefoundry").warning(
+        "payloads are kept in %s of this machine; set TRACEFOUNDRY_PAYLOAD_URL where other machines"
+        " must find them, or where this disk may go",
+        folder,
+    )
+    return folder.as_uri()
 
 
 def database_url(settings: Settings, database: str | None, data: Path | None) -> str:

@@ -9,21 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
+from tracefoundry.cli.doors import hint_at_first_token, is_loopback
 from tracefoundry.cli.errors import CliError
+from tracefoundry.cli.hourly_retention import HourlyRetention
 from tracefoundry.cli.listening import DRAIN_S, Dispatcher, listen, make_server
+from tracefoundry.cli.object_store_health import ObjectStoreHealth
 from tracefoundry.ingest.http import OtlpHttp
+from tracefoundry.payloads.errors import ObjectStoreUnavailable
+from tracefoundry.payloads.keys import parse_keys
+from tracefoundry.payloads.objects import ObjectStore
+from tracefoundry.payloads.open import open_object_store
 from tracefoundry.query.origin import LOOPBACK_HOSTS
+from tracefoundry.redaction.policy import UserPatterns
 from tracefoundry.settings import MAX_BODY_BYTES, WINDOW_AHEAD_NS, Settings
 from tracefoundry.store import migrations
 from tracefoundry.store.contract import StoreError, StoreMisconfigured, StoreUnavailable
@@ -33,51 +40,31 @@ if TYPE_CHECKING:
     from grpc import aio
     from prometheus_client import CollectorRegistry
 
+    from tracefoundry.auth.access import Access
+    from tracefoundry.auth.gate import Gate
     from tracefoundry.ingest.pool import WorkerPool
     from tracefoundry.store.reader import TraceReader
 
 DATABASE_WAIT_S = 30.0
 """How long ``serve`` and ``migrate`` wait at start for a database that cannot be reached."""
+ACCESS_CONNECTIONS = 3
+"""Database connections for tokens and the audit log."""
 
 _log = logging.getLogger("tracefoundry")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listening:
-    """Where to listen. Port 0 picks a free one; None does not listen there."""
+    """Where to listen, and whether tokens are asked for there.
+
+    Port 0 picks a free one; None does not listen there.
+    """
 
     host: str
+    ask_tokens: bool = True
     api_port: int | None = None
     otlp_port: int | None = None
     grpc_port: int | None = None
-
-
-def is_loopback(host: str) -> bool:
-    """True for ``localhost`` and loopback addresses."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def check_access(host: str, *, insecure_no_auth: bool, require_token: bool) -> None:
-    """Refuse to start where anybody could reach a platform that knows no tokens yet.
-
-    Raises:
-        CliError: the combination is not possible in this version.
-    """
-    if require_token:
-        raise CliError(
-            "--require-token: this version has no access tokens yet, so it cannot ask for them",
-            "Leave the option out and listen on a loopback address",
-        )
-    if not is_loopback(host) and not insecure_no_auth:
-        raise CliError(
-            f"--host {host} can be reached by others, and this version has no access tokens yet",
-            "Listen on 127.0.0.1, or pass --insecure-no-auth if the network is closed to others",
-        )
 
 
 def prepare_database(url: str, settings: Settings) -> str:
@@ -137,7 +124,60 @@ def only_writer(url: str) -> Iterator[None]:
         yield
 
 
-def run(url: str, settings: Settings, listening: Listening, *, api: bool, otlp: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Where a process keeps and finds things, and what it takes out before.
+
+    Attributes:
+        patterns: what the pattern file adds to redaction.
+    """
+
+    database_url: str
+    payload_url: str
+    patterns: UserPatterns
+
+
+def check_database(url: str) -> None:
+    """Find what is wrong with a database URL without connecting, before anything else is looked at:
+    a wrong one must not leave a folder of payloads behind.
+
+    Raises:
+        CliError: it can never work.
+    """
+    from tracefoundry.store.engine import make_engine
+    from tracefoundry.store.sqlite.connection import database_path
+
+    try:
+        make_engine(url).dispose()
+        if single_writer(url):
+            database_path(url)
+    except StoreMisconfigured as error:
+        raise CliError(str(error)) from error
+
+
+def check_stores(database_url: str, payload_url: str, settings: Settings) -> Stores:
+    """Read what can be wrong in the settings of payloads and redaction, before anything listens.
+
+    Raises:
+        CliError: a pattern file, key or URL that can never work; the message names the place.
+    """
+    patterns = UserPatterns()
+    try:
+        if settings.redaction_patterns is not None:
+            # The pattern engine is large; without a file this process needs none of it.
+            from tracefoundry.redaction.pattern_file import load_patterns
+
+            patterns = load_patterns(settings.redaction_patterns)
+        parse_keys(settings.encryption_keys)
+        open_object_store(payload_url).close()
+    except ValueError as error:  # PatternFileError, InvalidKeys, ObjectStoreMisconfigured
+        raise CliError(str(error)) from error
+    except ObjectStoreUnavailable as error:
+        raise CliError(str(error), "Choose another --payloads") from error
+    return Stores(database_url=database_url, payload_url=payload_url, patterns=patterns)
+
+
+def run(stores: Stores, settings: Settings, listening: Listening, *, api: bool, otlp: bool) -> None:
     """Run the asked parts until a signal; prints the ``ready`` line once everything listens.
 
     Raises:
@@ -149,9 +189,9 @@ def run(url: str, settings: Settings, listening: Listening, *, api: bool, otlp: 
         runner = asyncio.Runner()
     else:
         runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    with only_writer(url) if otlp else contextlib.nullcontext(), runner:
+    with only_writer(stores.database_url) if otlp else contextlib.nullcontext(), runner:
         try:
-            runner.run(_Process(url, settings, listening, api=api, otlp=otlp).run())
+            runner.run(_Process(stores, settings, listening, api=api, otlp=otlp).run())
         except StoreError as error:
             raise CliError(str(error)) from error
         except OSError as error:
@@ -162,9 +202,10 @@ class _Process:
     """One listening process."""
 
     def __init__(
-        self, url: str, settings: Settings, listening: Listening, *, api: bool, otlp: bool
+        self, stores: Stores, settings: Settings, listening: Listening, *, api: bool, otlp: bool
     ) -> None:
-        self._url = url
+        self._stores = stores
+        self._url = stores.database_url
         self._settings = settings
         self._listening = listening
         self._api = api
@@ -176,6 +217,7 @@ class _Process:
         """Listen, announce, serve until a signal, drain."""
         from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 
+        from tracefoundry.auth.access import open_access
         from tracefoundry.store.engine import make_engine
         from tracefoundry.store.reader import TraceReader
 
@@ -183,17 +225,29 @@ class _Process:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         reader = TraceReader(make_engine(self._url))
+        # An engine of its own: a login must not wait behind eight slow searches.
+        access_engine = make_engine(self._url, pool_size=ACCESS_CONNECTIONS)
+        access = open_access(access_engine, self._settings, ask_tokens=self._listening.ask_tokens)
+        if access.gate.asks:
+            await asyncio.to_thread(hint_at_first_token, access.tokens)
+        objects = open_object_store(self._stores.payload_url)
         pool: WorkerPool | None = None
         grpc_server: aio.Server | None = None
         otlp_app: OtlpHttp | None = None
         grpc_port = 0
         if self._otlp:
-            pool, otlp_app, grpc_server, grpc_port = self._make_ingest(registry)
+            pool, otlp_app, grpc_server, grpc_port = self._make_ingest(registry, access.gate)
         rest = (
-            self._make_api(reader, registry) if self._api else self._make_health(reader, registry)
+            self._make_api(reader, objects, registry, access)
+            if self._api
+            else self._make_health(reader, objects, registry)
         )
         app = Dispatcher(
-            rest, otlp_app, allowed_hosts=self._hosts, cors_origins=self._settings.cors_origins
+            rest,
+            otlp_app,
+            gate=access.gate,
+            allowed_hosts=self._hosts,
+            cors_origins=self._settings.cors_origins,
         )
         sockets = {}
         for name, port in (("api", self._listening.api_port), ("otlp", self._listening.otlp_port)):
@@ -211,6 +265,10 @@ class _Process:
         for (server, _), task in zip(servers, tasks, strict=True):
             await server.listening_or(task)
         self._announce(sockets, grpc_port)
+        retention = None
+        if self._api and self._otlp:
+            retention = HourlyRetention(self._url, self._stores.payload_url, self._settings)
+            retention.start()
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -220,10 +278,15 @@ class _Process:
         await asyncio.gather(*tasks, *draining)
         if pool is not None:
             await pool.close()
+        await asyncio.to_thread(access.close)
+        access_engine.dispose()
+        if retention is not None:
+            await asyncio.to_thread(retention.stop)
         await asyncio.to_thread(reader.close)
+        objects.close()
 
     def _make_ingest(
-        self, registry: CollectorRegistry
+        self, registry: CollectorRegistry, gate: Gate
     ) -> tuple[WorkerPool, OtlpHttp, aio.Server | None, int]:
         from tracefoundry.ingest.admission import Admission
         from tracefoundry.ingest.grpc import make_server
@@ -235,24 +298,35 @@ class _Process:
         settings = self._settings
         pool = WorkerPool(
             WorkerConfig(
-                self._url,
-                settings.retention_spans_ns,
-                WINDOW_AHEAD_NS,
-                MAX_BODY_BYTES,
-                settings.ingest_worker_memory,
+                database_url=self._url,
+                retention_ns=settings.retention_spans_ns,
+                payload_retention_ns=settings.retention_payloads_ns,
+                ahead_ns=WINDOW_AHEAD_NS,
+                max_body_bytes=MAX_BODY_BYTES,
+                memory_bytes=settings.ingest_worker_memory,
+                payload_url=self._stores.payload_url,
+                encryption_keys=settings.encryption_keys,
+                redaction=settings.redaction,
+                patterns=self._stores.patterns,
             ),
             1 if single_writer(self._url) else settings.ingest_workers,
         )
         service = IngestService(
             Admission(settings.ingest_bytes_in_flight), pool, IngestMetrics(registry)
         )
-        app = OtlpHttp(service, max_body_bytes=MAX_BODY_BYTES)
+        app = OtlpHttp(service, gate=gate, max_body_bytes=MAX_BODY_BYTES)
         if self._listening.grpc_port is None:
             return pool, app, None, 0
-        server, port = make_server(service, self._listening.host, self._listening.grpc_port)
+        server, port = make_server(service, self._listening.host, self._listening.grpc_port, gate)
         return pool, app, server, port
 
-    def _make_api(self, reader: TraceReader, registry: CollectorRegistry) -> ASGIApp:
+    def _make_api(
+        self,
+        reader: TraceReader,
+        objects: ObjectStore,
+        registry: CollectorRegistry,
+        access: Access,
+    ) -> ASGIApp:
         from tracefoundry.query.app import create_app
         from tracefoundry.query.settings import QuerySettings
 
@@ -265,22 +339,40 @@ class _Process:
                 schema_head=migrations.head(),
                 older_schemas=migrations.older(),
             ),
+            access=access,
+            objects=objects,
+            keys=parse_keys(self._settings.encryption_keys),
             registry=registry,
+            checks={"object_store": ObjectStoreHealth(objects).check},
         )
         return app
 
-    def _make_health(self, reader: TraceReader, registry: CollectorRegistry) -> ASGIApp:
+    def _make_health(
+        self, reader: TraceReader, objects: ObjectStore, registry: CollectorRegistry
+    ) -> ASGIApp:
         from tracefoundry.ingest.health import Health
 
         head, older = migrations.head(), migrations.older()
 
+        def check_database() -> None:
+            reader.check()
+            reader.check_schema(head, older=older)
+
+        checks: dict[str, Callable[[], None]] = {
+            "database": check_database,
+            "object_store": ObjectStoreHealth(objects).check,
+        }
+
         def readiness() -> dict[str, dict[str, object]]:
-            try:
-                reader.check()
-                reader.check_schema(head, older=older)
-            except StoreError as error:
-                return {"database": {"ok": False, "reason": str(error)}}
-            return {"database": {"ok": True, "reason": None}}
+            found: dict[str, dict[str, object]] = {}
+            for name, check in checks.items():
+                try:
+                    check()
+                except StoreError as error:
+                    found[name] = {"ok": False, "reason": str(error)}
+                else:
+                    found[name] = {"ok": True, "reason": None}
+            return found
 
         return Health(readiness, registry)
 

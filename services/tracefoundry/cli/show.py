@@ -1,4 +1,4 @@
-"""``tracefoundry show``: one trace as a tree with time bars, or its spans in detail."""
+"""``tracefoundry show``: one trace as a tree, its spans in detail, or the bytes of a payload."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ MAX_SPANS = 10_000
 
 
 def show(
-    trace_id: Annotated[str, typer.Argument(metavar="TRACE_ID", help="32 hex digits.")],
+    trace_id: Annotated[
+        str | None, typer.Argument(metavar="TRACE_ID", help="32 hex digits.")
+    ] = None,
     span: Annotated[
         str | None,
         typer.Option("--span", metavar="SPAN_ID", help="One span: attributes, events, links."),
+    ] = None,
+    payload: Annotated[
+        str | None,
+        typer.Option("--payload", metavar="REF", help="A payload's bytes, as they are stored."),
     ] = None,
     spans: Annotated[
         bool, typer.Option("--spans", help="A flat list of spans with their ids.")
@@ -42,6 +48,14 @@ def show(
     """Show one trace: a summary and the tree of its spans with time bars."""
     from tracefoundry.cli.api import Api
 
+    if payload is not None:
+        if trace_id is not None or span is not None or spans or parent is not None:
+            raise typer.BadParameter("takes no trace or span beside it", param_hint="'--payload'")
+        with Api(url, token) as api:
+            _show_payload(api, payload, project)
+        return
+    if trace_id is None:
+        raise typer.BadParameter("give one, or --payload REF", param_hint="'TRACE_ID'")
     if span is not None and (spans or parent is not None):
         raise typer.BadParameter("takes no --spans or --parent beside it", param_hint="'--span'")
     if not spans and (parent is not None or cursor is not None):
@@ -109,6 +123,31 @@ def _show_spans(
         hints.print(f"More: add --cursor {safe(page.next_cursor)}", style="dim", soft_wrap=True)
 
 
+def _show_payload(api: Api, ref: str, project: str | None) -> None:
+    """Exactly its bytes, unless they go to a terminal, which obeys what it is shown."""
+    import sys
+
+    from tracefoundry.cli.api import path_of
+    from tracefoundry.cli.display import safe, stdout_console
+    from tracefoundry.cli.errors import CliError
+
+    body = api.get(path_of("payloads", ref), {"project": project})
+    if not stdout_console().is_terminal:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(body)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise CliError(
+            f"the payload is {len(body):,} bytes that are no text",
+            "send them to a file: tracefoundry show --payload REF > FILE",
+        ) from None
+    for line in text.split("\n"):
+        stdout_console().print(safe(line.rstrip("\r")), crop=False, soft_wrap=True)
+
+
 def _show_span(
     api: Api, trace_id: str, span_id: str, project: str | None, *, as_json: bool
 ) -> None:
@@ -126,5 +165,5 @@ def _show_span(
     for number, span in enumerate(answer.spans):
         if number:
             console.print()
-        for line in span_view(span, terminal=console.is_terminal):
+        for line in span_view(span, width=console.width if console.is_terminal else None):
             console.print(line, crop=False, soft_wrap=True)

@@ -53,9 +53,12 @@ def span_columns(spans: Sequence[Skeleton]) -> list[Column]:
     return [start, span_id, parent_id, name, kind, status, duration, tokens_in, tokens_out]
 
 
-def span_view(span: Span, *, terminal: bool) -> Iterator[Text]:
-    """The lines of one span: what it is, then its attributes, events, links and logs."""
-    most = TERMINAL_VALUE if terminal else None
+def span_view(span: Span, *, width: int | None) -> Iterator[Text]:
+    """The lines of one span: what it is, then its attributes, events, links, logs and payloads.
+
+    ``width`` is that of the terminal; None where there is none and nothing is cut.
+    """
+    most = None if width is None else TERMINAL_VALUE
     yield (
         Text()
         .append(safe(span.name) or "(no name)", "bold")
@@ -90,10 +93,53 @@ def span_view(span: Span, *, terminal: bool) -> Iterator[Text]:
         title = f"Log {log.name} {_offset(as_ns(log.time_ns) - start_ns)}"
         body = {} if log.body is None else {"body": log.body}
         yield from _section(title, {**log.attributes, **body}, most, even_empty=True)
-    for payload in span.payloads:
-        yield from _section("Payload", payload, most)
-    for redaction in span.redactions:
-        yield from _section("Redaction", redaction, most)
+    if span.payloads:
+        yield Text("")
+        yield Text("Payloads", "bold")
+        for payload in span.payloads:
+            yield from _payload(payload, width)
+    redactions = [one for log in span.logs for one in log.redactions]
+    redactions = [*span.redactions, *redactions]
+    if redactions:
+        yield Text("")
+        yield Text("Redactions", "bold")
+        for rule, count in _counts(redactions).items():
+            yield Text(INDENT).append(safe(rule), "cyan").append(f" = {count:,}")
+
+
+def _payload(payload: Mapping[str, Any], width: int | None) -> Iterator[Text]:
+    """One payload: where it stood and its state, the ref to ask for it by, how it begins."""
+    size = payload.get("bytes")
+    expired_at = payload.get("expired_at")
+    state = str(payload.get("state"))
+    facts = [
+        safe(str(payload.get("slot"))),
+        safe(str(payload.get("place"))),
+        f"{size:,} bytes" if type(size) is int else "",
+        safe(f"{state} {expired_at}" if expired_at else state),
+    ]
+    yield (
+        Text(INDENT)
+        .append(safe(str(payload.get("key"))), "cyan")
+        .append("  " + joined(facts), "" if state == "present" else "yellow")
+    )
+    ref, preview = payload.get("ref"), payload.get("preview")
+    if ref:
+        yield Text(2 * INDENT + safe(str(ref)), "dim")
+    if preview:
+        line = Text(2 * INDENT + safe(str(preview)))
+        if width is not None:
+            line.truncate(width, overflow="ellipsis")
+        yield line
+
+
+def _counts(redactions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How often each rule took something out."""
+    counts: dict[str, int] = {}
+    for one in redactions:
+        rule, count = str(one.get("rule")), one.get("count")
+        counts[rule] = counts.get(rule, 0) + (count if type(count) is int else 0)
+    return counts
 
 
 def _fact(label: str, value: Text) -> Text:

@@ -11,6 +11,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import unquote
 
 # gRPC would hook into every start of a worker process and log that it cannot; workers exec.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -22,16 +23,20 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
+from tracefoundry.auth.errors import Unauthenticated
+from tracefoundry.auth.gate import Forbidden, Gate
 from tracefoundry.ingest.admission import Admission
 from tracefoundry.ingest.messages import IngestRequest, Outcome, Signal
 from tracefoundry.ingest.service import RETRY_AFTER_S, IngestService, Overloaded
 from tracefoundry.otlp import answers
+from tracefoundry.store.contract import StoreUnavailable
 
 SERVICES: dict[str, Signal] = {
     "opentelemetry.proto.collector.trace.v1.TraceService": "traces",
     "opentelemetry.proto.collector.logs.v1.LogsService": "logs",
 }
 PROJECT_METADATA = "x-tracefoundry-project"
+AUTHORIZATION_METADATA = "authorization"
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Limit of one message after decompression. A message is whole in memory before it can be admitted,
 so this times ``MAX_CALLS`` bounds what is held. The collector's own limit is 4 MiB."""
@@ -42,8 +47,9 @@ MAX_STREAMS = 256
 """Calls at once on one connection; clients queue the rest themselves."""
 
 
-def make_server(service: IngestService, host: str, port: int) -> tuple[aio.Server, int]:
-    """A server bound to an address and not yet started, and its port.
+def make_server(service: IngestService, host: str, port: int, gate: Gate) -> tuple[aio.Server, int]:
+    """A server bound to an address and not yet started, and its port. ``gate`` settles who sends
+    before a message is read.
 
     Raises:
         OSError: the address cannot be bound.
@@ -58,7 +64,9 @@ def make_server(service: IngestService, host: str, port: int) -> tuple[aio.Serve
     slots = Admission(MAX_CALLS)
     for name, signal in SERVICES.items():
         # Taken as a stream of one message, so that this code decides when the message is read.
-        handler: Any = grpc.stream_unary_rpc_method_handler(_Export(service, slots, signal).export)
+        handler: Any = grpc.stream_unary_rpc_method_handler(
+            _Export(service, gate, slots, signal).export
+        )
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(name, {"Export": handler}),)
         )
@@ -75,8 +83,11 @@ def make_server(service: IngestService, host: str, port: int) -> tuple[aio.Serve
 class _Export:
     """The ``Export`` method of one service."""
 
-    def __init__(self, service: IngestService, slots: Admission, signal: Signal) -> None:
+    def __init__(
+        self, service: IngestService, gate: Gate, slots: Admission, signal: Signal
+    ) -> None:
         self._service = service
+        self._gate = gate
         self._slots = slots
         self._signal = signal
 
@@ -84,7 +95,8 @@ class _Export:
         self, messages: AsyncIterator[bytes], context: aio.ServicerContext[bytes, bytes]
     ) -> bytes:
         """Answer one call."""
-        request = IngestRequest(0, self._signal, "protobuf", "", _project(context))
+        token_project = await self._admit(context)
+        request = IngestRequest(0, self._signal, "protobuf", "", _project(context), token_project)
         try:
             await self._slots.acquire(1)
             try:
@@ -103,6 +115,25 @@ class _Export:
         if outcome.status == "unavailable":
             await _abort(context, grpc.StatusCode.UNAVAILABLE, outcome.message)
         await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, outcome.message)
+        raise AssertionError("abort raises")
+
+    async def _admit(self, context: aio.ServicerContext[bytes, bytes]) -> str | None:
+        """The only project that the sender may use, None for all; ends the call of others."""
+        try:
+            caller = await self._gate.admit_sender(
+                _metadata(context, AUTHORIZATION_METADATA),
+                address=_address(context.peer()),
+                target=f"grpc {self._signal}",
+            )
+        except Unauthenticated as error:
+            await _abort(context, grpc.StatusCode.UNAUTHENTICATED, str(error))
+        except Forbidden as error:
+            await _abort(context, grpc.StatusCode.PERMISSION_DENIED, str(error))
+        except StoreUnavailable as error:
+            message = f"the token cannot be checked now: {error}"
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, message)
+        else:
+            return caller.project
         raise AssertionError("abort raises")
 
     async def _store(self, request: IngestRequest, messages: AsyncIterator[bytes]) -> Outcome:
@@ -135,10 +166,24 @@ async def _abort(
 
 
 def _project(context: aio.ServicerContext[bytes, bytes]) -> str | None:
-    for key, value in context.invocation_metadata() or ():
-        if key == PROJECT_METADATA:
-            return value if isinstance(value, str) else None
-    return None
+    named = _metadata(context, PROJECT_METADATA)
+    return named[0] if named else None
+
+
+def _metadata(context: aio.ServicerContext[bytes, bytes], wanted: str) -> list[str]:
+    return [
+        value
+        for key, value in context.invocation_metadata() or ()
+        if key == wanted and isinstance(value, str)
+    ]
+
+
+def _address(peer: str) -> str | None:
+    """The address of ``ipv4:127.0.0.1:5555`` or ``ipv6:%5B::1%5D:5555``."""
+    kind, _, place = unquote(peer).partition(":")
+    if kind not in ("ipv4", "ipv6"):
+        return None
+    return place.rpartition(":")[0].strip("[]")
 
 
 def _retry_details(message: str) -> bytes:

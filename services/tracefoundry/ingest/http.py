@@ -11,6 +11,8 @@ import asyncio
 
 from starlette.types import Receive, Scope, Send
 
+from tracefoundry.auth.errors import Unauthenticated
+from tracefoundry.auth.gate import Forbidden, Gate
 from tracefoundry.ingest.messages import Encoding, IngestRequest, Outcome, Signal
 from tracefoundry.ingest.service import (
     RETRY_AFTER_S,
@@ -21,6 +23,7 @@ from tracefoundry.ingest.service import (
 )
 from tracefoundry.otlp import answers
 from tracefoundry.otlp.media import CONTENT_TYPES, parse_content_type
+from tracefoundry.store.contract import StoreUnavailable
 
 ROUTES: dict[str, Signal] = {
     "/v1/traces": "traces",
@@ -40,7 +43,10 @@ BODY_TIMEOUT_S = 300.0
 """How long a sender may take for one body."""
 
 INVALID_ARGUMENT, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE = 3, 7, 8, 14
+UNAUTHENTICATED = 16
 """google.rpc.Code"""
+
+CHALLENGE = (b"www-authenticate", b'Bearer realm="tracefoundry"')
 
 
 class _TooLarge(Exception):
@@ -52,10 +58,14 @@ class _Gone(Exception):
 
 
 class OtlpHttp:
-    """ASGI application for the paths in ``ROUTES``; mount it where they arrive."""
+    """ASGI application for the paths in ``ROUTES``; mount it where they arrive.
 
-    def __init__(self, service: IngestService, *, max_body_bytes: int) -> None:
+    Who sends is settled by ``gate`` before a byte of the body is read.
+    """
+
+    def __init__(self, service: IngestService, *, gate: Gate, max_body_bytes: int) -> None:
         self._service = service
+        self._gate = gate
         self._max_body_bytes = max_body_bytes
 
     @staticmethod
@@ -79,7 +89,23 @@ class OtlpHttp:
                 send, 415, "Content-Type must be application/x-protobuf or application/json"
             )
             return
-        await self._export(signal, encoding, headers, receive, send)
+        authorization = [
+            value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"
+        ]
+        client = scope.get("client")
+        try:
+            caller = await self._gate.admit_sender(
+                authorization, address=client[0] if client else None, target=scope["path"]
+            )
+        except Unauthenticated as error:
+            await self._status(send, encoding, 401, UNAUTHENTICATED, str(error), extra=(CHALLENGE,))
+        except Forbidden as error:
+            await self._status(send, encoding, 403, PERMISSION_DENIED, str(error))
+        except StoreUnavailable as error:
+            message = f"the token cannot be checked now: {error}"
+            await self._status(send, encoding, 503, UNAVAILABLE, message, UNAVAILABLE_RETRY_AFTER_S)
+        else:
+            await self._export(signal, encoding, headers, caller.project, receive, send)
 
     async def forbid(self, scope: Scope, send: Send, reason: str) -> None:
         """Answer 403 in the request's encoding, without looking at the body."""
@@ -95,6 +121,7 @@ class OtlpHttp:
         signal: Signal,
         encoding: Encoding,
         headers: dict[bytes, bytes],
+        token_project: str | None,
         receive: Receive,
         send: Send,
     ) -> None:
@@ -109,6 +136,7 @@ class OtlpHttp:
             encoding,
             _latin(headers.get(b"content-encoding")) or "",
             _latin(headers.get(PROJECT_HEADER)),
+            token_project,
         )
         try:
             async with self._service.room(size) as room:
@@ -181,8 +209,10 @@ class OtlpHttp:
         code: int,
         message: str,
         retry_after_s: int | None = None,
+        extra: tuple[tuple[bytes, bytes], ...] = (),
     ) -> None:
-        extra = () if retry_after_s is None else ((b"retry-after", b"%d" % retry_after_s),)
+        if retry_after_s is not None:
+            extra = (*extra, (b"retry-after", b"%d" % retry_after_s))
         body = answers.status(encoding, code, message)
         await respond(send, status, CONTENT_TYPES[encoding], body, *extra)
 

@@ -11,30 +11,39 @@ from typing import Literal
 
 import msgspec
 
+from tracefoundry.redaction.policy import UserPatterns
+
 Signal = Literal["traces", "logs"]
 Encoding = Literal["protobuf", "json"]
 
 FRAME = struct.Struct(">II")
 
 
-class WorkerConfig(msgspec.Struct):
+class WorkerConfig(msgspec.Struct, kw_only=True):
     """How a worker reaches the store and what it accepts; never on a command line (secrets)."""
 
     database_url: str
     retention_ns: int
+    payload_retention_ns: int
     ahead_ns: int
     max_body_bytes: int
     memory_bytes: int
+    payload_url: str
+    encryption_keys: str = ""
+    redaction: str = "standard"
+    patterns: UserPatterns = UserPatterns()
 
 
 class IngestRequest(msgspec.Struct):
-    """One OTLP export, body apart. ``project`` is the header's, None when there was none."""
+    """One OTLP export, body apart. ``project`` is the header's, None when there was none;
+    ``token_project`` is the only project that the sender's token is for, None for all."""
 
     id: int
     signal: Signal
     encoding: Encoding
     content_encoding: str = ""
     project: str | None = None
+    token_project: str | None = None
 
 
 OutcomeStatus = Literal["ok", "undecodable", "too_large", "unsupported_encoding", "unavailable"]
@@ -45,6 +54,8 @@ class Outcome(msgspec.Struct):
 
     ``accepted`` counts spans or logs that are stored now and were not before; ``duplicates`` and
     ``conflicts`` were stored before; ``rejected`` counts by reason what will never be stored.
+    ``redactions`` counts by rule what was taken out, ``payload_bytes`` is the content of this
+    export, ``stored_bytes`` what the whole commit added to the object store (on one outcome only).
     """
 
     id: int
@@ -55,6 +66,9 @@ class Outcome(msgspec.Struct):
     conflicts: int = 0
     rejected: dict[str, int] = {}
     commit_seconds: float = 0.0
+    redactions: dict[str, int] = {}
+    payload_bytes: int = 0
+    stored_bytes: int = 0
 
     @property
     def rejected_total(self) -> int:

@@ -61,6 +61,19 @@ class IngestMetrics:
             registry=registry,
         )
 
+        self.redactions = Counter(
+            "tracefoundry_redactions_total",
+            "What redaction took out, by rule.",
+            ["rule"],
+            registry=registry,
+        )
+        self.payload_bytes = Counter(
+            "tracefoundry_payload_bytes_total",
+            "Content that came (received) and what it added to the payload store (stored).",
+            ["what"],
+            registry=registry,
+        )
+
     def observe(self, request: IngestRequest, transport: str, outcome: Outcome) -> None:
         """Count one answered export."""
         self.requests.labels(request.signal, transport, outcome.status).inc()
@@ -68,6 +81,10 @@ class IngestMetrics:
             return
         if outcome.commit_seconds:
             self.commit_seconds.observe(outcome.commit_seconds)
+        for rule, count in outcome.redactions.items():
+            self.redactions.labels(rule).inc(count)
+        self.payload_bytes.labels("received").inc(outcome.payload_bytes)
+        self.payload_bytes.labels("stored").inc(outcome.stored_bytes)
         if request.signal == "logs":
             self.logs_accepted.inc(outcome.accepted)
             for reason, count in outcome.rejected.items():

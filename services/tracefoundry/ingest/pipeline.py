@@ -1,41 +1,44 @@
-"""decode > redact > offload > prepare > commit: the write path, free of sockets and processes.
+"""decode > redact > offload > prepare > put > commit: the write path, free of sockets.
 
-``prepare`` runs all stages up to the encoded rows of one body; ``commit`` stores several prepared
-bodies in one transaction and says for each what became of it.
+``prepare`` runs all stages up to the encoded rows of one body; ``commit`` puts the contents of
+several prepared bodies into the object store and stores their rows in one transaction, and says for
+each body what became of it.
 """
 
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 
-import msgspec
-
-from tracefoundry import payloads, redaction
+from tracefoundry.ingest.batch import Batch, outcomes
 from tracefoundry.ingest.messages import IngestRequest, Outcome
-from tracefoundry.model.genai import plain
+from tracefoundry.ingest.projects import Projects, Refused, Rules
+from tracefoundry.model.genai import registry
+from tracefoundry.model.payload import Content, PayloadRows
 from tracefoundry.otlp import json as otlp_json
 from tracefoundry.otlp import protobuf as otlp_protobuf
 from tracefoundry.otlp.compression import decompress
 from tracefoundry.otlp.decoded import Decoded
 from tracefoundry.otlp.errors import TooLarge, Undecodable, UnsupportedEncoding
+from tracefoundry.payloads.errors import ObjectStoreError
+from tracefoundry.payloads.offload import Offloader
+from tracefoundry.payloads.storing import PayloadWriter
+from tracefoundry.redaction.engine import Redactor
+from tracefoundry.redaction.report import Report
 from tracefoundry.store.contract import (
     CommitResult,
-    PreparedLog,
-    PreparedSpan,
+    PayloadsGone,
     SpanWriter,
     StoreUnavailable,
 )
 
-DEFAULT_PROJECT = "default"
-PROJECTS_FRESH_S = 30.0
-"""How long the list of projects is believed."""
-ASK_AGAIN_S = 1.0
-"""Least time between two questions for it: for a name that is not in it, or after a failure."""
-MESSAGE_REASONS = 5
+DAY_NS = 86_400 * 1_000_000_000
+PAYLOAD_ATTEMPTS = 3
+"""Tries of one commit whose payloads were deleted between being found and being locked."""
+
+PAYLOAD_PAUSE_S = 10.0
+"""How long after trouble with the object store it is left alone: content is refused at once, and
+spans without any do not wait behind a store that hangs."""
 
 _DECODERS = {
     ("traces", "protobuf"): otlp_protobuf.decode_traces,
@@ -45,43 +48,29 @@ _DECODERS = {
 }
 
 
-class Batch(msgspec.Struct):
-    """One body on its way to the store."""
-
-    request: IngestRequest
-    spans: list[PreparedSpan]
-    logs: list[PreparedLog]
-    rejected: Counter[str]
-    details: dict[str, str]
-    plain_bytes: int = 0
-    """Size of the body after decompression, which is what it weighs in memory."""
-
-    def reject(self, reason: str, detail: str, count: int = 1) -> None:
-        """Count spans or logs that will never be stored; the first detail of a reason is told."""
-        self.rejected[reason] += count
-        self.details.setdefault(reason, detail)
-
-
 class Pipeline:
-    """The stages over one store. ``prepare`` may run in one thread and ``commit`` in another;
-    ``find_projects`` is called by ``prepare`` and must not share the writer's connection."""
+    """The stages over one store. ``prepare`` may run in one thread and ``commit`` in another.
+
+    ``projects`` is used by ``prepare`` alone and must not share the writer's connection;
+    ``open_payloads`` is called by ``commit`` when content first comes, and again until it succeeds.
+    """
 
     def __init__(
         self,
         writer: SpanWriter,
-        find_projects: Callable[[], dict[str, int]],
+        projects: Projects,
+        open_payloads: Callable[[], PayloadWriter],
         *,
-        retention_ns: int,
-        ahead_ns: int,
         max_body_bytes: int,
     ) -> None:
         self._writer = writer
-        self._find_projects = find_projects
-        self._retention_ns = retention_ns
-        self._ahead_ns = ahead_ns
+        self._projects = projects
+        self._open_payloads = open_payloads
+        self._payloads: PayloadWriter | None = None
+        self._payload_trouble = ""
+        self._payloads_down_until = float("-inf")
+        self._offloader = Offloader()
         self._max_body_bytes = max_body_bytes
-        self._projects: dict[str, int] = {}
-        self._projects_at = float("-inf")
 
     def prepare(self, request: IngestRequest, body: bytes) -> Batch | Outcome:
         """Everything up to the commit; an outcome at once when there is nothing to commit."""
@@ -94,7 +83,7 @@ class Pipeline:
             return Outcome(request.id, "too_large", str(error))
         except UnsupportedEncoding as error:
             return Outcome(request.id, "unsupported_encoding", str(error))
-        batch = Batch(request, [], [], Counter(), {}, len(plain_body))
+        batch = Batch(request, plain_bytes=len(plain_body))
         for rejected in decoded.rejected:
             batch.details.setdefault(rejected.reason, rejected.detail)
         batch.rejected.update(decoded.rejected_count)
@@ -104,140 +93,173 @@ class Pipeline:
                 "only logs whose event name begins with gen_ai. and that name a span are kept",
                 decoded.other_logs,
             )
+        screened = _Screened(plain_body if request.encoding == "protobuf" else None)
         try:
-            self._prepare_spans(decoded, batch)
-            self._prepare_logs(decoded, batch)
+            self._prepare_spans(decoded, batch, screened)
+            self._prepare_logs(decoded, batch, screened)
         except StoreUnavailable as error:
             return Outcome(request.id, "unavailable", str(error))
+        batch.redactions = self._projects.totals()
         if not batch.spans and not batch.logs:
-            return _outcomes([batch], CommitResult(), 0.0)[0]
+            return outcomes([batch], CommitResult(), 0.0)[0]
         return batch
 
-    def _prepare_spans(self, decoded: Decoded, batch: Batch) -> None:
+    def _prepare_spans(self, decoded: Decoded, batch: Batch, screened: _Screened) -> None:
         if not decoded.spans:
             return
         now_ns = time.time_ns()
-        oldest, newest = now_ns - self._retention_ns, now_ns + self._ahead_ns
-        prepare, derive = self._writer.prepare_span, plain.derive
-        redact, offload = redaction.redact_span, payloads.offload_span
+        prepare, derive = self._writer.prepare_span, registry.derive
+        offload = self._offloader.offload_span
         resource = None
-        project_id: int | None = None
+        rules: Rules | Refused | None = None
+        clean = False
         for span in decoded.spans:
-            if span.resource is not resource:
+            if span.resource is not resource or rules is None:
                 resource = span.resource
-                project_id = self._project_id(resource.project, batch.request.project)
-            if not oldest <= span.start_time_ns <= newest:
-                batch.reject("outside_window", self._window_detail(span.start_time_ns, now_ns))
+                rules = self._projects.rules(resource, batch.request, now_ns)
+                if not isinstance(rules, Refused):
+                    redact, version = rules.redactor.redact_span, rules.redactor.version
+                    clean = screened.is_clean(rules.redactor)
+            if isinstance(rules, Refused):
+                batch.reject(rules.reason, rules.detail)
                 continue
-            if project_id is None:
-                batch.reject("unknown_project", _project_detail(resource, batch.request.project))
+            start = span.start_time_ns
+            if not rules.oldest_ns <= start <= rules.newest_ns:
+                batch.reject("outside_window", _window_detail(start, now_ns, rules))
                 continue
-            span = redact(span)
-            span.genai = derive(span.attributes)
-            batch.spans.append(prepare(project_id, offload(span)))
+            report = redact(span, text_is_clean=clean)
+            span.policy_version = version
+            if report:
+                span.redactions = _counts(report)
+            span.genai = derive(
+                span.attributes,
+                span.events,
+                span.scope.name,
+                span_name=span.name,
+                start_time_ns=start,
+            )
+            offload(span, report.withheld, store=start >= rules.payloads_from_ns)
+            batch.spans.append(prepare(rules.project_id, span))
+            if span.contents:
+                _keep(batch, rules, start, span.contents)
+                span.contents = ()
 
-    def _prepare_logs(self, decoded: Decoded, batch: Batch) -> None:
+    def _prepare_logs(self, decoded: Decoded, batch: Batch, screened: _Screened) -> None:
         if not decoded.logs:
             return
         now_ns = time.time_ns()
-        oldest, newest = now_ns - self._retention_ns, now_ns + self._ahead_ns
+        resource = None
+        rules: Rules | Refused | None = None
         for log in decoded.logs:
-            project_id = self._project_id(log.resource.project, batch.request.project)
-            if not oldest <= log.time_ns <= newest:
-                batch.reject("outside_window", self._window_detail(log.time_ns, now_ns))
-            elif project_id is None:
-                batch.reject(
-                    "unknown_project", _project_detail(log.resource, batch.request.project)
-                )
-            else:
-                kept = payloads.offload_log(redaction.redact_log(log))
-                batch.logs.append(self._writer.prepare_log(project_id, kept))
-
-    def _window_detail(self, time_ns: int, now_ns: int) -> str:
-        seconds = (time_ns - now_ns) / 1e9
-        when = f"{seconds:.0f} s ahead of" if seconds > 0 else f"{-seconds:.0f} s before"
-        return (
-            f"time {time_ns} is {when} now; accepted are {self._retention_ns / 1e9:.0f} s before"
-            f" to {self._ahead_ns / 1e9:.0f} s ahead (TRACEFOUNDRY_RETENTION_SPANS sets the first)"
-        )
-
-    def _project_id(self, attribute: str | None, header: str | None) -> int | None:
-        """The id of the project that resource, header or default names; None when unknown."""
-        name = attribute or header or DEFAULT_PROJECT
-        age = time.monotonic() - self._projects_at
-        if age > PROJECTS_FRESH_S or (name not in self._projects and age > ASK_AGAIN_S):
-            try:
-                self._projects = self._find_projects()
-                self._projects_at = time.monotonic()
-            except StoreUnavailable:
-                if name not in self._projects:
-                    raise
-                # Believe the old list a little longer rather than wait once for every resource.
-                self._projects_at = time.monotonic() - PROJECTS_FRESH_S + ASK_AGAIN_S
-        return self._projects.get(name)
+            if log.resource is not resource or rules is None:
+                resource = log.resource
+                rules = self._projects.rules(resource, batch.request, now_ns)
+            if isinstance(rules, Refused):
+                batch.reject(rules.reason, rules.detail)
+                continue
+            if not rules.oldest_ns <= log.time_ns <= rules.newest_ns:
+                batch.reject("outside_window", _window_detail(log.time_ns, now_ns, rules))
+                continue
+            redactor = rules.redactor
+            report = redactor.redact_log(log, text_is_clean=screened.is_clean(redactor))
+            log.policy_version = redactor.version
+            log.redactions = _counts(report)
+            self._offloader.offload_log(
+                log, report.withheld, store=log.time_ns >= rules.payloads_from_ns
+            )
+            batch.logs.append(self._writer.prepare_log(rules.project_id, log))
+            if log.contents:
+                _keep(batch, rules, log.time_ns, log.contents)
+                log.contents = ()
 
     def commit(self, batches: Sequence[Batch]) -> list[Outcome]:
-        """Store the batches in one transaction; an outcome for each, in order."""
+        """Store the batches in one transaction; an outcome for each, in order.
+
+        Where the object store is in trouble, batches without content are stored all the same, and
+        only the senders of the others are told to come again.
+        """
+        if not any(batch.contents for batch in batches):
+            return self._commit(batches, None)
+        if time.monotonic() < self._payloads_down_until:
+            return self._commit_without_content(batches)
+        for _ in range(PAYLOAD_ATTEMPTS):
+            try:
+                rows = self._store_contents(batches)
+            except StoreUnavailable as error:
+                return _unavailable(batches, str(error))
+            except ObjectStoreError as error:
+                self._payload_trouble = f"payload store: {error}"
+                self._payloads_down_until = time.monotonic() + PAYLOAD_PAUSE_S
+                return self._commit_without_content(batches)
+            try:
+                return self._commit(batches, rows)
+            except PayloadsGone:
+                continue
+        return _unavailable(batches, "payloads were deleted while they were used again")
+
+    def _store_contents(self, batches: Sequence[Batch]) -> PayloadRows:
+        if self._payloads is None:
+            self._payloads = self._open_payloads()
+        together: dict[tuple[int, str, int], list[Content]] = {}
+        for batch in batches:
+            for key, contents in batch.contents.items():
+                together.setdefault(key, []).extend(contents)
+        return self._payloads.store(together, self._writer.stored_payloads)
+
+    def _commit_without_content(self, batches: Sequence[Batch]) -> list[Outcome]:
+        plain = [batch for batch in batches if not batch.contents]
+        found = self._commit(plain, None) if plain else []
+        found += _unavailable([each for each in batches if each.contents], self._payload_trouble)
+        place = {outcome.id: outcome for outcome in found}
+        return [place[batch.request.id] for batch in batches]
+
+    def _commit(self, batches: Sequence[Batch], payloads: PayloadRows | None) -> list[Outcome]:
         spans = [span for batch in batches for span in batch.spans]
         logs = [log for batch in batches for log in batch.logs]
         started = time.perf_counter()
         try:
-            result = self._writer.commit(spans, logs)
+            result = self._writer.commit(spans, logs, payloads)
         except StoreUnavailable as error:
-            return [Outcome(batch.request.id, "unavailable", str(error)) for batch in batches]
+            return _unavailable(batches, str(error))
         seconds = time.perf_counter() - started
-        return _outcomes(batches, result, seconds)
+        stored = 0 if payloads is None else sum(blob.stored_bytes for blob in payloads.blobs)
+        return outcomes(batches, result, seconds, stored)
 
 
-def _project_detail(resource: object, header: str | None) -> str:
-    name = getattr(resource, "project", None) or header
-    return f"project {name!r} does not exist; create it first, or leave the project out"
+class _Screened:
+    """Whether a whole body was found clean, asked once of each policy. JSON bodies, whose escapes
+    hide text, are never screened whole."""
+
+    def __init__(self, body: bytes | None) -> None:
+        self._body = body
+        self._clean: dict[int, bool] = {}
+
+    def is_clean(self, redactor: Redactor) -> bool:
+        if self._body is None:
+            return False
+        clean = self._clean.get(redactor.version)
+        if clean is None:
+            clean = self._clean[redactor.version] = redactor.body_is_clean(self._body)
+        return clean
 
 
-def _outcomes(batches: Sequence[Batch], result: CommitResult, seconds: float) -> list[Outcome]:
-    """What a commit's result says of each batch. Linear: batches may be many and all resent."""
-    last_span = list(accumulate(len(batch.spans) for batch in batches))
-    last_log = list(accumulate(len(batch.logs) for batch in batches))
-    duplicates, conflicts, refused = ([0] * len(batches) for _ in range(3))
-    for indices, last, counts in (
-        (result.duplicates, last_span, duplicates),
-        (result.duplicate_logs, last_log, duplicates),
-        (result.conflicts, last_span, conflicts),
-    ):
-        for index in indices:
-            counts[bisect_right(last, index)] += 1
-    for refusals, last in ((result.refused_spans, last_span), (result.refused_logs, last_log)):
-        for refusal in refusals:
-            at = bisect_right(last, refusal.index)
-            batches[at].reject(refusal.reason, refusal.detail)
-            refused[at] += 1
-    return [
-        Outcome(
-            batch.request.id,
-            "ok",
-            _message(batch, conflicts[at]),
-            len(batch.spans) + len(batch.logs) - duplicates[at] - conflicts[at] - refused[at],
-            duplicates[at],
-            conflicts[at],
-            dict(batch.rejected),
-            seconds,
-        )
-        for at, batch in enumerate(batches)
-    ]
+def _keep(batch: Batch, rules: Rules, time_ns: int, contents: tuple[Content, ...]) -> None:
+    batch.keep((rules.project_id, rules.project, time_ns // DAY_NS), contents)
 
 
-def _message(batch: Batch, conflicts: int) -> str:
-    """What a partial success says, empty when all is well."""
-    noun = "spans" if batch.request.signal == "traces" else "log records"
-    parts = [
-        f"{count} {noun} refused: {reason} ({batch.details.get(reason, '')})"
-        for reason, count in batch.rejected.most_common(MESSAGE_REASONS)
-    ]
-    left = len(batch.rejected) - MESSAGE_REASONS
-    if left > 0:
-        parts.append(f"and {left} more reasons")
-    if conflicts:
-        parts.append(
-            f"{conflicts} {noun} were stored before with other content; the first ones stay"
-        )
-    return "; ".join(parts)
+def _counts(report: Report) -> tuple[tuple[str, int], ...]:
+    return tuple((entry.rule, entry.count) for entry in report.counts)
+
+
+def _unavailable(batches: Sequence[Batch], reason: str) -> list[Outcome]:
+    return [Outcome(batch.request.id, "unavailable", reason) for batch in batches]
+
+
+def _window_detail(time_ns: int, now_ns: int, rules: Rules) -> str:
+    seconds = (time_ns - now_ns) / 1e9
+    when = f"{seconds:.0f} s ahead of" if seconds > 0 else f"{-seconds:.0f} s before"
+    return (
+        f"time {time_ns} is {when} now; accepted are {(now_ns - rules.oldest_ns) / 1e9:.0f} s"
+        f" before to {(rules.newest_ns - now_ns) / 1e9:.0f} s ahead (the project's span retention"
+        " or TRACEFOUNDRY_RETENTION_SPANS sets the first)"
+    )

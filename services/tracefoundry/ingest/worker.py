@@ -20,13 +20,21 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections import deque
+from pathlib import Path
 
 import msgspec
 
+from tracefoundry.ingest.batch import Batch
 from tracefoundry.ingest.messages import FRAME, IngestRequest, Outcome, WorkerConfig, frame
-from tracefoundry.ingest.pipeline import Batch, Pipeline
-from tracefoundry.store.contract import StoreError
+from tracefoundry.ingest.pipeline import Pipeline
+from tracefoundry.ingest.projects import Projects
+from tracefoundry.payloads.codec import BlobCodec
+from tracefoundry.payloads.keys import parse_keys
+from tracefoundry.payloads.open import open_object_store
+from tracefoundry.payloads.storing import PayloadWriter
+from tracefoundry.store.contract import ProjectRecord, StoreError
 from tracefoundry.store.open import open_writer
 
 COMMIT_SPANS = 5_000
@@ -111,12 +119,16 @@ class Worker:
         self._writer = open_writer(
             config.database_url, retention_ns=config.retention_ns, ahead_ns=config.ahead_ns
         )
-        self._pipeline = Pipeline(
-            self._writer,
+        projects = Projects(
             self._find_projects,
+            redaction=config.redaction,
+            patterns=config.patterns,
             retention_ns=config.retention_ns,
+            payload_retention_ns=config.payload_retention_ns,
             ahead_ns=config.ahead_ns,
-            max_body_bytes=config.max_body_bytes,
+        )
+        self._pipeline = Pipeline(
+            self._writer, projects, self._open_payloads, max_body_bytes=config.max_body_bytes
         )
 
     def run(self) -> None:
@@ -144,8 +156,8 @@ class Worker:
                 "too_large",
                 "the body needs more memory to decode than a worker may use; send smaller batches",
             )
-        except Exception:  # noqa: BLE001 - a fault of ours must not cost the sender its data
-            _log.exception("decoding failed in a way that is ours to mend")
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the sender its data
+            _log_defect("decoding failed in a way that is ours to mend", error)
             self._answer(Outcome(request.id, "unavailable", "internal error while decoding"))
             return
         if isinstance(prepared, Outcome):
@@ -157,8 +169,8 @@ class Worker:
         """Commit until the end; a defect here ends the process, so that nobody waits for it."""
         try:
             self._commit_all()
-        except BaseException:  # noqa: BLE001 - nothing may leave the other thread waiting
-            _log.exception("the committing thread failed; the worker ends and is replaced")
+        except BaseException as error:  # noqa: BLE001 - nothing may leave the other thread waiting
+            _log_defect("the committing thread failed; the worker ends and is replaced", error)
             logging.shutdown()
             os._exit(70)
 
@@ -181,8 +193,8 @@ class Worker:
     def _commit(self, batches: list[Batch]) -> None:
         try:
             outcomes = self._pipeline.commit(batches)
-        except Exception:  # noqa: BLE001 - a fault of ours must not cost the sender its data
-            _log.exception("a commit failed in a way that is ours to mend")
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the sender its data
+            _log_defect("a commit failed in a way that is ours to mend", error)
             self._writer.close()
             outcomes = [
                 Outcome(batch.request.id, "unavailable", "internal error while storing")
@@ -203,7 +215,15 @@ class Worker:
             return False
         return True
 
-    def _find_projects(self) -> dict[str, int]:
+    def _open_payloads(self) -> PayloadWriter:
+        keys = parse_keys(self._config.encryption_keys)
+        return PayloadWriter(
+            open_object_store(self._config.payload_url),
+            BlobCodec(keys),
+            previews=keys.current_id is None,
+        )
+
+    def _find_projects(self) -> dict[str, ProjectRecord]:
         """Ask the store by a connection of its own: the writer's may be inside a transaction."""
         reader = open_writer(
             self._config.database_url,
@@ -238,6 +258,15 @@ class Worker:
         if len(head) < head_size or len(body) < body_size:
             raise EOFError
         return head, body
+
+
+def _log_defect(what: str, error: BaseException) -> None:
+    """Log where a defect is, without the error's message: it may quote what was sent."""
+    places = " < ".join(
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+        for frame in reversed(traceback.extract_tb(error.__traceback__)[-8:])
+    )
+    _log.error("%s: %s at %s", what, type(error).__name__, places)
 
 
 def _limit_memory(limit_bytes: int) -> None:

@@ -1,19 +1,5 @@
-"""The stage between redaction and commit: content leaves the row for the payload store.
+"""Where content is kept: named by its SHA-256, compressed, encrypted if asked, apart from metadata.
 
-In this version there is no payload store: content stays in the attributes, and this stage returns
-spans and logs as they are.
+``offload`` takes content out of spans and logs, ``storing`` puts that of a commit into an object
+store, ``lists`` and ``packs`` read it back, verified.
 """
-
-from __future__ import annotations
-
-from tracefoundry.model.span import LogRecord, Span
-
-
-def offload_span(span: Span) -> Span:
-    """The span with its content offloaded: unchanged, as no payload store is configured."""
-    return span
-
-
-def offload_log(log: LogRecord) -> LogRecord:
-    """The log record with its content offloaded: unchanged."""
-    return log

@@ -58,7 +58,9 @@ class FilesystemStore:
         path = self._path(name)
         with self._errors(f"write {name} to"):
             if _has_size(path, len(data)):
-                # Another writer may have renamed it a moment ago and not flushed it yet.
+                # Another writer may have renamed it a moment ago and not flushed it yet. And an old
+                # object without rows must look young again, or it goes before they are committed.
+                os.utime(path)
                 _flush(path)
             else:
                 self._write(path, data)

@@ -2,14 +2,19 @@
 
 One PUT a message does not scale, so the blobs of a commit share an object, named by the SHA-256 of
 its stored bytes, and the database knows where in it each blob stands. A pack is its blobs one
-after the other and nothing else; each begins with its own header, so a pack can also be read
-without the database (:func:`tracefoundry.payloads.codec.walk_blobs`).
+after the other; each begins with its own header, so a pack can also be read without the database
+(:func:`tracefoundry.payloads.codec.walk_blobs`).
+
+At its end stands a tiny random blob that nothing refers to, so that no two packs have the same
+name. Else a writer could put a pack that is there already just before a deletion, which found
+nothing that needs it, takes it away.
 """
 
 from __future__ import annotations
 
 import datetime
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -17,8 +22,11 @@ import msgspec
 from tracefoundry.payloads.codec import BlobCodec, Codec, DecodedBlob, EncodedBlob, Form
 from tracefoundry.payloads.errors import PayloadCorrupt
 from tracefoundry.payloads.objects import ObjectStore, object_name
+from tracefoundry.payloads.refs import ref_of
 
 MAX_PACK_BYTES = 8 * 1024 * 1024
+UNIQUE_BYTES = 64
+"""More than the blob takes that makes a pack unlike any other."""
 
 _MAX_GAP_BYTES = 64 * 1024
 """Reading this much for nothing costs less than another request to an object store."""
@@ -74,7 +82,7 @@ class PackBuilder:
 
     def fits(self, blob: EncodedBlob) -> bool:
         """True when the blob can be added without passing MAX_PACK_BYTES."""
-        return self._size + len(blob.data) <= MAX_PACK_BYTES
+        return self._size + len(blob.data) <= MAX_PACK_BYTES - UNIQUE_BYTES
 
     def add(self, blob: EncodedBlob) -> None:
         """Append a blob.
@@ -94,11 +102,17 @@ class PackBuilder:
         """The pack, None when nothing was added. The builder is empty afterwards."""
         if not self._entries:
             return None
-        data = b"".join(self._data)
+        data = b"".join([*self._data, unique_blob(self._project)])
         name = object_name(self._project, self._day, hashlib.sha256(data).hexdigest())
         pack = Pack(name, data, tuple(self._entries))
         self._data, self._entries, self._size = [], [], 0
         return pack
+
+
+def unique_blob(project: str) -> bytes:
+    """A blob that nothing refers to and that makes the bytes around it unlike any other."""
+    salt = os.urandom(16)
+    return BlobCodec().encode(project, ref_of(salt), salt).data
 
 
 def build_packs(project: str, day: datetime.date, blobs: Iterable[EncodedBlob]) -> list[Pack]:

@@ -69,9 +69,9 @@ class _Draft:
 
     __slots__ = ("base", "candidates", "cuts", "pieces", "prefix_refs", "ref", "stops", "value")
 
-    def __init__(self, value: bytes) -> None:
+    def __init__(self, value: bytes, ref: str) -> None:
         self.value = value
-        self.ref = ref_of(value)
+        self.ref = ref
         self.pieces = split(value) if len(value) >= MIN_SPLIT_BYTES else None
         self.prefix_refs: dict[int, str] = {}
         self.candidates: list[int] = []
@@ -145,17 +145,26 @@ class PayloadPlan:
         self._missing: list[_Draft] = []
         self._blobs: dict[str, NewBlob] = {}
 
-    def add(self, value: bytes) -> str:
-        """Take a value into the plan; returns its ref.
+    def add(self, value: bytes, ref: str | None = None) -> str:
+        """Take a value into the plan; returns its ref, which a caller that knows it may give.
 
         Raises:
             ValueError: more than MAX_CONTENT_BYTES.
         """
         if len(value) > MAX_CONTENT_BYTES:
             raise ValueError(f"a payload of {len(value)} bytes is over {MAX_CONTENT_BYTES}")
-        draft = _Draft(value)
-        self._drafts.setdefault(draft.ref, draft)
-        return draft.ref
+        ref = ref or ref_of(value)
+        if ref not in self._drafts:
+            self._drafts[ref] = _Draft(value, ref)
+        return ref
+
+    def value_of(self, ref: str) -> bytes:
+        """A value that was added.
+
+        Raises:
+            KeyError: it was not.
+        """
+        return self._drafts[ref].value
 
     def first_lookup(self) -> list[str]:
         """Refs of the values and of the lists they may have grown from."""

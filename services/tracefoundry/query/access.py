@@ -1,7 +1,12 @@
-"""Which projects a request reads, and which trace it means.
+"""Who is asking, which projects the request reads, and which trace it means.
+
+The door (``query.door``) has told who is asking before a route runs. Each route then names the
+role that it wants by one of the dependencies here; a route without one would be open, and a test
+walks all routes to prove that there is none.
 
 A trace id is looked up in every project that the caller may read. Nothing is guessed: a project
-that does not exist is 404, an id in several projects is 409, a deleted trace is 410.
+that does not exist is 404, an id in several projects is 409, a deleted trace is 410. A caller that
+holds for one project never learns whether another one exists: both are 403.
 """
 
 from __future__ import annotations
@@ -9,10 +14,120 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
 
+from fastapi import Depends, Request
+
+from tracefoundry.auth.caller import Caller
 from tracefoundry.query.errors import ApiError
 from tracefoundry.store.reader import Snapshot
 from tracefoundry.store.reader.row import Row
+
+
+def _known(request: Request) -> Caller:
+    """The caller that the door found.
+
+    Raises:
+        ApiError: 401; there is no door before this application, so nobody is let in.
+    """
+    caller = getattr(request.state, "caller", None)
+    if isinstance(caller, Caller):
+        return caller
+    raise ApiError(
+        401,
+        "unauthenticated",
+        "nobody said who is asking",
+        "Send a token: Authorization: Bearer TOKEN.",
+    )
+
+
+def _forbidden(caller: Caller, wanted: str) -> ApiError:
+    return ApiError(
+        403,
+        "forbidden",
+        f"the token {caller.name!r} has the role {caller.role}; this wants {wanted}",
+        "Use a token with that role; an admin makes one with tracefoundry token create.",
+    )
+
+
+async def viewer(request: Request) -> Caller:
+    """Route dependency: the caller, who may read metadata.
+
+    Raises:
+        ApiError: 403.
+    """
+    caller = _known(request)
+    if not caller.may_read:
+        raise _forbidden(caller, "viewer, engineer or admin")
+    return caller
+
+
+async def engineer(request: Request) -> Caller:
+    """Route dependency: the caller, who may read content.
+
+    Raises:
+        ApiError: 403.
+    """
+    caller = _known(request)
+    if not caller.may_read_content:
+        raise _forbidden(caller, "engineer or admin")
+    return caller
+
+
+async def admin(request: Request) -> Caller:
+    """Route dependency: the caller, who may change and delete.
+
+    Raises:
+        ApiError: 403.
+    """
+    caller = _known(request)
+    if not caller.may_administer:
+        raise _forbidden(caller, "admin")
+    return caller
+
+
+ViewerCaller = Annotated[Caller, Depends(viewer)]
+EngineerCaller = Annotated[Caller, Depends(engineer)]
+AdminCaller = Annotated[Caller, Depends(admin)]
+
+
+class Recorder(Protocol):
+    """Writes down that the caller of this request did something, before it is done."""
+
+    def __call__(
+        self,
+        action: str,
+        *,
+        target: str | None = None,
+        project: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Record it.
+
+        Raises:
+            StoreUnavailable: it could not be recorded, so it must not be done.
+        """
+        ...
+
+
+async def recorder(request: Request) -> Recorder:
+    """Route dependency: the audit log, for this request's caller."""
+    caller = _known(request)
+    audit: Any = request.app.state.audit
+
+    def record(
+        action: str,
+        *,
+        target: str | None = None,
+        project: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        audit.record(caller, action, target=target, project=project, detail=detail)
+
+    return record
+
+
+Audit = Annotated[Recorder, Depends(recorder)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +142,28 @@ class Readable:
         return sorted(self.names)
 
 
-def readable(snapshot: Snapshot, project: str | None) -> Readable:
-    """The projects that a request reads: the named one, else all.
+def readable(snapshot: Snapshot, project: str | None, caller: Caller) -> Readable:
+    """The projects that a request reads: the named one, else all that the caller may read.
 
     Raises:
-        ApiError: 404 ``unknown_project``.
+        ApiError: 403 ``forbidden_project``, or 404 ``unknown_project`` for those who may read all.
     """
     known = snapshot.projects()
+    if caller.project_id is not None:
+        if project is not None and known.get(project) != caller.project_id:
+            raise ApiError(
+                403,
+                "forbidden_project",
+                f"the token {caller.name!r} may not use the project {project[:63]!r}",
+                f"It holds for the project {caller.project!r} alone.",
+            )
+        return Readable(
+            {
+                project_id: name
+                for name, project_id in known.items()
+                if project_id == caller.project_id
+            }
+        )
     if project is None:
         return Readable({project_id: name for name, project_id in known.items()})
     if project not in known:
@@ -73,7 +203,8 @@ def the_trace(snapshot: Snapshot, projects: Readable, trace_id: bytes) -> Row:
 
 
 def the_owner(snapshot: Snapshot, projects: Readable, trace_id: bytes) -> int:
-    """The id of the project that has anything of a trace: spans, or logs that came alone.
+    """The id of the project that has anything of a trace: spans, or logs that came alone, or
+    payloads that an interrupted deletion left.
 
     Who deletes a trace means all that is stored of it; only a trace with spans can be read.
 
@@ -81,6 +212,7 @@ def the_owner(snapshot: Snapshot, projects: Readable, trace_id: bytes) -> int:
         ApiError: 404, 409 ``ambiguous_project`` or 410 ``trace_deleted``.
     """
     owners = set(snapshot.projects_with_logs(projects.ids, trace_id))
+    owners |= set(snapshot.projects_with_payloads(projects.ids, trace_id))
     owners |= {row._mapping["project_id"] for row in snapshot.find_traces(projects.ids, trace_id)}
     if len(owners) > 1:
         raise _ambiguous(projects, owners, trace_id)

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from tracefoundry.query.errors import ApiError, invalid_parameter
+from tracefoundry.store.audit import AuditPosition
 from tracefoundry.store.reader import Sort, SpanPosition, TracePosition
 
 _MAX_CURSOR = 2000
@@ -82,6 +83,21 @@ def read_span_cursor(cursor: str, question: str) -> SpanPosition:
         ApiError: 400; it is not a cursor of ours, or belongs to another question.
     """
     return _span_position(_read(cursor, "s1", 3, question)[2])
+
+
+def write_audit_cursor(position: AuditPosition, window: tuple[int, int], question: str) -> str:
+    """The cursor of a page of the audit log: (start, end) of the window, place."""
+    return _write(["a1", question, *window, position.at_ns, position.entry_id])
+
+
+def read_audit_cursor(cursor: str, question: str) -> tuple[AuditPosition, tuple[int, int]]:
+    """The place and the window.
+
+    Raises:
+        ApiError: 400; it is not a cursor of ours, or belongs to another question.
+    """
+    start, end, at_ns, entry_id = (_number(part) for part in _read(cursor, "a1", 6, question)[2:])
+    return AuditPosition(at_ns, entry_id), (start, end)
 
 
 def _write(parts: list[Any]) -> str:

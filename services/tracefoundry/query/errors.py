@@ -16,6 +16,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from tracefoundry.payloads.errors import ObjectStoreUnavailable
 from tracefoundry.store.contract import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,16 @@ def install(app: FastAPI, retry_after_seconds: int) -> None:
             "store_unavailable",
             str(error),
             "Try again; if it goes on, look at the database and at /readyz.",
+            headers={"Retry-After": str(retry_after_seconds)},
+        )
+
+    @app.exception_handler(ObjectStoreUnavailable)
+    async def on_objects_unavailable(_request: Request, error: Exception) -> Response:
+        return error_response(
+            503,
+            "payload_store_unavailable",
+            str(error),
+            "Try again; if it goes on, look at the object store and at /readyz.",
             headers={"Retry-After": str(retry_after_seconds)},
         )
 

@@ -8,7 +8,7 @@ Pure decision in :func:`refusal`, for servers of any kind; :class:`OriginCheck` 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -47,7 +47,7 @@ def refusal(
 class OriginCheck:
     """ASGI middleware: 403 for requests that :func:`refusal` refuses; everything else passes.
 
-    ``allowed_hosts`` None switches it off.
+    ``allowed_hosts`` None switches it off. ``refused`` hears of each refusal and its reason.
     """
 
     def __init__(
@@ -56,8 +56,10 @@ class OriginCheck:
         *,
         allowed_hosts: Collection[str] | None,
         cors_origins: Collection[str] = (),
+        refused: Callable[[Scope, str], None] | None = None,
     ) -> None:
         self._app = app
+        self._refused = refused
         self._allowed_hosts = allowed_hosts
         self._cors_origins = frozenset(cors_origins)
 
@@ -73,7 +75,10 @@ class OriginCheck:
         reason = refusal(found[b"host"], found[b"origin"], self._allowed_hosts, self._cors_origins)
         if reason is None:
             await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
+            return
+        if self._refused is not None:
+            self._refused(scope, reason)
+        if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "forbidden"})
         else:
             answer = error_response(

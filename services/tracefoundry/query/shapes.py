@@ -12,6 +12,13 @@ from typing import Any
 
 import orjson
 
+from tracefoundry.model.genai.view import GenAI
+from tracefoundry.model.payload import LOG, RESOURCE, SCOPE, SPAN
+from tracefoundry.query.log_views import FIELDS as GENAI_FIELDS
+from tracefoundry.query.log_views import view_of
+from tracefoundry.query.payload_entries import PayloadEntries
+from tracefoundry.query.withheld import Withholding
+from tracefoundry.store.contract import BEFORE_REDACTION
 from tracefoundry.store.reader.context import SpanContext
 from tracefoundry.store.reader.row import Row
 from tracefoundry.store.reader.statistics import Group
@@ -103,19 +110,24 @@ def full_json(
     trace_id: bytes,
     context: SpanContext,
     counting: set[tuple[int, bytes]] | None,
+    entries: PayloadEntries,
+    *,
+    content: bool,
 ) -> list[Json]:
     """Full spans. ``counting`` holds (start, span id) of those whose usage counts in the trace;
-    None where that is not known."""
+    None where that is not known. ``content`` is for those who may read content; without it what a
+    row still holds of it is left out."""
     trace_hex = trace_id.hex()
-    resources = {
-        key: (row.service, _spliced(row.attributes, EMPTY_OBJECT), _parsed(row.extra))
-        for key, row in context.resources.items()
-    }
-    scopes = {key: _scope(row) for key, row in context.scopes.items()}
+    extras = {key: _parsed(row.extra) for key, row in context.resources.items()}
     found = []
     for row in rows:
+        logs = context.logs.get(row.span_id, ())
+        withholding = Withholding(
+            1 if content else row.policy_version, () if content else entries.pointers(row)
+        )
         # A dictionary row can be missing only after damage; the span is still worth showing.
-        service, resource, resource_extra = resources.get(row.resource_id, (None, None, {}))
+        resource = context.resources.get(row.resource_id)
+        scope = context.scopes.get(row.scope_id)
         span: Json = {
             "trace_id": trace_hex,
             "span_id": row.span_id.hex(),
@@ -130,24 +142,41 @@ def full_json(
             "end_time_ns": str(row.end_time_ns),
             "duration_ns": str(max(0, row.end_time_ns - row.start_time_ns)),
             "flags": row.flags,
-            "service": service,
-            "attributes": _spliced(row.attributes, EMPTY_OBJECT),
-            "resource": resource,
-            "scope": scopes.get(row.scope_id),
-            "events": _spliced(row.events, EMPTY_LIST),
-            "links": _spliced(row.links, EMPTY_LIST),
-            "logs": [_log(log) for log in context.logs.get(row.span_id, ())],
-            "genai": _genai(row, counting),
-            "payloads": _spliced(row.payloads, EMPTY_LIST),
+            "service": None if resource is None else resource.service,
+            "attributes": _attributes(row.attributes, SPAN, withholding),
+            "resource": (
+                None
+                if resource is None
+                else _attributes(resource.attributes, RESOURCE, withholding)
+            ),
+            "scope": None if scope is None else _scope(scope, withholding),
+            "events": _members(row.events, "events", withholding),
+            "links": _members(row.links, "links", withholding),
+            "logs": [_log(log, entries, content=content) for log in logs],
+            "genai": _genai(row, logs, counting),
+            "payloads": entries.of(row, logs),
             "redactions": _spliced(row.redactions, EMPTY_LIST),
         }
         span.update(_parsed(row.extra))
+        resource_extra = extras.get(row.resource_id, {})
         if resource_extra.get("schema_url"):
             span["resource_schema_url"] = resource_extra["schema_url"]
-        if row.end_time_ns < row.start_time_ns:
-            span["warnings"] = ["end_before_start"]
+        warnings = _warnings(row, withheld=withholding.withheld)
+        if warnings:
+            span["warnings"] = warnings
         found.append(span)
     return found
+
+
+def _warnings(row: Row, *, withheld: bool) -> list[str]:
+    warnings = []
+    if row.end_time_ns < row.start_time_ns:
+        warnings.append("end_before_start")
+    if row.policy_version == BEFORE_REDACTION:
+        warnings.append("stored_before_redaction")
+    if withheld:
+        warnings.append("content_withheld")
+    return warnings
 
 
 def has_usage(rows: Iterable[Row]) -> bool:
@@ -170,66 +199,67 @@ def group_json(group: Group) -> Json:
     }
 
 
-def _genai(row: Row, counting: set[tuple[int, bytes]] | None) -> Json | None:
-    if row.genai_kind is None:
+def _genai(row: Row, logs: Iterable[Row], counting: set[tuple[int, bytes]] | None) -> Json | None:
+    view = view_of(row, logs)
+    if view is None:
         return None
-    rest = _parsed(row.genai)
+    shown: Json = {name: getattr(view, name) for name in GENAI_FIELDS}
     counts = None
-    if counting is not None and _uses(row):
-        counts = (row.start_time_ns, row.span_id) in counting
-    return {
-        "kind": row.genai_kind,
-        "operation": rest.get("operation"),
-        "provider": rest.get("provider"),
-        "request_model": row.request_model,
-        "response_model": row.response_model,
-        "response_id": row.response_id,
-        "finish_reasons": rest.get("finish_reasons"),
-        "agent": row.agent,
-        "tool": row.tool,
-        "tool_call_id": rest.get("tool_call_id"),
-        "conversation_id": row.conversation_id,
-        "user_id": row.user_id,
-        "input_tokens": row.input_tokens,
-        "output_tokens": row.output_tokens,
-        "cached_tokens": row.cached_tokens,
-        "cache_write_tokens": row.cache_write_tokens,
-        "reasoning_tokens": row.reasoning_tokens,
-        "cost_usd": row.cost_usd,
-        "cost_source": row.cost_source,
-        "price_version": rest.get("price_version"),
-        "dialect": rest.get("dialect"),
-        "counts": counts,
-    }
+    if _uses(row):
+        counts = None if counting is None else (row.start_time_ns, row.span_id) in counting
+    elif _has_usage(view):
+        counts = False  # what only a log says is not in the trace's totals
+    shown["counts"] = counts
+    return shown
+
+
+def _has_usage(view: GenAI) -> bool:
+    return (
+        view.input_tokens is not None or view.output_tokens is not None or view.cost_usd is not None
+    )
 
 
 def _uses(row: Row) -> bool:
     return row.input_tokens is not None or row.output_tokens is not None or row.cost_usd is not None
 
 
-def _scope(row: Row) -> Json:
+def _scope(row: Row, withholding: Withholding) -> Json:
     scope = {
         "name": row.name,
         "version": row.version,
-        "attributes": _spliced(row.attributes, EMPTY_OBJECT),
+        "attributes": _attributes(row.attributes, SCOPE, withholding),
     }
     scope.update(_parsed(row.extra))
     return scope
 
 
-def _log(row: Row) -> Json:
+def _log(row: Row, entries: PayloadEntries, *, content: bool) -> Json:
     number = row.severity_number
     severity = row.severity_text or (_SEVERITIES[(number - 1) // 4] if 1 <= number <= 24 else None)
+    attributes = _spliced(row.attributes, EMPTY_OBJECT)
+    if not content:
+        withholding = Withholding(row.policy_version, entries.pointers(row))
+        if withholding.needed:
+            attributes = withholding.attributes(row.attributes, LOG, row.name)
     log = {
         "name": row.name,
         "time_ns": str(row.time_ns),
         "severity": severity,
         "severity_number": number or None,
-        "attributes": _spliced(row.attributes, EMPTY_OBJECT),
-        "body": _spliced(row.body, None),
+        "attributes": attributes,
+        "body": _spliced(row.body, None) if content else None,
+        "redactions": _spliced(row.redactions, EMPTY_LIST),
     }
     log.update(_parsed(row.extra))
     return log
+
+
+def _attributes(text: str, place: str, withholding: Withholding) -> Any:
+    return withholding.attributes(text, place) if withholding.needed else orjson.Fragment(text)
+
+
+def _members(text: str | None, places: str, withholding: Withholding) -> Any:
+    return withholding.members(text, places) if withholding.needed else _spliced(text, EMPTY_LIST)
 
 
 def _word(words: Sequence[str], code: int) -> str:

@@ -7,12 +7,15 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import APIRouter, Query, Response
 
-from tracefoundry.query.access import readable, the_trace
+from tracefoundry.auth.caller import Caller
+from tracefoundry.query.access import ViewerCaller, readable, the_trace
 from tracefoundry.query.cursors import digest_of, read_span_cursor, write_span_cursor
 from tracefoundry.query.errors import ApiError
 from tracefoundry.query.parameters import Project, span_id_of, trace_id_of
+from tracefoundry.query.payload_entries import PayloadEntries
 from tracefoundry.query.shapes import encode, full_json, has_usage, skeleton_json
 from tracefoundry.query.tree import Node, build_tree
+from tracefoundry.query.withheld import Withholding
 from tracefoundry.store.reader import Snapshot, SpanPage, TraceReader
 from tracefoundry.store.reader.row import Row
 
@@ -29,6 +32,7 @@ def span_router(reader: TraceReader) -> APIRouter:
     @router.get("/traces/{trace_id}/spans", summary="Spans of a trace by start, in pages")
     def spans(
         trace_id: str,
+        caller: ViewerCaller,
         project: Project = None,
         view: Literal["full", "skeleton"] = "full",
         parent_id: Annotated[
@@ -46,13 +50,13 @@ def span_router(reader: TraceReader) -> APIRouter:
         after = None if cursor is None else read_span_cursor(cursor, question)
         answer: dict[str, Any] = {}
         with reader.snapshot() as snapshot:
-            trace = the_trace(snapshot, readable(snapshot, project), wanted)
+            trace = the_trace(snapshot, readable(snapshot, project, caller), wanted)
             if view == "skeleton":
                 page = snapshot.skeletons(trace, after=after, parent_id=parent, limit=limit)
                 answer["spans"] = skeleton_json(page.rows)
             else:
                 page = snapshot.full_spans(trace, after=after, parent_id=parent, limit=limit)
-                answer.update(_full(snapshot, trace, page))
+                answer.update(_full(snapshot, trace, page, caller))
         following = page.following
         answer["next_cursor"] = (
             None if following is None else write_span_cursor(following, question)
@@ -60,21 +64,30 @@ def span_router(reader: TraceReader) -> APIRouter:
         return _json(answer)
 
     @router.get("/traces/{trace_id}/tree", summary="The spans of a trace as a DAG")
-    def tree(trace_id: str, project: Project = None) -> Response:
+    def tree(trace_id: str, caller: ViewerCaller, project: Project = None) -> Response:
         """Nodes to depth 100 and 10,000 in all; a cut node has ``more_children``, and
         ``more_roots`` counts roots left out. Roots marked ``below_cycle`` are children of a
         cycle's member. ``links`` point from ``from_span_id`` to a span of this or another trace.
         Of a trace above 200,000 spans the earliest ones are used and ``truncated`` is true."""
         wanted = trace_id_of(trace_id)
         with reader.snapshot() as snapshot:
-            trace = the_trace(snapshot, readable(snapshot, project), wanted)
+            trace = the_trace(snapshot, readable(snapshot, project, caller), wanted)
             page = snapshot.skeletons(trace, limit=TREE_SPANS)
             linking = snapshot.links_of(trace, TREE_LINKS + 1)
-        return _json(_tree_json(page.rows, linking, page.following is not None, wanted))
+        return _json(
+            _tree_json(
+                page.rows,
+                linking,
+                page.following is not None,
+                wanted,
+                content=caller.may_read_content,
+            )
+        )
 
     @router.get("/spans/{span_id}", summary="The spans with an id in a trace; usually one")
     def span(
         span_id: str,
+        caller: ViewerCaller,
         trace_id: Annotated[str, Query(description="The trace; span ids are not unique.")],
         project: Project = None,
     ) -> Response:
@@ -82,7 +95,7 @@ def span_router(reader: TraceReader) -> APIRouter:
         wanted = span_id_of("span_id", span_id)
         in_trace = trace_id_of(trace_id)
         with reader.snapshot() as snapshot:
-            trace = the_trace(snapshot, readable(snapshot, project), in_trace)
+            trace = the_trace(snapshot, readable(snapshot, project, caller), in_trace)
             page = snapshot.single_span(trace, wanted)
             if not page.rows:
                 raise ApiError(
@@ -91,7 +104,7 @@ def span_router(reader: TraceReader) -> APIRouter:
                     f"trace {in_trace.hex()} has no span {wanted.hex()}",
                     "It may not have arrived, or it has expired.",
                 )
-            answer = _full(snapshot, trace, page)
+            answer = _full(snapshot, trace, page, caller)
         if page.following is not None:
             answer["truncated"] = True
         return _json(answer)
@@ -99,12 +112,18 @@ def span_router(reader: TraceReader) -> APIRouter:
     return router
 
 
-def _full(snapshot: Snapshot, trace: Row, page: SpanPage) -> dict[str, Any]:
-    """Full spans with what they refer to."""
+def _full(snapshot: Snapshot, trace: Row, page: SpanPage, caller: Caller) -> dict[str, Any]:
+    """Full spans with what they refer to, as far as the caller may see it."""
     context = snapshot.context_of(trace, page)
     counting = snapshot.counting_spans(trace) if has_usage(page.rows) else None
+    content = caller.may_read_content
+    entries = PayloadEntries(
+        snapshot, trace._mapping["project_id"], page.rows, context.logs, content=content
+    )
     answer: dict[str, Any] = {
-        "spans": full_json(page.rows, trace._mapping["trace_id"], context, counting)
+        "spans": full_json(
+            page.rows, trace._mapping["trace_id"], context, counting, entries, content=content
+        )
     }
     if context.logs_truncated:
         answer["logs_truncated"] = True
@@ -112,7 +131,7 @@ def _full(snapshot: Snapshot, trace: Row, page: SpanPage) -> dict[str, Any]:
 
 
 def _tree_json(
-    rows: list[Row], linking: list[Row], truncated: bool, trace_id: bytes
+    rows: list[Row], linking: list[Row], truncated: bool, trace_id: bytes, *, content: bool
 ) -> dict[str, Any]:
     tree = build_tree(rows)
     shown: dict[int, dict[str, Any]] = {}
@@ -131,7 +150,7 @@ def _tree_json(
         if node.more_children:
             shown[node.index]["more_children"] = node.more_children
         pending += node.children
-    links, more_links = _links_json(rows, linking, trace_id)
+    links, more_links = _links_json(rows, linking, trace_id, content=content)
     return {
         "roots": [shown[node.index] for node in tree.roots],
         "orphans": [rows[index].span_id.hex() for index in tree.orphans],
@@ -144,7 +163,7 @@ def _tree_json(
 
 
 def _links_json(
-    rows: list[Row], linking: list[Row], trace_id: bytes
+    rows: list[Row], linking: list[Row], trace_id: bytes, *, content: bool
 ) -> tuple[list[dict[str, Any]], bool]:
     """The links of a trace, each with the span that has it and whether it stays in the trace."""
     here = trace_id.hex()
@@ -152,7 +171,9 @@ def _links_json(
     links: list[dict[str, Any]] = []
     for row in linking:
         source = row.span_id.hex()
-        for link in orjson.loads(row.links):
+        withholding = Withholding(1 if content else row.policy_version, ())
+        shown = withholding.members(row.links, "links") if withholding.needed else None
+        for link in orjson.loads(row.links if shown is None else orjson.dumps(shown)):
             if len(links) == TREE_LINKS:
                 return links, True
             inside = link["trace_id"] == here and link["span_id"] in ids

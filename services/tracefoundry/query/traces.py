@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from tracefoundry.model.span import StatusCode
-from tracefoundry.query.access import readable, the_owner, the_trace
+from tracefoundry.query.access import (
+    AdminCaller,
+    Audit,
+    Readable,
+    ViewerCaller,
+    readable,
+    the_owner,
+    the_trace,
+)
 from tracefoundry.query.cursors import digest_of, read_trace_cursor, write_trace_cursor
-from tracefoundry.query.errors import invalid_parameter
+from tracefoundry.query.deletion_receipt import finish_removal, receipt_json
+from tracefoundry.query.errors import ApiError, invalid_parameter
 from tracefoundry.query.parameters import MAX_NS, TIME_FORMS, Project, time_ns, trace_id_of
+from tracefoundry.query.payload_deletion import PayloadRemover, RemovedPayloads
 from tracefoundry.query.settings import DAY_NS, QuerySettings
 from tracefoundry.query.shapes import encode, group_json, trace_json
-from tracefoundry.store.reader import Deleted, GroupBy, Sort, TraceReader, TraceSelection
+from tracefoundry.store.reader import (
+    Deleted,
+    GroupBy,
+    Snapshot,
+    Sort,
+    TraceReader,
+    TraceSelection,
+)
 
 Text = Annotated[str | None, Query(max_length=1000)]
 Amount = Annotated[int | None, Query(ge=0, le=MAX_NS)]
@@ -63,12 +79,15 @@ def filters(
     }
 
 
-def trace_router(reader: TraceReader, settings: QuerySettings) -> APIRouter:
+def trace_router(
+    reader: TraceReader, settings: QuerySettings, remover: PayloadRemover
+) -> APIRouter:
     """``/api/traces``, ``/api/traces/{trace_id}`` and ``/api/stats``."""
     router = APIRouter(prefix="/api", tags=["traces"])
 
     @router.get("/traces", summary="List or search traces")
     def list_traces(
+        caller: ViewerCaller,
         chosen: Annotated[dict[str, Any], Depends(filters)],
         project: Project = None,
         start: Annotated[
@@ -82,7 +101,8 @@ def trace_router(reader: TraceReader, settings: QuerySettings) -> APIRouter:
             str | None,
             Query(
                 max_length=500,
-                description="Text in span names and string attributes, whatever the case.",
+                description="Text in span names and string attributes, whatever the case; for"
+                " engineers and admins also in the first 256 characters of payloads.",
             ),
         ] = None,
         sort: Sort = "newest",
@@ -99,7 +119,7 @@ def trace_router(reader: TraceReader, settings: QuerySettings) -> APIRouter:
         selection = TraceSelection(start_ns=window[0], end_ns=window[1], **chosen)
         complete = True
         with reader.snapshot() as snapshot:
-            projects = readable(snapshot, project)
+            projects = readable(snapshot, project, caller)
             if q is None:
                 rows, following = snapshot.traces(
                     projects.ids, selection, sort=sort, after=after, limit=limit
@@ -112,6 +132,7 @@ def trace_router(reader: TraceReader, settings: QuerySettings) -> APIRouter:
                     after=after,
                     limit=limit,
                     text=q,
+                    content=caller.may_read_content,
                     budget_seconds=settings.search_seconds,
                 )
                 rows, following, complete = result.rows, result.following, result.complete
@@ -130,49 +151,74 @@ def trace_router(reader: TraceReader, settings: QuerySettings) -> APIRouter:
         )
 
     @router.get("/traces/{trace_id}", summary="One trace")
-    def get_trace(trace_id: str, project: Project = None) -> Response:
+    def get_trace(trace_id: str, caller: ViewerCaller, project: Project = None) -> Response:
         wanted = trace_id_of(trace_id)
         with reader.snapshot() as snapshot:
-            projects = readable(snapshot, project)
+            projects = readable(snapshot, project, caller)
             row = the_trace(snapshot, projects, wanted)
         return _json(trace_json(row, projects.names[row._mapping["project_id"]]))
 
     @router.delete("/traces/{trace_id}", summary="Delete a trace; its spans stay refused")
-    def delete_trace(trace_id: str, project: Project = None) -> Response:
-        """Takes its logs too, and the logs of a trace whose spans never came."""
+    def delete_trace(
+        trace_id: str, caller: AdminCaller, record: Audit, project: Project = None
+    ) -> Response:
+        """Takes its logs too, the logs of a trace whose spans never came, and the payloads that no
+        other trace needs. Where the object store cannot answer nothing is deleted; where it fails
+        on the way, calling again goes on."""
         wanted = trace_id_of(trace_id)
         with reader.snapshot() as snapshot:
-            owner = the_owner(snapshot, readable(snapshot, project), wanted)
+            projects = readable(snapshot, project, caller)
+            owner = _owner_or_deleted(snapshot, projects, wanted)
+            has_payloads = bool(snapshot.projects_with_payloads(projects.ids, wanted))
+        if isinstance(owner, ApiError):
+            # A deletion that was interrupted at its very end left only objects.
+            removed = finish_removal(remover, projects.names)
+            if not removed.objects_total:
+                raise owner
+            return _json(receipt_json(Deleted(), removed))
+        name = projects.names[owner]
+        if has_payloads:
+            remover.check()
+        record("trace.delete", target=wanted.hex(), project=name)
         deleted = reader.delete_trace(
             owner,
             wanted,
             now_ns=time.time_ns(),
             retention_ns=settings.span_retention_ns,
         )
-        return _json(_receipt(deleted))
+        return _json(receipt_json(deleted, remover.remove(owner, name, time.time_ns())))
 
     @router.delete("/traces", summary="Delete the traces that ended before a time")
     def delete_before(
+        caller: AdminCaller,
+        record: Audit,
         before: Annotated[
             str, Query(max_length=64, description=f"{TIME_FORMS}; of the trace's end, exclusive.")
         ],
         project: Project = None,
     ) -> Response:
-        """Takes their logs too, and the logs of traces whose spans never came, if the latest of
-        them is older."""
+        """Takes their logs too, the logs of traces whose spans never came, if the latest of them is
+        older, and the payloads that no other trace needs."""
         before_ns = time_ns("before", before)
         with reader.snapshot() as snapshot:
-            projects = readable(snapshot, project)
+            projects = readable(snapshot, project, caller)
+        if remover.configured:
+            remover.check()
+        record("trace.delete", target=f"before {before_ns} ns", project=project or caller.project)
         deleted = reader.delete_before(
             projects.ids,
             before_ns,
             now_ns=time.time_ns(),
             retention_ns=settings.span_retention_ns,
         )
-        return _json(_receipt(deleted))
+        removed = RemovedPayloads()
+        for owner, name in sorted(projects.names.items()):
+            removed.add(remover.remove(owner, name, time.time_ns()))
+        return _json(receipt_json(deleted, removed))
 
     @router.get("/stats", summary="Figures over the spans of a window, by group")
     def stats(
+        caller: ViewerCaller,
         by: GroupBy = "service",
         project: Project = None,
         start: Time = None,
@@ -183,7 +229,7 @@ def trace_router(reader: TraceReader, settings: QuerySettings) -> APIRouter:
         them), so they can differ from the sum of the traces' totals."""
         window = _window(start, end)
         with reader.snapshot() as snapshot:
-            projects = readable(snapshot, project)
+            projects = readable(snapshot, project, caller)
             found = snapshot.statistics(projects.ids, *window, by)
         return _json(
             {
@@ -216,14 +262,11 @@ def _window(start: str | None, end: str | None) -> tuple[int, int]:
     return start_ns, end_ns
 
 
-def _receipt(deleted: Deleted) -> dict[str, Any]:
-    return {
-        "traces": deleted.traces,
-        "spans": deleted.spans,
-        "logs": deleted.logs,
-        "payload_refs": 0,
-        "objects": [],
-        "objects_total": 0,
-        "kept_shared": 0,
-        "completed_at": datetime.datetime.now(datetime.UTC).isoformat().replace("+00:00", "Z"),
-    }
+def _owner_or_deleted(snapshot: Snapshot, projects: Readable, trace_id: bytes) -> int | ApiError:
+    """The project that has something of a trace, or the 410 of one that is deleted."""
+    try:
+        return the_owner(snapshot, projects, trace_id)
+    except ApiError as error:
+        if error.status != 410:
+            raise
+        return error

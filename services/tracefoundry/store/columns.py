@@ -9,10 +9,12 @@ from __future__ import annotations
 from hashlib import blake2b, sha256
 from typing import Any
 
+import msgspec
 import orjson
 
-from tracefoundry.model.genai import plain
+from tracefoundry.model.genai import registry
 from tracefoundry.model.genai.view import GenAI
+from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import TraceSummary
 
@@ -136,9 +138,26 @@ def links_json(span: Span) -> bytes | None:
     return orjson.dumps(rows)
 
 
+def payloads_json(payloads: tuple[PayloadEntry, ...]) -> bytes | None:
+    """The ``payloads`` column: what left the row, None when nothing did."""
+    return msgspec.json.encode(payloads) if payloads else None
+
+
+def redactions_json(redactions: tuple[tuple[str, int], ...]) -> bytes | None:
+    """The ``redactions`` column: the API's list, None when nothing was taken out."""
+    if not redactions:
+        return None
+    return orjson.dumps([{"rule": rule, "count": count} for rule, count in redactions])
+
+
+def payload_identity(payloads: tuple[PayloadEntry, ...]) -> bytes:
+    """What of the payloads makes a span another one: not whether they had expired when it came."""
+    return orjson.dumps([(entry.place, entry.key, entry.type, entry.ref) for entry in payloads])
+
+
 def genai_json(genai: GenAI) -> bytes:
     """The ``genai`` column: the fields of the view that have no column of their own."""
-    rest: dict[str, Any] = {"dialect": genai.dialect, "version": plain.VERSION}
+    rest: dict[str, Any] = {"dialect": genai.dialect, "version": registry.VERSIONS[genai.dialect]}
     if genai.operation is not None:
         rest["operation"] = genai.operation
     if genai.provider is not None:
@@ -159,6 +178,7 @@ def log_hash(log: LogRecord, attributes: bytes, body: bytes | None, resource: by
         log.name.encode(),
         attributes,
         body or b"",
+        payload_identity(log.payloads) if log.payloads else b"",
         log.severity_text.encode(),
         b"%d %d %d" % (log.severity_number, log.observed_time_ns, log.flags),
     )

@@ -5,10 +5,12 @@ and sorted by key, so that two writers can neither deadlock in a cycle nor read 
 totals from an old snapshot:
 
 1. resources and scopes that this writer has not touched today;
-2. spans, then logs, inserted once by their keys;
-3. ``traces``: the upsert takes the row locks and adds the counts of rows really inserted;
-4. tombstones, read after the locks: spans of deleted traces are taken out again;
-5. the recompute of what is not additive, for traces that had a row before.
+2. payload blobs, whose bytes are in the object store already, and locks on those reused;
+3. spans, then logs, inserted once by their keys;
+4. ``traces``: the upsert takes the row locks and adds the counts of rows really inserted;
+5. tombstones, read after the locks: spans of deleted traces are taken out again;
+6. which traces refer to which payloads;
+7. the recompute of what is not additive, for traces that had a row before.
 
 A trace that is new with this commit needs no recompute: its summary was computed from the spans in
 hand. A row that the database refuses for its content is found by halving and reported; the rest
@@ -18,107 +20,34 @@ goes in (never a 503 for ever, never a neighbour's failure).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Sequence
 
-import msgspec
-
+from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.span import Resource, Scope
-from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary, facts_of, summarise
-from tracefoundry.store.columns import day_of
+from tracefoundry.model.summary import TraceKey, facts_of, summarise
+from tracefoundry.store.columns import ID_BYTES, day_of
 from tracefoundry.store.contract import (
-    POLICY_VERSION,
     CommitResult,
+    PayloadsGone,
     PreparedLog,
     PreparedSpan,
     Refusal,
-    StoreError,
+)
+from tracefoundry.store.recompute import recompute
+from tracefoundry.store.transaction import (
+    Backend,
+    DictionaryKey,
+    ExistingTrace,
+    LogKey,
+    RowRefused,
+    SpanKey,
+    Transaction,
+    log_key,
+    span_key,
 )
 
-LARGE_TRACE_SPANS = 100_000
-"""Above this many spans a trace's recompute is put off to once in ``LARGE_TRACE_PAUSE_NS``."""
-LARGE_TRACE_PAUSE_NS = 5_000_000_000
-LARGEST_RECOMPUTE_SPANS = 500_000
-"""Above this many spans a trace's summary is no longer recomputed, as reading it back would not fit
-a worker's memory: it says ``totals_pending`` for good, and only counts and times stay exact."""
 KNOWN_ENVELOPES = 50_000
 """Most resources or scopes a writer remembers as touched today."""
-
-_Result = TypeVar("_Result")
-
-DictionaryKey = tuple[int, bytes]
-SpanKey = tuple[int, bytes, bytes, int]
-
-
-class RowRefused(StoreError):
-    """The database refused the content of some row of the commit; the transaction is undone."""
-
-
-class ExistingTrace(msgspec.Struct, gc=False):
-    """State of a trace that had a row before this commit, read under its row lock."""
-
-    span_count: int
-    recomputed_at_ns: int
-    missing_expired: bool
-
-
-class Transaction(Protocol):
-    """What a backend does inside one write transaction. Sequences come sorted by key."""
-
-    def put_resources(self, rows: Sequence[tuple[DictionaryKey, Resource]], day: int) -> None: ...
-    def put_scopes(self, rows: Sequence[tuple[DictionaryKey, Scope]], day: int) -> None: ...
-    def insert_spans(self, spans: Sequence[PreparedSpan]) -> list[int]:
-        """Insert; returns the positions of those whose key was there already."""
-        ...
-
-    def stored_digests(self, keys: Sequence[SpanKey]) -> dict[SpanKey, tuple[bytes, int]]:
-        """(digest, policy version) of stored spans."""
-        ...
-
-    def insert_logs(self, logs: Sequence[PreparedLog]) -> list[int]:
-        """Insert; returns the positions of those whose key was there already."""
-        ...
-
-    def upsert_traces(
-        self, summaries: Sequence[tuple[TraceKey, TraceSummary]], now_ns: int
-    ) -> dict[TraceKey, ExistingTrace]:
-        """Insert new traces whole, add counts to the others; returns the others."""
-        ...
-
-    def lock_traces(self, keys: Sequence[TraceKey]) -> None:
-        """Wait for whoever deletes these traces, and keep others from it until the end."""
-        ...
-
-    def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:
-        """Those that were deleted, read with a new snapshot."""
-        ...
-
-    def remove_spans(self, keys: Sequence[SpanKey]) -> None: ...
-    def remove_logs(self, logs: Sequence[PreparedLog]) -> None: ...
-    def remove_traces(self, keys: Sequence[TraceKey]) -> None: ...
-    def facts(self, keys: Sequence[TraceKey]) -> dict[TraceKey, list[SpanFacts]]: ...
-    def rewrite_summaries(
-        self, summaries: Sequence[tuple[TraceKey, TraceSummary]], now_ns: int
-    ) -> None: ...
-    def put_off(self, keys: Sequence[TraceKey]) -> None:
-        """Mark traces as ``totals_pending``."""
-        ...
-
-
-class Backend(Protocol):
-    """A database that can run the steps."""
-
-    def run(self, work: Callable[[Transaction], _Result], days: Callable[[], set[int]]) -> _Result:
-        """Run work in one write transaction, durable when this returns.
-
-        ``work`` may be called again, in a new transaction, after a deadlock or once a missing
-        partition (for the given days since the epoch) has been made; that is bounded.
-
-        Raises:
-            RowRefused: the content of a row was refused; nothing was changed.
-            StoreUnavailable: anything that may pass; nothing was changed.
-        """
-        ...
 
 
 class Committer:
@@ -131,7 +60,10 @@ class Committer:
         self._known_scopes: set[DictionaryKey] = set()
 
     def commit(
-        self, spans: Sequence[PreparedSpan], logs: Sequence[PreparedLog] = ()
+        self,
+        spans: Sequence[PreparedSpan],
+        logs: Sequence[PreparedLog] = (),
+        payloads: PayloadRows | None = None,
     ) -> CommitResult:
         """Store spans and logs; see :meth:`tracefoundry.store.contract.SpanWriter.commit`."""
         result = CommitResult()
@@ -139,13 +71,14 @@ class Committer:
         log_keys = [log_key(prepared) for prepared in logs]
         span_order = sorted(range(len(spans)), key=span_keys.__getitem__)
         log_order = sorted(range(len(logs)), key=log_keys.__getitem__)
-        self._commit_part(spans, logs, span_order, log_order, result)
+        self._commit_part(spans, logs, payloads, span_order, log_order, result)
         return result
 
     def _commit_part(
         self,
         spans: Sequence[PreparedSpan],
         logs: Sequence[PreparedLog],
+        payloads: PayloadRows | None,
         span_order: list[int],
         log_order: list[int],
         result: CommitResult,
@@ -154,7 +87,7 @@ class Committer:
         if not span_order and not log_order:
             return
         try:
-            self._commit_rows(spans, logs, span_order, log_order, result)
+            self._commit_rows(spans, logs, payloads, span_order, log_order, result)
         except RowRefused as error:
             if len(span_order) + len(log_order) == 1:
                 for index in span_order:
@@ -171,12 +104,13 @@ class Committer:
                     (span_order[middle_span:], log_order[middle_log:]),
                 ]
             for part_spans, part_logs in parts:
-                self._commit_part(spans, logs, part_spans, part_logs, result)
+                self._commit_part(spans, logs, payloads, part_spans, part_logs, result)
 
     def _commit_rows(
         self,
         spans: Sequence[PreparedSpan],
         logs: Sequence[PreparedLog],
+        payloads: PayloadRows | None,
         span_order: list[int],
         log_order: list[int],
         result: CommitResult,
@@ -195,9 +129,14 @@ class Committer:
                 tx.put_resources(sorted(resources.items(), key=lambda item: item[0]), today)
             if scopes:
                 tx.put_scopes(sorted(scopes.items(), key=lambda item: item[0]), today)
+            if payloads is not None:
+                _record_blobs(tx, payloads)
             inserted = _insert_spans(tx, spans, unique_spans, outcome)
             inserted_logs = _insert_logs(tx, logs, unique_logs, outcome)
-            _summarise(tx, spans, logs, inserted, inserted_logs, outcome, now_ns)
+            existing = _summarise(tx, spans, logs, inserted, inserted_logs, outcome, now_ns)
+            _record_refs(tx, spans, logs, unique_spans, unique_logs, outcome)
+            if existing:
+                recompute(tx, existing, now_ns)
             return outcome
 
         def days() -> set[int]:
@@ -249,52 +188,6 @@ class Committer:
         return resources, scopes
 
 
-def span_key(prepared: PreparedSpan) -> SpanKey:
-    """The key of a span in the store."""
-    span = prepared.span
-    return (prepared.project_id, span.trace_id, span.span_id, span.start_time_ns)
-
-
-def log_key(prepared: PreparedLog) -> tuple[int, bytes, bytes, int, bytes]:
-    """The key of a log record in the store."""
-    log = prepared.log
-    return (prepared.project_id, log.trace_id, log.span_id, log.time_ns, prepared.content_hash)
-
-
-def settle(tx: Transaction, pending: dict[TraceKey, ExistingTrace], now_ns: int) -> int:
-    """Recompute summaries that were put off and are due; returns how many."""
-    due = {
-        key: state
-        for key, state in pending.items()
-        if now_ns - state.recomputed_at_ns >= LARGE_TRACE_PAUSE_NS
-    }
-    if due:
-        recompute(tx, due, now_ns)
-    return len(due)
-
-
-def recompute(tx: Transaction, existing: dict[TraceKey, ExistingTrace], now_ns: int) -> None:
-    """Recompute summaries from all stored spans, or put a very large trace's off.
-
-    A trace of which spans have expired keeps its summary: what is left does not tell the whole.
-    """
-    due: list[TraceKey] = []
-    later: list[TraceKey] = []
-    for key, state in sorted(existing.items()):
-        if state.missing_expired:
-            continue
-        young = now_ns - state.recomputed_at_ns < LARGE_TRACE_PAUSE_NS
-        wait = state.span_count > LARGE_TRACE_SPANS and young
-        (later if wait or state.span_count > LARGEST_RECOMPUTE_SPANS else due).append(key)
-    if later:
-        tx.put_off(later)
-    if due:
-        facts = tx.facts(due)
-        tx.rewrite_summaries(
-            [(key, summarise(facts[key])) for key in due if facts.get(key)], now_ns
-        )
-
-
 def _first_of_each_span(
     spans: Sequence[PreparedSpan], order: list[int], outcome: CommitResult
 ) -> list[int]:
@@ -316,7 +209,7 @@ def _first_of_each_log(
     logs: Sequence[PreparedLog], order: list[int], outcome: CommitResult
 ) -> list[int]:
     unique: list[int] = []
-    last: tuple[int, bytes, bytes, int, bytes] | None = None
+    last: LogKey | None = None
     for index in order:
         key = log_key(logs[index])
         if key == last:
@@ -340,7 +233,7 @@ def _insert_spans(
     stored = tx.stored_digests([span_key(spans[index]) for index in indices])
     for index in indices:
         digest, policy = stored.get(span_key(spans[index]), (b"", -1))
-        comparable = policy == POLICY_VERSION
+        comparable = policy == spans[index].span.policy_version
         conflict = comparable and digest != spans[index].digest
         (outcome.conflicts if conflict else outcome.duplicates).append(index)
     there = set(present)
@@ -391,8 +284,8 @@ def _summarise(
     inserted_logs: list[int],
     outcome: CommitResult,
     now_ns: int,
-) -> None:
-    """Steps 3 to 5: trace rows, tombstones, recompute."""
+) -> dict[TraceKey, ExistingTrace]:
+    """Trace rows and tombstones; returns the traces that are left to recompute."""
     by_trace: dict[TraceKey, list[int]] = {}
     for index in inserted:
         prepared = spans[index]
@@ -415,5 +308,60 @@ def _summarise(
         if dead:
             _drop_dead(tx, spans, logs, by_trace, inserted_logs, dead, outcome)
             existing = {key: state for key, state in existing.items() if key not in dead}
-    if existing:
-        recompute(tx, existing, now_ns)
+    return existing
+
+
+def _record_blobs(tx: Transaction, payloads: PayloadRows) -> None:
+    """Insert the rows of new blobs and make sure of the others.
+
+    A blob that another writer has just recorded too stays that writer's; the description of a list
+    may then differ, so only the parts of lists inserted here are recorded.
+
+    Raises:
+        PayloadsGone: a blob that was there at the lookup was deleted since.
+    """
+    blobs = sorted(payloads.blobs, key=lambda blob: blob.key)
+    inserted = tx.put_blobs(blobs) if blobs else set()
+    theirs = {blob.key for blob in blobs} - inserted
+    own = {blob.key for blob in blobs}
+    relied = sorted((theirs | set(payloads.reused)) - (own - theirs))
+    if relied:
+        missing = set(relied) - tx.lock_blobs(relied)
+        if missing:
+            raise PayloadsGone(f"{len(missing)} payloads were deleted while they were used again")
+    parts = sorted(
+        (blob.project_id, part[:ID_BYTES], blob.ref[:ID_BYTES], blob.day)
+        for blob in blobs
+        if blob.parts and blob.key in inserted
+        for part in blob.parts
+    )
+    if parts:
+        tx.put_list_parts(parts)
+
+
+def _record_refs(
+    tx: Transaction,
+    spans: Sequence[PreparedSpan],
+    logs: Sequence[PreparedLog],
+    unique_spans: list[int],
+    unique_logs: list[int],
+    outcome: CommitResult,
+) -> None:
+    """Note which traces need which payloads. A span that was there before counts too: whatever this
+    commit has stored for it goes when its trace goes."""
+    refused = {refusal.index for refusal in outcome.refused_spans}
+    refused_logs = {refusal.index for refusal in outcome.refused_logs}
+    rows = {
+        (prepared.project_id, prepared.span.trace_id, ref, day_of(prepared.span.start_time_ns))
+        for index in unique_spans
+        if index not in refused and (prepared := spans[index]).refs
+        for ref in prepared.refs
+    }
+    rows |= {
+        (entry.project_id, entry.log.trace_id, ref, day_of(entry.log.time_ns))
+        for index in unique_logs
+        if index not in refused_logs and (entry := logs[index]).refs
+        for ref in entry.refs
+    }
+    if rows:
+        tx.put_refs(sorted(rows))

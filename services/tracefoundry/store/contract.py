@@ -21,10 +21,11 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.span import LogRecord, Span
 
-POLICY_VERSION = 0
-"""Version of the redaction policy that spans were stored under; 0 is before any redaction."""
+BEFORE_REDACTION = 0
+"""``policy_version`` of rows stored before redaction existed, with their content in them."""
 
 RefusalReason = Literal["trace_deleted", "data_error"]
 
@@ -41,6 +42,23 @@ class StoreMisconfigured(StoreError):
     """The settings can never work: a malformed URL, an unknown driver, a missing folder."""
 
 
+class PayloadsGone(StoreError):
+    """Payloads that a commit relied on were deleted meanwhile; nothing was changed. Looking them up
+    and storing what is missing makes the commit possible again."""
+
+
+class ProjectRecord(msgspec.Struct, frozen=True):
+    """A project and what it sets for itself; None follows the platform's settings."""
+
+    project_id: int
+    name: str
+    created_at_ns: int
+    redaction: str | None = None
+    """``strict``, ``standard`` or ``off``."""
+    retention_spans_ns: int | None = None
+    retention_payloads_ns: int | None = None
+
+
 class PreparedSpan(msgspec.Struct, gc=False):
     """A span ready to insert: its model, its project and the row in the backend's own encoding."""
 
@@ -50,6 +68,8 @@ class PreparedSpan(msgspec.Struct, gc=False):
     scope_id: bytes
     digest: bytes
     row: Any
+    refs: tuple[bytes, ...] = ()
+    """The payloads it refers to, as 32-byte SHA-256."""
 
 
 class PreparedLog(msgspec.Struct, gc=False):
@@ -61,6 +81,7 @@ class PreparedLog(msgspec.Struct, gc=False):
     scope_id: bytes
     content_hash: bytes
     row: Any
+    refs: tuple[bytes, ...] = ()
 
 
 class Refusal(msgspec.Struct, gc=False):
@@ -97,17 +118,31 @@ class SpanWriter(Protocol):
         ...
 
     def commit(
-        self, spans: Sequence[PreparedSpan], logs: Sequence[PreparedLog] = ()
+        self,
+        spans: Sequence[PreparedSpan],
+        logs: Sequence[PreparedLog] = (),
+        payloads: PayloadRows | None = None,
     ) -> CommitResult:
         """Store spans and logs durably; see the module docstring.
 
+        ``payloads`` records what their contents became in the object store, where they are already.
+
         Raises:
             StoreUnavailable: nothing was stored; the same commit may succeed later.
+            PayloadsGone: nothing was stored; payloads must be looked up and stored again.
         """
         ...
 
-    def projects(self) -> dict[str, int]:
-        """Project ids by name.
+    def stored_payloads(self, project_id: int, day: int, refs: Sequence[bytes]) -> dict[bytes, int]:
+        """Depths of those of these refs that have a blob of this project and day.
+
+        Raises:
+            StoreUnavailable: the store cannot be asked.
+        """
+        ...
+
+    def projects(self) -> dict[str, ProjectRecord]:
+        """Projects by name.
 
         Raises:
             StoreUnavailable: the store cannot be asked.

@@ -22,7 +22,12 @@ projects = sa.Table(
     sa.Column("project_id", sa.Integer, primary_key=True),
     sa.Column("name", sa.Text, nullable=False, unique=True),
     sa.Column("created_at_ns", sa.BigInteger, nullable=False),
+    sa.Column("redaction", sa.Text),
+    sa.Column("retention_spans_ns", sa.BigInteger),
+    sa.Column("retention_payloads_ns", sa.BigInteger),
 )
+"""``redaction`` (strict, standard or off) and the two retentions are NULL where the project has
+none of its own and follows the platform's settings."""
 
 resources = sa.Table(
     "resources",
@@ -100,7 +105,9 @@ lists, NULL when empty; ``extra`` holds ``trace_state``, the three ``dropped_*_c
 ``mended_strings`` where they are not empty; ``genai`` holds the fields of the derived view that
 have no column of their own (operation, provider, finish_reasons, tool_call_id, price_version,
 dialect, version). ``digest`` is 16 bytes over the redacted span, for telling a resend from a
-conflict. ``payloads``, ``redactions`` and a ``policy_version`` above 0 come with redaction."""
+conflict. ``payloads`` lists what left the row (see ``payloads.entries``), ``redactions`` what was
+taken out, both NULL when empty. ``policy_version`` is 0 in rows stored before redaction existed:
+their content stands in ``attributes``."""
 
 span_logs = sa.Table(
     "span_logs",
@@ -176,3 +183,110 @@ tombstones = sa.Table(
 )
 """Traces that were deleted: resent spans are refused until ``keep_until_ns``, when the window of
 accepted start times has passed them by."""
+
+payload_blobs = sa.Table(
+    "payload_blobs",
+    metadata,
+    sa.Column("project_id", sa.Integer, nullable=False),
+    sa.Column("day", sa.Integer, nullable=False),
+    sa.Column("ref", sa.LargeBinary, nullable=False),
+    sa.Column("object", sa.LargeBinary, nullable=False),
+    sa.Column("object_offset", sa.Integer, nullable=False),
+    sa.Column("stored_bytes", sa.Integer, nullable=False),
+    sa.Column("plain_bytes", sa.Integer, nullable=False),
+    sa.Column("depth", sa.SmallInteger, nullable=False),
+    sa.Column("preview", sa.Text),
+    sa.PrimaryKeyConstraint("project_id", "ref", "day"),
+    sa.Index("payload_blobs_object", "object"),
+    postgresql_partition_by="RANGE (day)",
+)
+"""Where the content of a ref is stored: one copy a project and UTC day (days since the epoch) of
+span start, log time or import. ``ref`` is the 32-byte SHA-256 of the value, ``object`` that of the
+stored bytes of the pack ``<project>/<yyyy-mm-dd>/<hex>``. ``depth`` is 0 for content and counts the
+lists below a list. ``preview`` is the beginning of the value, NULL where the value is only a part
+of others or payloads are encrypted; it goes when the payload goes."""
+
+payload_list_parts = sa.Table(
+    "payload_list_parts",
+    metadata,
+    sa.Column("project_id", sa.Integer, nullable=False),
+    sa.Column("day", sa.Integer, nullable=False),
+    sa.Column("part", sa.LargeBinary, nullable=False),
+    sa.Column("list", sa.LargeBinary, nullable=False),
+    sa.PrimaryKeyConstraint("project_id", "part", "list", "day"),
+    postgresql_partition_by="RANGE (day)",
+)
+"""Which stored list needs which stored part (a message or an earlier list), both as the first 16
+bytes of their refs. A part is kept while any list or span needs it."""
+
+span_payload_refs = sa.Table(
+    "span_payload_refs",
+    metadata,
+    sa.Column("project_id", sa.Integer, nullable=False),
+    sa.Column("day", sa.Integer, nullable=False),
+    sa.Column("trace_id", sa.LargeBinary, nullable=False),
+    sa.Column("ref", sa.LargeBinary, nullable=False),
+    sa.PrimaryKeyConstraint("project_id", "trace_id", "ref", "day"),
+    sa.Index("span_payload_refs_ref", "project_id", "ref", "day"),
+    postgresql_partition_by="RANGE (day)",
+)
+"""Which traces refer to which payload: one row a trace, ref and day. They live as long as spans do,
+so that a ref whose payload has expired is still known, as gone."""
+
+payload_days = sa.Table(
+    "payload_days",
+    metadata,
+    sa.Column("project_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("expired_at_ns", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+"""Days of which all payloads of a project are gone: the tombstone of expired payloads. ``reason``
+is ``retention`` or ``disk``."""
+
+payload_tombstones = sa.Table(
+    "payload_tombstones",
+    metadata,
+    sa.Column("project_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("ref", sa.LargeBinary, primary_key=True),
+    sa.Column("deleted_at_ns", sa.BigInteger, nullable=False),
+    sa.Column("keep_until_ns", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+"""Refs whose payload went with a deleted trace; storing the payload again makes it live again."""
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("token_id", sa.Integer, primary_key=True),
+    sa.Column("token_hash", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("project_id", sa.Integer),
+    sa.Column("created_at_ns", sa.BigInteger, nullable=False),
+    sa.Column("expires_at_ns", sa.BigInteger),
+    sa.Column("revoked_at_ns", sa.BigInteger),
+)
+"""Access tokens by the SHA-256 of their text, which is stored nowhere. ``project_id`` NULL means
+all projects."""
+
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    sa.Column("entry_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
+    sa.Column("at_ns", sa.BigInteger, nullable=False, index=True),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text),
+    sa.Column("role", sa.Text),
+    sa.Column("project", sa.Text),
+    sa.Column("target", sa.Text),
+    sa.Column("address", sa.Text),
+    sa.Column("status", sa.SmallInteger),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("counted_key", sa.Text, unique=True),
+    sa.Column("detail", sa.Text),
+)
+"""Who read, exported, deleted or changed what, and who was refused. ``outcome`` is ``allowed`` or
+``denied``. Refusals for want of a valid token are one row an address and minute: ``counted_key``
+names the two, ``count`` says how many there were."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 from psycopg import errors
 
-from tracefoundry.store.commit import RowRefused
 from tracefoundry.store.contract import StoreError, StoreUnavailable
+from tracefoundry.store.transaction import RowRefused
 
 DATA_CLASSES = ("22", "54")
 """SQLSTATE classes of refused content: data exceptions, and limits that a row itself exceeds."""

@@ -1,4 +1,4 @@
-"""Day partitions of ``spans`` and ``span_logs``, made ahead by every writer.
+"""Day partitions of spans, logs and payload tables, made ahead by every writer.
 
 A partition is created as an ordinary table and then attached: ``CREATE TABLE ... PARTITION OF``
 would lock the parent against all readers and writers, ``ATTACH`` does not. An advisory lock keeps
@@ -15,8 +15,14 @@ from psycopg import sql
 
 from tracefoundry.store.columns import DAY_NS, day_of
 
-PARTITIONED: tuple[tuple[str, str], ...] = (("spans", "start_time_ns"), ("span_logs", "time_ns"))
-"""Partitioned tables and the column of each range."""
+PARTITIONED: dict[str, int] = {
+    "spans": DAY_NS,
+    "span_logs": DAY_NS,
+    "payload_blobs": 1,
+    "payload_list_parts": 1,
+    "span_payload_refs": 1,
+}
+"""Partitioned tables and how long a day is in the unit of their range: ns or days."""
 
 ADVISORY_LOCK = 0x7F0D_DA75
 """Key of the advisory lock under which partitions are made and dropped."""
@@ -41,14 +47,15 @@ def ensure(connection: psycopg.Connection, days: Iterable[int]) -> list[str]:
     """
     made = []
     wanted = [
-        (table, day, partition_name(table, day)) for table, _ in PARTITIONED for day in sorted(days)
+        (table, day, partition_name(table, day)) for table in PARTITIONED for day in sorted(days)
     ]
     with connection.transaction():
         rows = connection.execute(
             "SELECT c.relname FROM pg_inherits i"
             " JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent"
-            " WHERE p.relname = ANY(%s) AND p.relnamespace = current_schema()::regnamespace",
-            ([table for table, _ in PARTITIONED],),
+            " WHERE p.relname = ANY(%s) AND p.relnamespace = current_schema()::regnamespace"
+            " AND NOT i.inhdetachpending",
+            (list(PARTITIONED),),
         ).fetchall()
     attached = {row[0] for row in rows}
     for table, day, name in wanted:
@@ -61,12 +68,19 @@ def _make(connection: psycopg.Connection, table: str, day: int, name: str) -> bo
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (ADVISORY_LOCK,))
         found = connection.execute(
-            "SELECT 1 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            "SELECT i.inhdetachpending FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
             " WHERE c.relname = %s AND c.relnamespace = current_schema()::regnamespace",
             (name,),
         ).fetchone()
-        if found:
+        if found and not found[0]:
             return False
+        if found:
+            # Retention was interrupted here; what it detached is attached again below.
+            connection.execute(
+                sql.SQL("ALTER TABLE {} DETACH PARTITION {} FINALIZE").format(
+                    sql.Identifier(table), sql.Identifier(name)
+                )
+            )
         connection.execute(
             sql.SQL("CREATE TABLE IF NOT EXISTS {} (LIKE {} INCLUDING ALL)").format(
                 sql.Identifier(name), sql.Identifier(table)
@@ -76,8 +90,8 @@ def _make(connection: psycopg.Connection, table: str, day: int, name: str) -> bo
             sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
                 sql.Identifier(table),
                 sql.Identifier(name),
-                sql.Literal(day * DAY_NS),
-                sql.Literal((day + 1) * DAY_NS),
+                sql.Literal(day * PARTITIONED[table]),
+                sql.Literal((day + 1) * PARTITIONED[table]),
             )
         )
     return True

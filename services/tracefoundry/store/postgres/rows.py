@@ -16,7 +16,6 @@ import orjson
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.store import columns
-from tracefoundry.store.contract import POLICY_VERSION
 
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 COPY_TRAILER = struct.pack(">h", -1)
@@ -49,16 +48,16 @@ def span_row(
         head = _head_child(
             SPAN_FIELDS, 4, project_id, 16, span.trace_id, 8, span.span_id, 8, span.start_time_ns,
             8, span.end_time_ns, 8, parent, 2, span.kind, 2, span.status_code, 8, span.flags,
-            4, POLICY_VERSION, 16, resource_id, 16, scope_id,
+            4, span.policy_version, 16, resource_id, 16, scope_id,
         )  # fmt: skip
     else:
         head = _head_root(
             SPAN_FIELDS, 4, project_id, 16, span.trace_id, 8, span.span_id, 8, span.start_time_ns,
             8, span.end_time_ns, -1, 2, span.kind, 2, span.status_code, 8, span.flags,
-            4, POLICY_VERSION, 16, resource_id, 16, scope_id,
+            4, span.policy_version, 16, resource_id, 16, scope_id,
         )  # fmt: skip
     name = span.name.encode()
-    attributes = orjson.dumps(span.attributes)
+    attributes = span.encoded_attributes or orjson.dumps(span.attributes)
     content = b"".join(
         (
             _length(len(name)),
@@ -74,9 +73,17 @@ def span_row(
     # Over what was sent, not over what is derived from it: a better view is no other span.
     hasher = blake2b(head, digest_size=columns.ID_BYTES)
     hasher.update(content)
+    if span.payloads or span.redactions:
+        if span.payloads:
+            hasher.update(columns.payload_identity(span.payloads))
+        aside = _jsonb(columns.payloads_json(span.payloads)) + _jsonb(
+            columns.redactions_json(span.redactions)
+        )
+    else:
+        aside = _no_payloads_or_redactions
     digest = hasher.digest()
     genai = _genai(span.genai) if span.genai is not None else _no_genai
-    row = b"".join((head, _digest_length, digest, content, _no_payloads_or_redactions, genai))
+    row = b"".join((head, _digest_length, digest, content, aside, genai))
     return row, digest
 
 
@@ -92,14 +99,17 @@ def log_row(
             _log_head(LOG_FIELDS, 4, project_id, 16, log.trace_id, 8, log.span_id, 8, log.time_ns),
             _digest_length,
             content_hash,
-            _log_middle(4, POLICY_VERSION, 16, resource_id, 16, scope_id, 2, log.severity_number),
+            _log_middle(
+                4, log.policy_version, 16, resource_id, 16, scope_id, 2, log.severity_number
+            ),
             _text(log.name),
             _text(log.severity_text) if log.severity_text else _NULL,
             _jsonb_length(len(attributes) + 1, 1),
             attributes,
             _jsonb(body),
             _jsonb(columns.log_extra(log)),
-            _no_payloads_or_redactions,
+            _jsonb(columns.payloads_json(log.payloads)),
+            _jsonb(columns.redactions_json(log.redactions)),
         )
     )
     return row, content_hash

@@ -21,6 +21,53 @@ ON CONFLICT (project_id, scope_id) DO UPDATE SET last_used_day = excluded.last_u
 WHERE scopes.last_used_day < excluded.last_used_day
 """
 
+PROJECTS = """
+SELECT project_id, name, created_at_ns, redaction, retention_spans_ns, retention_payloads_ns
+FROM projects
+"""
+
+# LATERAL with a LIMIT is looked up key by key. A plain join may be planned the other way round
+# while a partition is new and thought to be empty, and then reads all of it for every commit.
+STORED_PAYLOADS = """
+SELECT k.r, b.depth
+FROM unnest(%(refs)b::bytea[]) AS k(r)
+CROSS JOIN LATERAL (
+    SELECT depth FROM payload_blobs
+    WHERE project_id = %(project)s AND ref = k.r AND day = %(day)s LIMIT 1) AS b
+"""
+
+PUT_BLOBS = """
+INSERT INTO payload_blobs (project_id, day, ref, object, object_offset, stored_bytes, plain_bytes,
+                           depth, preview)
+SELECT * FROM unnest(%(projects)b::int[], %(days)b::int[], %(refs)b::bytea[], %(objects)b::bytea[],
+                     %(offsets)b::int[], %(stored)b::int[], %(plain)b::int[],
+                     %(depths)b::smallint[], %(previews)b::text[]) AS t(p, d, r, o, f, s, b, h, v)
+ORDER BY p, r, d
+ON CONFLICT DO NOTHING
+RETURNING project_id, ref, day
+"""
+
+LOCK_BLOBS = """
+SELECT k.p, k.r, k.d
+FROM unnest(%(projects)b::int[], %(refs)b::bytea[], %(days)b::int[]) AS k(p, r, d)
+CROSS JOIN LATERAL (
+    SELECT 1 FROM payload_blobs
+    WHERE project_id = k.p AND ref = k.r AND day = k.d LIMIT 1 FOR KEY SHARE) AS b
+"""
+
+PUT_LIST_PARTS = """
+INSERT INTO payload_list_parts (project_id, part, list, day)
+SELECT * FROM unnest(%b::int[], %b::bytea[], %b::bytea[], %b::int[])
+ON CONFLICT DO NOTHING
+"""
+
+PUT_REFS = """
+INSERT INTO span_payload_refs (project_id, trace_id, ref, day)
+SELECT * FROM unnest(%b::int[], %b::bytea[], %b::bytea[], %b::int[]) AS t(p, t, r, d)
+ORDER BY p, t, r, d
+ON CONFLICT DO NOTHING
+"""
+
 COPY_SPANS = "COPY spans FROM STDIN (FORMAT BINARY)"
 COPY_LOGS = "COPY span_logs FROM STDIN (FORMAT BINARY)"
 

@@ -16,13 +16,22 @@ import orjson
 import psycopg
 from psycopg import errors
 
+from tracefoundry.model.payload import BlobKey, BlobRow
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
 from tracefoundry.store import columns
-from tracefoundry.store.commit import DictionaryKey, ExistingTrace, SpanKey, log_key, span_key
 from tracefoundry.store.contract import PreparedLog, PreparedSpan
 from tracefoundry.store.postgres import statements
 from tracefoundry.store.postgres.rows import COPY_HEADER, COPY_TRAILER
+from tracefoundry.store.transaction import (
+    DictionaryKey,
+    ExistingTrace,
+    ListPart,
+    RefRow,
+    SpanKey,
+    log_key,
+    span_key,
+)
 
 RESEND_COMMITS = 8
 """Commits that go through staging at once after a resend was met."""
@@ -68,6 +77,46 @@ class PostgresTransaction:
                 "extras": [_text(columns.envelope_extra(scope)) for _, scope in rows],
                 "day": day,
             },
+        )
+
+    def put_blobs(self, blobs: Sequence[BlobRow]) -> set[BlobKey]:
+        rows = self._connection.execute(
+            statements.PUT_BLOBS,
+            {
+                "projects": [blob.project_id for blob in blobs],
+                "days": [blob.day for blob in blobs],
+                "refs": [blob.ref for blob in blobs],
+                "objects": [blob.object for blob in blobs],
+                "offsets": [blob.object_offset for blob in blobs],
+                "stored": [blob.stored_bytes for blob in blobs],
+                "plain": [blob.plain_bytes for blob in blobs],
+                "depths": [blob.depth for blob in blobs],
+                "previews": [blob.preview for blob in blobs],
+            },
+            binary=True,
+        )
+        return {(row[0], row[1], row[2]) for row in rows}
+
+    def lock_blobs(self, keys: Sequence[BlobKey]) -> set[BlobKey]:
+        rows = self._connection.execute(
+            statements.LOCK_BLOBS,
+            {
+                "projects": [key[0] for key in keys],
+                "refs": [key[1] for key in keys],
+                "days": [key[2] for key in keys],
+            },
+            binary=True,
+        )
+        return {(row[0], row[1], row[2]) for row in rows}
+
+    def put_list_parts(self, rows: Sequence[ListPart]) -> None:
+        self._connection.execute(
+            statements.PUT_LIST_PARTS, [list(column) for column in zip(*rows, strict=True)]
+        )
+
+    def put_refs(self, rows: Sequence[RefRow]) -> None:
+        self._connection.execute(
+            statements.PUT_REFS, [list(column) for column in zip(*rows, strict=True)]
         )
 
     def insert_spans(self, spans: Sequence[PreparedSpan]) -> list[int]:

@@ -9,23 +9,16 @@ from typing import TypeVar
 
 import psycopg
 
+from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.span import LogRecord, Span
-from tracefoundry.store.commit import (
-    LARGE_TRACE_PAUSE_NS,
-    LARGEST_RECOMPUTE_SPANS,
-    Committer,
-    ExistingTrace,
-    RowRefused,
-    Transaction,
-    settle,
-)
+from tracefoundry.store.commit import Committer
 from tracefoundry.store.contract import (
     CommitResult,
     PreparedLog,
     PreparedSpan,
+    ProjectRecord,
     StoreUnavailable,
 )
-from tracefoundry.store.envelopes import EnvelopeIds
 from tracefoundry.store.postgres import partitions, statements
 from tracefoundry.store.postgres.errors import (
     first_line,
@@ -35,6 +28,13 @@ from tracefoundry.store.postgres.errors import (
 )
 from tracefoundry.store.postgres.rows import log_row, span_row
 from tracefoundry.store.postgres.transaction import PostgresTransaction, ResendMemory
+from tracefoundry.store.preparation import Preparation
+from tracefoundry.store.recompute import (
+    LARGE_TRACE_PAUSE_NS,
+    LARGEST_RECOMPUTE_SPANS,
+    settle,
+)
+from tracefoundry.store.transaction import ExistingTrace, RowRefused, Transaction
 
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 60_000
@@ -59,27 +59,35 @@ class PostgresWriter:
         self._connection: psycopg.Connection | None = None
         self._memory = ResendMemory()
         self._committer = Committer(self)
-        self._ids = EnvelopeIds()
+        self._preparation = Preparation(span_row, log_row)
 
     def prepare_span(self, project_id: int, span: Span) -> PreparedSpan:
-        resource, scope = self._ids.resource_id(span.resource), self._ids.scope_id(span.scope)
-        row, digest = span_row(project_id, span, resource, scope)
-        return PreparedSpan(project_id, span, resource, scope, digest, row)
+        return self._preparation.span(project_id, span)
 
     def prepare_log(self, project_id: int, log: LogRecord) -> PreparedLog:
-        resource, scope = self._ids.resource_id(log.resource), self._ids.scope_id(log.scope)
-        row, content_hash = log_row(project_id, log, resource, scope)
-        return PreparedLog(project_id, log, resource, scope, content_hash, row)
+        return self._preparation.log(project_id, log)
 
     def commit(
-        self, spans: Sequence[PreparedSpan], logs: Sequence[PreparedLog] = ()
+        self,
+        spans: Sequence[PreparedSpan],
+        logs: Sequence[PreparedLog] = (),
+        payloads: PayloadRows | None = None,
     ) -> CommitResult:
-        return self._committer.commit(spans, logs)
+        return self._committer.commit(spans, logs, payloads)
 
-    def projects(self) -> dict[str, int]:
+    def stored_payloads(self, project_id: int, day: int, refs: Sequence[bytes]) -> dict[bytes, int]:
         with self._errors():
-            rows = self._connected().execute("SELECT name, project_id FROM projects").fetchall()
+            rows = self._connected().execute(
+                statements.STORED_PAYLOADS,
+                {"project": project_id, "day": day, "refs": list(refs)},
+                binary=True,
+            )
             return {row[0]: row[1] for row in rows}
+
+    def projects(self) -> dict[str, ProjectRecord]:
+        with self._errors():
+            rows = self._connected().execute(statements.PROJECTS).fetchall()
+            return {row[1]: ProjectRecord(*row) for row in rows}
 
     def maintain(self, now_ns: int) -> None:
         days = partitions.window_days(now_ns, self._retention_ns, self._ahead_ns)

@@ -2,7 +2,7 @@
 
 ``TraceReader`` opens snapshots; a ``Snapshot`` answers questions. The modules below hold one
 question each: ``lists`` (filters, sorts and keyset cursors), ``search`` (text), ``spans``,
-``statistics``, ``deletion``.
+``payload_rows``, ``statistics``, ``deletion``, ``payload_removal``.
 """
 
 from __future__ import annotations

@@ -94,10 +94,10 @@ def _logs(
     found: dict[bytes, list[Row]] = {}
     columns = [
         sa.cast(column, sa.Text).label(column.name)
-        if column.name in ("attributes", "body", "extra")
+        if column.name in ("attributes", "body", "extra", "payloads", "redactions")
         else column
         for column in span_logs.c
-        if column.name not in ("project_id", "trace_id", "payloads", "redactions")
+        if column.name not in ("project_id", "trace_id")
     ]
     left = page_size.LOGS_LIMIT
     room = page_size.PAGE_BYTES
@@ -115,7 +115,7 @@ def _logs(
         with connection.execute(statement, execution_options=STREAMED) as result:
             for row in result:
                 left -= 1
-                room -= page_size.row_bytes(row)
+                room -= page_size.shown_bytes(row)
                 if left < 0 or (room < 0 and found):
                     return found, True
                 found.setdefault(row.span_id, []).append(row)

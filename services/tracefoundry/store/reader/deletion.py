@@ -4,7 +4,8 @@ The order is what keeps a concurrent writer right (contract, section 6): it wait
 its upsert, finds the tombstone after it, and drops its own spans. Everything of a trace goes in
 one transaction; many traces go in batches, so that no transaction grows without bound and SQLite's
 other writer gets its turn. Logs whose trace has no spans have no such row; ``lone_logs`` says how
-they go.
+they go. The references of a trace to its payloads stay here, and are what ``payload_removal`` goes
+by afterwards.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tracefoundry.store.reader import lone_logs
 from tracefoundry.store.reader.free_pages import give_back
 from tracefoundry.store.reader.row import Row
 from tracefoundry.store.reader.selection import ANY_TIME_NS
+from tracefoundry.store.tables import projects as projects_table
 from tracefoundry.store.tables import span_logs, spans, tombstones, traces
 
 BATCH_TRACES = 200
@@ -63,9 +65,10 @@ def delete_trace(
     """
 
     def work(connection: sa.Connection) -> Deleted:
+        keep_ns = _window(connection, project, retention_ns)
         # The second look at spans is for those that were just being written at the first one.
         for step in (_delete, _delete_logs, _delete):
-            deleted = step(connection, project, [trace_id], now_ns, retention_ns, None)
+            deleted = step(connection, project, [trace_id], now_ns, keep_ns, None)
             if deleted != Deleted():
                 break
         return deleted
@@ -91,6 +94,8 @@ def delete_before(
     """
     total = Deleted()
     for project in projects:
+        with reading(engine) as connection:
+            keep_ns = _window(connection, project, retention_ns)
         after: tuple[int, bytes] | None = None
         while True:
             with reading(engine) as connection:
@@ -106,7 +111,7 @@ def delete_before(
                         project=project,
                         ids=ids,
                         now_ns=now_ns,
-                        retention_ns=retention_ns,
+                        retention_ns=keep_ns,
                         before_ns=before_ns,
                     ),
                 )
@@ -126,7 +131,7 @@ def delete_before(
                         project=project,
                         ids=ids,
                         now_ns=now_ns,
-                        retention_ns=retention_ns,
+                        retention_ns=keep_ns,
                         before_ns=before_ns,
                     ),
                 )
@@ -134,6 +139,14 @@ def delete_before(
             behind = ids[-1]
     give_back(engine)
     return total
+
+
+def _window(connection: sa.Connection, project: int, retention_ns: int) -> int:
+    """How far back a span of this project may start to be accepted."""
+    own = connection.execute(
+        sa.select(projects_table.c.retention_spans_ns).where(projects_table.c.project_id == project)
+    ).scalar()
+    return max(own or 0, retention_ns)
 
 
 def _retried(engine: sa.Engine, work: Callable[[sa.Connection], Deleted]) -> Deleted:

@@ -24,6 +24,11 @@ LOGS_LIMIT = 100_000
 """Most log records on one page, and the most that are loaded of the first row's."""
 IDS_AT_ONCE = 1000
 """Most ids named in one statement."""
+PREVIEW_BYTES = 1024
+"""What the preview of a payload may add to its entry: 256 characters of up to four bytes."""
+
+_PREVIEW_SHARE = 5
+"""The same in the database, where entries are not counted: none is shorter than 200 bytes."""
 
 
 def fitting(connection: sa.Connection, trace: Row, rows: Sequence[Row]) -> tuple[int, set[bytes]]:
@@ -67,6 +72,8 @@ def fitting(connection: sa.Connection, trace: Row, rows: Sequence[Row]) -> tuple
             span_logs.c.attributes,
             span_logs.c.body,
             span_logs.c.extra,
+            span_logs.c.redactions,
+            *[span_logs.c.payloads] * (1 + _PREVIEW_SHARE),
         ),
         logged,
         span_logs.c.project_id == project,
@@ -75,7 +82,7 @@ def fitting(connection: sa.Connection, trace: Row, rows: Sequence[Row]) -> tuple
     size = 0
     for kept, row in enumerate(rows):
         size += (
-            row_bytes(row)
+            shown_bytes(row)
             + resource_bytes.get(row.resource_id, 0)
             + scope_bytes.get(row.scope_id, 0)
             + log_bytes.get(row.span_id, 0)
@@ -92,6 +99,13 @@ def row_bytes(row: Row) -> int:
         for value in row
         if type(value) is str
     )
+
+
+def shown_bytes(row: Row) -> int:
+    """Like :func:`row_bytes`, of a span or log, with the previews that its answer gets."""
+    payloads = row._mapping["payloads"]
+    entries = 0 if payloads is None else payloads.count('"slot"')
+    return row_bytes(row) + entries * PREVIEW_BYTES
 
 
 def _log_counts(

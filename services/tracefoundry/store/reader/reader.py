@@ -7,14 +7,23 @@ database cannot answer now, and nothing else of the driver's.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import sqlalchemy as sa
 
 from tracefoundry.store.contract import StoreUnavailable
 from tracefoundry.store.engine import reading
-from tracefoundry.store.reader import context, deletion, lists, search, spans, statistics
+from tracefoundry.store.reader import (
+    context,
+    deletion,
+    lists,
+    payload_rows,
+    search,
+    spans,
+    statistics,
+)
+from tracefoundry.store.reader.payload_removal import PayloadRemoval
 from tracefoundry.store.reader.row import Row
 from tracefoundry.store.reader.selection import (
     Sort,
@@ -22,7 +31,8 @@ from tracefoundry.store.reader.selection import (
     TracePosition,
     TraceSelection,
 )
-from tracefoundry.store.tables import projects, span_logs, tombstones, traces
+from tracefoundry.store.reader.text_query import TextQuery
+from tracefoundry.store.tables import projects, span_logs, span_payload_refs, tombstones, traces
 
 
 class Snapshot:
@@ -61,12 +71,18 @@ class Snapshot:
         after: TracePosition | None,
         limit: int,
         text: str,
+        content: bool,
         budget_seconds: float,
     ) -> search.SearchResult:
         """Like :meth:`traces`, of traces in which a span's name or a string attribute holds
-        ``text``, whatever the case; stops when the budget is used up."""
+        ``text``, whatever the case; stops when the budget is used up.
+
+        ``content`` is for those who may read it: it looks into the previews of payloads too, and
+        into the content that stands in the attributes of spans stored before redaction existed.
+        """
+        query = TextQuery(text, content=content)
         return search.search_traces(
-            self._connection, project_ids, selection, sort, after, limit, text, budget_seconds
+            self._connection, project_ids, selection, sort, after, limit, query, budget_seconds
         )
 
     def find_traces(self, project_ids: Sequence[int], trace_id: bytes) -> list[Row]:
@@ -89,6 +105,46 @@ class Snapshot:
             .order_by(projects.c.project_id)
         )
         return list(self._connection.execute(statement).scalars())
+
+    def projects_with_payloads(self, project_ids: Sequence[int], trace_id: bytes) -> list[int]:
+        """Those of the projects in which this trace refers to payloads; for a deleted trace they
+        are what is still to be removed."""
+        refs = sa.exists().where(
+            span_payload_refs.c.project_id == projects.c.project_id,
+            span_payload_refs.c.trace_id == trace_id,
+        )
+        statement = (
+            sa.select(projects.c.project_id)
+            .where(projects.c.project_id.in_(project_ids), refs)
+            .order_by(projects.c.project_id)
+        )
+        return list(self._connection.execute(statement).scalars())
+
+    def payload_states(
+        self, project_id: int, wanted: Collection[tuple[bytes, int]], pointed: Collection[bytes]
+    ) -> payload_rows.PayloadStates:
+        """What is true now of payloads by (ref, day), and of refs that senders wrote."""
+        return payload_rows.states_of(self._connection, project_id, wanted, pointed)
+
+    def payload_copies(self, project_ids: Sequence[int], ref: bytes) -> list[payload_rows.BlobCopy]:
+        """The stored copies of a payload, newest day first."""
+        return payload_rows.copies_of(self._connection, project_ids, ref)
+
+    def expired_days(self, project_id: int, days: Collection[int]) -> set[int]:
+        """Those of these days whose payloads have expired in this project."""
+        return set(payload_rows.expired_days(self._connection, project_id, set(days)))
+
+    def payload_places(
+        self, project_id: int, day: int, refs: Iterable[bytes]
+    ) -> dict[bytes, payload_rows.BlobPlace]:
+        """Where those of these refs are that the project has stored on a day."""
+        return payload_rows.places_of(self._connection, project_id, day, refs)
+
+    def payload_fate(
+        self, project_ids: Sequence[int], ref: bytes, now_ns: int
+    ) -> payload_rows.Fate | None:
+        """What became of a payload without a copy; None where nobody knew it."""
+        return payload_rows.fate_of(self._connection, project_ids, ref, now_ns)
 
     def was_deleted(self, project_ids: Sequence[int], trace_id: bytes, now_ns: int) -> bool:
         """True when one of the projects has a tombstone for this trace that is not over."""
@@ -135,7 +191,8 @@ class Snapshot:
         return spans.counting_spans(self._connection, trace)
 
     def links_of(self, trace: Row, limit: int) -> list[Row]:
-        """(span id, JSON text of its links) of at most ``limit`` spans with links, by start."""
+        """(span id, policy version, JSON text of its links) of at most ``limit`` spans with links,
+        by start."""
         return spans.links_of(self._connection, trace, limit)
 
     def statistics(
@@ -153,6 +210,11 @@ class TraceReader:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The engine that this reads through."""
+        return self._engine
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -182,6 +244,10 @@ class TraceReader:
         return deletion.delete_before(
             self._engine, project_ids, before_ns, now_ns=now_ns, retention_ns=retention_ns
         )
+
+    def payload_removal(self) -> PayloadRemoval:
+        """The steps by which the payloads of deleted traces go."""
+        return PayloadRemoval(self._engine)
 
     def check(self) -> None:
         """Ask the database something small that needs our tables.

@@ -3,28 +3,20 @@
 There is no text index in this version: candidates come from the list (filters applied), in steps
 of bounded size, and their spans are read. The database throws out what cannot match by ``LIKE``
 over the name and the JSON text of the attributes; what is left is decided exactly here, because
-JSON text also holds keys and numbers. A step ends between two traces, or inside a very large
-trace, so a search that runs out of time says where it goes on.
-
-Case is ignored as Python's :mod:`re` ignores it (one character against one character, all of
-Unicode). The ``LIKE`` only sees characters that have no case, or ASCII ones, which every database
-locale folds; three look-alikes of ASCII letters (the Kelvin sign, the long s and the dotless or
-dotted i) are therefore found only beside other text that matches.
+JSON text also holds keys and numbers. Then, for those who may read content, the previews of their
+payloads. A step ends between two traces, or inside a very large trace (between two spans or two
+previews), so a search that runs out of time says where it goes on.
 """
 
 from __future__ import annotations
 
-import re
 import time
-from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
-from tracefoundry.model.attributes import tag_of
 from tracefoundry.store.reader.lists import list_traces, position_of
 from tracefoundry.store.reader.row import Row
 from tracefoundry.store.reader.selection import (
@@ -34,12 +26,20 @@ from tracefoundry.store.reader.selection import (
     TraceSelection,
 )
 from tracefoundry.store.reader.spans import STREAMED
-from tracefoundry.store.tables import spans
+from tracefoundry.store.reader.text_query import TextQuery
+from tracefoundry.store.tables import payload_blobs, span_payload_refs, spans
 
 CANDIDATES = 64
 """Traces listed at once."""
 STEP_SPANS = 2_000
 """Most spans read between two looks at the clock."""
+STEP_PREVIEWS = 5_000
+"""Most payloads of a very large trace looked into between two looks at the clock."""
+
+_IN_PREVIEWS = -1
+"""The start of a position among the previews of a trace, where no span can start; in the place of
+the span id stand the first bytes of the ref."""
+_HEAD_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,54 +52,6 @@ class SearchResult:
     complete: bool
 
 
-class TextQuery:
-    """A text to find in span names and string attribute values."""
-
-    def __init__(self, text: str) -> None:
-        self._folded = text.lower() if text.isascii() else None
-        self._pattern = re.compile(re.escape(text), re.IGNORECASE)
-        self._name_like = _like(text)
-        # In JSON text a quote or a line break stands escaped.
-        self._json_like = _like(orjson.dumps(text)[1:-1].decode("utf-8"))
-
-    def may_match(self, name: Any, attributes: Any) -> sa.ColumnElement[bool]:
-        """SQL that holds for every row that :meth:`matches`, and for some others."""
-        return sa.or_(
-            name.ilike(self._name_like, escape="!"),
-            attributes.ilike(self._json_like, escape="!"),
-            attributes.like('%"$text"%'),
-        )
-
-    def matches(self, name: str, attributes_json: str) -> bool:
-        """The name, or a string value at any depth, holds the text."""
-        if self._found(name):
-            return True
-        pending: list[Any] = list(orjson.loads(attributes_json).values())
-        while pending:
-            value = pending.pop()
-            if type(value) is str:
-                if self._found(value):
-                    return True
-            elif type(value) is list:
-                pending.extend(value)
-            elif type(value) is dict:
-                tag = tag_of(value)
-                if tag == "$text":
-                    broken = b64decode(value[tag])
-                    if self._found(broken.decode("utf-8", errors="replace")):
-                        return True
-                elif tag == "$object":
-                    pending.extend(value[tag].values())
-                elif tag is None:
-                    pending.extend(value.values())
-        return False
-
-    def _found(self, text: str) -> bool:
-        if self._folded is not None and text.isascii():
-            return self._folded in text.lower()
-        return self._pattern.search(text) is not None
-
-
 def search_traces(
     connection: sa.Connection,
     projects: Sequence[int],
@@ -107,14 +59,13 @@ def search_traces(
     sort: Sort,
     after: TracePosition | None,
     limit: int,
-    text: str,
+    query: TextQuery,
     budget_seconds: float,
 ) -> SearchResult:
-    """At most ``limit`` traces behind ``after`` in which a span matches ``text``.
+    """At most ``limit`` traces behind ``after`` in which a span or a payload matches.
 
     At least one step is made however small the budget is, so repeated calls reach the end.
     """
-    query = TextQuery(text)
     deadline = time.monotonic() + budget_seconds
     found: list[Row] = []
     position = after
@@ -147,20 +98,6 @@ def search_traces(
             return SearchResult(found, None, complete=True)
 
 
-def _like(text: str) -> str:
-    """A LIKE pattern (escape ``!``) for the longest run that every locale compares alike."""
-    runs = re.split("[\0-\x1f\x7f]", "".join(c if _plain(c) else "\0" for c in text))
-    longest = max(runs, key=len)
-    escaped = longest.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    return f"%{escaped}%"
-
-
-def _plain(character: str) -> bool:
-    if character.isascii():
-        return True
-    return character.lower() == character == character.upper() == character.casefold()
-
-
 def _steps(candidates: Sequence[Row]) -> Iterable[list[Row]]:
     """Runs of candidates of one project that together are small; a large one is alone."""
     step: list[Row] = []
@@ -187,10 +124,10 @@ def _resume(position: TracePosition | None, row: Row) -> SpanPosition | None:
 
 
 def _search_small(connection: sa.Connection, step: Sequence[Row], query: TextQuery) -> set[object]:
-    """Trace ids of this run in which a span matches."""
+    """Trace ids of this run in which a span or a payload matches."""
     rows = [row._mapping for row in step]
     attributes = sa.cast(spans.c.attributes, sa.Text)
-    statement = sa.select(spans.c.trace_id, spans.c.name, attributes).where(
+    statement = sa.select(spans.c.trace_id, spans.c.name, attributes, spans.c.policy_version).where(
         spans.c.project_id == rows[0]["project_id"],
         spans.c.trace_id.in_([row["trace_id"] for row in rows]),
         spans.c.start_time_ns.between(
@@ -200,8 +137,18 @@ def _search_small(connection: sa.Connection, step: Sequence[Row], query: TextQue
     )
     hits: set[object] = set()
     with connection.execute(statement, execution_options=STREAMED) as result:
-        for trace_id, name, attributes_json in result:
-            if trace_id not in hits and query.matches(name, attributes_json):
+        for trace_id, *span in result:
+            if trace_id not in hits and query.matches(*span):
+                hits.add(trace_id)
+    left = [row["trace_id"] for row in rows if row["trace_id"] not in hits]
+    if not query.content or not left:
+        return hits
+    previews = _previews(rows[0]["project_id"]).where(
+        span_payload_refs.c.trace_id.in_(left), query.may_match_preview(payload_blobs.c.preview)
+    )
+    with connection.execute(previews, execution_options=STREAMED) as result:
+        for trace_id, _, preview in result:
+            if trace_id not in hits and query.found(preview):
                 hits.add(trace_id)
     return hits
 
@@ -213,7 +160,31 @@ def _search_large(
     after: SpanPosition | None,
     deadline: float,
 ) -> tuple[bool, SpanPosition | None]:
-    """Whether a span of this trace matches; with a place to go on where time ran out before."""
+    """Whether a span or payload of this trace matches; with a place to go on where time ran out
+    before."""
+    if after is None or after.start_time_ns != _IN_PREVIEWS:
+        hit, stopped = _search_spans(connection, row, query, after, deadline)
+        if hit or stopped is not None:
+            return hit, stopped
+        if not query.content:
+            return False, None
+        after = SpanPosition(_IN_PREVIEWS, b"")
+        if time.monotonic() >= deadline:
+            return False, SpanPosition(_IN_PREVIEWS, bytes(_HEAD_BYTES))
+    elif not query.content:
+        return False, None
+    elif after.span_id == bytes(_HEAD_BYTES):
+        after = SpanPosition(_IN_PREVIEWS, b"")
+    return _search_previews(connection, row, query, after.span_id, deadline)
+
+
+def _search_spans(
+    connection: sa.Connection,
+    row: Row,
+    query: TextQuery,
+    after: SpanPosition | None,
+    deadline: float,
+) -> tuple[bool, SpanPosition | None]:
     fields = row._mapping
     key = sa.tuple_(spans.c.start_time_ns, spans.c.span_id)
     whole = (
@@ -236,17 +207,72 @@ def _search_large(
         bound = SpanPosition(*last) if last is not None else None
         if bound is not None:
             here.append(key <= _place(bound))
-        statement = sa.select(spans.c.name, attributes).where(
+        statement = sa.select(spans.c.name, attributes, spans.c.policy_version).where(
             *here, query.may_match(spans.c.name, attributes)
         )
         with connection.execute(statement, execution_options=STREAMED) as result:
-            if any(query.matches(name, attributes_json) for name, attributes_json in result):
+            if any(query.matches(*span) for span in result):
                 return True, None
         if bound is None:
             return False, None
         after = bound
         if time.monotonic() >= deadline:
             return False, after
+
+
+def _search_previews(
+    connection: sa.Connection, row: Row, query: TextQuery, after: bytes, deadline: float
+) -> tuple[bool, SpanPosition | None]:
+    """The payloads of one trace by ref, behind those that begin with ``after``."""
+    fields = row._mapping
+    ref = span_payload_refs.c.ref
+    of = (
+        span_payload_refs.c.project_id == fields["project_id"],
+        span_payload_refs.c.trace_id == fields["trace_id"],
+    )
+    while True:
+        here = list(of)
+        if after:
+            here.append(ref > _last_of(after))
+        last = connection.execute(
+            sa.select(ref).where(*here).order_by(ref).offset(STEP_PREVIEWS - 1).limit(1)
+        ).scalar()
+        # A place is only the first bytes of a ref; those that share them are looked at together.
+        if last is not None:
+            here.append(ref <= _last_of(last[:_HEAD_BYTES]))
+        statement = _previews(fields["project_id"]).where(
+            *here, query.may_match_preview(payload_blobs.c.preview)
+        )
+        with connection.execute(statement, execution_options=STREAMED) as result:
+            if any(query.found(preview) for _, _, preview in result):
+                return True, None
+        if last is None:
+            return False, None
+        after = last[:_HEAD_BYTES]
+        if time.monotonic() >= deadline:
+            return False, SpanPosition(_IN_PREVIEWS, after)
+
+
+def _previews(project: int) -> sa.Select[Any]:
+    """(trace id, ref, preview) of the stored payloads that the traces of a project refer to."""
+    refs, blobs = span_payload_refs.c, payload_blobs.c
+    return (
+        sa.select(refs.trace_id, refs.ref, blobs.preview)
+        .join(
+            payload_blobs,
+            sa.and_(
+                blobs.project_id == refs.project_id,
+                blobs.ref == refs.ref,
+                blobs.day == refs.day,
+            ),
+        )
+        .where(refs.project_id == project)
+    )
+
+
+def _last_of(head: bytes) -> bytes:
+    """The last ref that begins so."""
+    return head + b"\xff" * (32 - len(head))
 
 
 def _place(position: SpanPosition) -> sa.Tuple:

@@ -106,7 +106,7 @@ def _full_page(
     with connection.execute(statement, execution_options=STREAMED) as result:
         for row in result:
             rows.append(row)
-            size += page_size.row_bytes(row)
+            size += page_size.shown_bytes(row)
             if size > page_size.PAGE_BYTES and len(rows) > 1:
                 break
     fit, logged = page_size.fitting(connection, trace, rows[:limit])
@@ -115,9 +115,13 @@ def _full_page(
 
 
 def links_of(connection: sa.Connection, trace: Row, limit: int) -> list[Row]:
-    """(span id, JSON text of its links) of spans that have links, by start."""
+    """(span id, policy version, JSON text of its links) of spans that have links, by start."""
     statement = (
-        sa.select(spans.c.span_id, sa.cast(spans.c.links, sa.Text).label("links"))
+        sa.select(
+            spans.c.span_id,
+            spans.c.policy_version,
+            sa.cast(spans.c.links, sa.Text).label("links"),
+        )
         .where(*_of(trace), spans.c.links.is_not(None))
         .order_by(spans.c.start_time_ns, spans.c.span_id)
         .limit(limit)

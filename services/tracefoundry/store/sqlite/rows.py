@@ -9,7 +9,6 @@ import orjson
 
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.store import columns
-from tracefoundry.store.contract import POLICY_VERSION
 
 SPAN_COLUMNS = 37
 LOG_COLUMNS = 16
@@ -21,7 +20,7 @@ def span_row(
     project_id: int, span: Span, resource_id: bytes, scope_id: bytes
 ) -> tuple[tuple[Any, ...], bytes]:
     """The row of a span and its digest."""
-    attributes = orjson.dumps(span.attributes)
+    attributes = span.encoded_attributes or orjson.dumps(span.attributes)
     events = columns.events_json(span)
     links = columns.links_json(span)
     extra = columns.span_extra(span)
@@ -39,6 +38,7 @@ def span_row(
                 events or b"",
                 links or b"",
                 extra or b"",
+                columns.payload_identity(span.payloads) if span.payloads else b"",
             )
         ),
         digest_size=columns.ID_BYTES,
@@ -53,7 +53,7 @@ def span_row(
         span.kind,
         span.status_code,
         span.flags,
-        POLICY_VERSION,
+        span.policy_version,
         resource_id,
         scope_id,
         digest,
@@ -63,8 +63,8 @@ def span_row(
         _text(events),
         _text(links),
         _text(extra),
-        None,
-        None,
+        _text(columns.payloads_json(span.payloads)),
+        _text(columns.redactions_json(span.redactions)),
     )
     if genai is None:
         return row + _NO_GENAI, digest
@@ -102,7 +102,7 @@ def log_row(
         log.span_id,
         log.time_ns,
         content_hash,
-        POLICY_VERSION,
+        log.policy_version,
         resource_id,
         scope_id,
         log.severity_number,
@@ -111,8 +111,8 @@ def log_row(
         attributes.decode(),
         _text(body),
         _text(columns.log_extra(log)),
-        None,
-        None,
+        _text(columns.payloads_json(log.payloads)),
+        _text(columns.redactions_json(log.redactions)),
     ), content_hash
 
 

@@ -12,12 +12,20 @@ from typing import Any
 
 import orjson
 
+from tracefoundry.model.payload import BlobKey, BlobRow
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
 from tracefoundry.store import columns
-from tracefoundry.store.commit import DictionaryKey, ExistingTrace, SpanKey, log_key
 from tracefoundry.store.contract import PreparedLog, PreparedSpan
 from tracefoundry.store.sqlite.rows import LOG_COLUMNS, SPAN_COLUMNS
+from tracefoundry.store.transaction import (
+    DictionaryKey,
+    ExistingTrace,
+    ListPart,
+    RefRow,
+    SpanKey,
+    log_key,
+)
 
 # Constants and question marks only.
 _INSERT_SPAN = "INSERT INTO spans VALUES (" + ", ".join("?" * SPAN_COLUMNS) + ")"  # noqa: S608
@@ -34,6 +42,20 @@ _PUT_SCOPE = """
 INSERT INTO scopes (project_id, scope_id, name, version, attributes, extra, last_used_day)
 VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (project_id, scope_id) DO UPDATE SET last_used_day = excluded.last_used_day
+"""
+_PUT_BLOB = """
+INSERT INTO payload_blobs (project_id, ref, day, object, object_offset, stored_bytes, plain_bytes,
+                           depth, preview)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_FIND_BLOB = "SELECT 1 FROM payload_blobs WHERE project_id = ? AND ref = ? AND day = ?"
+_PUT_LIST_PART = """
+INSERT INTO payload_list_parts (project_id, part, list, day) VALUES (?, ?, ?, ?)
+ON CONFLICT DO NOTHING
+"""
+_PUT_REF = """
+INSERT INTO span_payload_refs (project_id, trace_id, ref, day) VALUES (?, ?, ?, ?)
+ON CONFLICT DO NOTHING
 """
 _TRACE_STATE = """
 SELECT span_count, recomputed_at_ns, missing_expired FROM traces
@@ -118,6 +140,36 @@ class SqliteTransaction:
                 for key, scope in rows
             ],
         )
+
+    def put_blobs(self, blobs: Sequence[BlobRow]) -> set[BlobKey]:
+        execute = self._connection.execute
+        return {
+            blob.key
+            for blob in blobs
+            if execute(
+                _PUT_BLOB,
+                (
+                    *blob.key,
+                    blob.object,
+                    blob.object_offset,
+                    blob.stored_bytes,
+                    blob.plain_bytes,
+                    blob.depth,
+                    blob.preview,
+                ),
+            ).rowcount
+        }
+
+    def lock_blobs(self, keys: Sequence[BlobKey]) -> set[BlobKey]:
+        """The transaction holds the one write lock of the file: finding them is enough."""
+        execute = self._connection.execute
+        return {key for key in keys if execute(_FIND_BLOB, key).fetchone() is not None}
+
+    def put_list_parts(self, rows: Sequence[ListPart]) -> None:
+        self._connection.executemany(_PUT_LIST_PART, rows)
+
+    def put_refs(self, rows: Sequence[RefRow]) -> None:
+        self._connection.executemany(_PUT_REF, rows)
 
     def insert_spans(self, spans: Sequence[PreparedSpan]) -> list[int]:
         return self._insert(_INSERT_SPAN, [prepared.row for prepared in spans])

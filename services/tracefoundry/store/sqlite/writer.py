@@ -7,28 +7,34 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.span import LogRecord, Span
-from tracefoundry.store.commit import (
-    LARGE_TRACE_PAUSE_NS,
-    LARGEST_RECOMPUTE_SPANS,
-    Committer,
-    ExistingTrace,
-    RowRefused,
-    Transaction,
-    settle,
-)
+from tracefoundry.store.commit import Committer
 from tracefoundry.store.contract import (
     CommitResult,
     PreparedLog,
     PreparedSpan,
+    ProjectRecord,
     StoreUnavailable,
 )
-from tracefoundry.store.envelopes import EnvelopeIds
+from tracefoundry.store.preparation import Preparation
+from tracefoundry.store.recompute import (
+    LARGE_TRACE_PAUSE_NS,
+    LARGEST_RECOMPUTE_SPANS,
+    settle,
+)
 from tracefoundry.store.sqlite.connection import connect, database_path
 from tracefoundry.store.sqlite.rows import log_row, span_row
 from tracefoundry.store.sqlite.transaction import SqliteTransaction
+from tracefoundry.store.transaction import ExistingTrace, RowRefused, Transaction
 
 _Result = TypeVar("_Result")
+
+_PROJECTS = """
+SELECT project_id, name, created_at_ns, redaction, retention_spans_ns, retention_payloads_ns
+FROM projects
+"""
+_STORED_PAYLOAD = "SELECT depth FROM payload_blobs WHERE project_id = ? AND ref = ? AND day = ?"
 
 
 class SqliteWriter:
@@ -41,27 +47,36 @@ class SqliteWriter:
         self._path = database_path(url)
         self._connection: sqlite3.Connection | None = None
         self._committer = Committer(self)
-        self._ids = EnvelopeIds()
+        self._preparation = Preparation(span_row, log_row)
 
     def prepare_span(self, project_id: int, span: Span) -> PreparedSpan:
-        resource, scope = self._ids.resource_id(span.resource), self._ids.scope_id(span.scope)
-        row, digest = span_row(project_id, span, resource, scope)
-        return PreparedSpan(project_id, span, resource, scope, digest, row)
+        return self._preparation.span(project_id, span)
 
     def prepare_log(self, project_id: int, log: LogRecord) -> PreparedLog:
-        resource, scope = self._ids.resource_id(log.resource), self._ids.scope_id(log.scope)
-        row, content_hash = log_row(project_id, log, resource, scope)
-        return PreparedLog(project_id, log, resource, scope, content_hash, row)
+        return self._preparation.log(project_id, log)
 
     def commit(
-        self, spans: Sequence[PreparedSpan], logs: Sequence[PreparedLog] = ()
+        self,
+        spans: Sequence[PreparedSpan],
+        logs: Sequence[PreparedLog] = (),
+        payloads: PayloadRows | None = None,
     ) -> CommitResult:
-        return self._committer.commit(spans, logs)
+        return self._committer.commit(spans, logs, payloads)
 
-    def projects(self) -> dict[str, int]:
+    def stored_payloads(self, project_id: int, day: int, refs: Sequence[bytes]) -> dict[bytes, int]:
         with self._errors():
-            rows = self._connected().execute("SELECT name, project_id FROM projects").fetchall()
-            return {row[0]: row[1] for row in rows}
+            connection = self._connected()
+            found = {}
+            for ref in refs:
+                row = connection.execute(_STORED_PAYLOAD, (project_id, ref, day)).fetchone()
+                if row is not None:
+                    found[ref] = row[0]
+            return found
+
+    def projects(self) -> dict[str, ProjectRecord]:
+        with self._errors():
+            rows = self._connected().execute(_PROJECTS).fetchall()
+            return {row[1]: ProjectRecord(*row) for row in rows}
 
     def maintain(self, now_ns: int) -> None:
         """Forget tombstones that are over; nothing to make ahead, as tables have no partitions."""

@@ -1,0 +1,143 @@
+"""Projects: names, settings of their own, and the record of changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from auth.conftest import Office
+from tracefoundry.auth.errors import AccessError
+from tracefoundry.auth.projects import ProjectChange, duration
+from tracefoundry.settings import DAY_NS
+from tracefoundry.store.contract import ProjectRecord
+from tracefoundry.store.projects import retention_of
+
+
+def test_a_new_project_follows_the_platform(office: Office) -> None:
+    """Until it sets something itself."""
+    project = office.projects.create("shop", office.boss)
+    assert (None, None, None) == (
+        project.redaction,
+        project.retention_spans_ns,
+        project.retention_payloads_ns,
+    )
+    assert ("standard", 7 * DAY_NS, 3 * DAY_NS) == office.projects.effective(project)
+    assert ["default", "shop"] == [project.name for project in office.projects.all()]
+
+
+@pytest.mark.parametrize("name", ["a", "0", "a-b", "a" * 63, "9-lives"])
+def test_names_of_projects(office: Office, name: str) -> None:
+    """Lower-case letters, digits and inner hyphens."""
+    assert name == office.projects.create(name, office.boss).name
+
+
+@pytest.mark.parametrize("name", ["", "A", "-a", "a-", "a_b", "a b", "a" * 64, "a\n", "é"])
+def test_other_names_are_refused(office: Office, name: str) -> None:
+    """They stand in paths of payloads and in headers."""
+    with pytest.raises(AccessError) as caught:
+        office.projects.create(name, office.boss)
+    assert "invalid" == caught.value.kind
+
+
+def test_a_name_is_taken_once(office: Office) -> None:
+    """Also that of the first project."""
+    with pytest.raises(AccessError) as caught:
+        office.projects.create("default", office.boss)
+    assert "name_taken" == caught.value.kind
+
+
+def test_settings_change_one_by_one_and_go_back_to_the_platforms(office: Office) -> None:
+    """What is not named stays; ``default`` takes the project's own away."""
+    change = office.projects.change
+    change("default", office.boss, ProjectChange(redaction="strict", retention_spans="14d"))
+    change("default", office.boss, ProjectChange(retention_payloads="12h"))
+    project = change("default", office.boss, ProjectChange(redaction="default"))
+    assert (None, 14 * DAY_NS, DAY_NS // 2) == (
+        project.redaction,
+        project.retention_spans_ns,
+        project.retention_payloads_ns,
+    )
+    assert [project] == office.projects.all()
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (ProjectChange(redaction="weak"), "redaction"),
+        (ProjectChange(retention_spans="soon"), "retention_spans"),
+        (ProjectChange(retention_spans="3661d"), "retention_spans"),
+        (ProjectChange(retention_payloads="0d"), "retention_payloads"),
+        (ProjectChange(retention_payloads="8d"), "retention_payloads"),
+        (ProjectChange(retention_spans="1d", retention_payloads="2d"), "retention_payloads"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_whole(
+    office: Office, change: ProjectChange, field: str
+) -> None:
+    """Payloads never outlive spans, the platform's seven days included."""
+    before = office.projects.all()
+    with pytest.raises(AccessError) as caught:
+        office.projects.change("default", office.boss, change)
+    assert ("invalid", field) == (caught.value.kind, caught.value.field)
+    assert before == office.projects.all()
+
+
+def test_spans_cannot_be_cut_below_the_payloads_of_the_project(office: Office) -> None:
+    """Only what the project sets itself counts: the platform's payloads are simply cut too."""
+    office.projects.change("default", office.boss, ProjectChange(retention_payloads="2d"))
+    with pytest.raises(AccessError):
+        office.projects.change("default", office.boss, ProjectChange(retention_spans="1d"))
+    other = office.projects.create("o", office.boss, ProjectChange(retention_spans="1d"))
+    assert ("standard", DAY_NS, DAY_NS) == office.projects.effective(other)
+
+
+def test_a_project_that_is_not_there_cannot_be_changed(office: Office) -> None:
+    """And is not made by the attempt."""
+    with pytest.raises(AccessError) as caught:
+        office.projects.change("nowhere", office.boss, ProjectChange(redaction="off"))
+    assert "unknown_project" == caught.value.kind
+    assert ["default"] == [project.name for project in office.projects.all()]
+
+
+def test_changes_are_recorded_with_what_was_before(office: Office) -> None:
+    """A change that changes nothing is not."""
+    office.projects.create("shop", office.boss)
+    change = ProjectChange(redaction="off", retention_spans="30d")
+    office.projects.change("shop", office.boss, change)
+    office.projects.change("shop", office.boss, change)
+    assert [
+        ("project.set", "shop", "redaction default -> off, retention of spans default -> 30d"),
+        ("project.create", "shop", None),
+    ] == [(entry.action, entry.project, entry.detail) for entry in office.entries()]
+
+
+@pytest.mark.parametrize(
+    ("own_spans", "own_payloads", "expected"),
+    [
+        (None, None, (7, 3)),
+        (2, None, (2, 2)),
+        (None, 5, (7, 5)),
+        (30, 10, (30, 10)),
+        (1, 9, (1, 1)),
+    ],
+)
+def test_payloads_never_outlive_spans(
+    own_spans: int | None, own_payloads: int | None, expected: tuple[int, int]
+) -> None:
+    """Even where the platform's settings changed after the project's."""
+    project = ProjectRecord(
+        project_id=1,
+        name="p",
+        created_at_ns=0,
+        retention_spans_ns=own_spans,
+        retention_payloads_ns=own_payloads,
+    )
+    assert expected == retention_of(project, 7, 3)
+
+
+@pytest.mark.parametrize("text", ["7d", "36h", "90m", "61s"])
+def test_durations_are_shown_as_they_are_written(office: Office, text: str) -> None:
+    """In the largest unit that divides them."""
+    change = ProjectChange(retention_payloads=text)
+    project = office.projects.change("default", office.boss, change)
+    assert project.retention_payloads_ns is not None
+    assert text == duration(project.retention_payloads_ns)

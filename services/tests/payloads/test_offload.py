@@ -1,0 +1,220 @@
+"""What leaves a row, under which name, and that nothing is lost on the way."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from samples import make_log, make_span
+from strategies import attribute_values, spans
+from tracefoundry.model.attributes import broken_text, raw_bytes
+from tracefoundry.model.genai.content import content_slot, event_slot
+from tracefoundry.model.payload import PayloadEntry
+from tracefoundry.model.span import Event, Link, Resource, Scope, Span
+from tracefoundry.model.value_types import TypeName, type_name
+from tracefoundry.payloads.offload import MAX_INLINE_BYTES, Offloader, content_of, value_of
+from tracefoundry.payloads.refs import ref_of
+
+CONTENT_KEYS = ["gen_ai.input.messages", "input.value", "llm.input_messages.0.message.content"]
+
+
+class Gone:
+    """What redaction says of a value that it took out."""
+
+    def __init__(self, place: str, key: str, state: Literal["redacted", "withheld"]) -> None:
+        self.place = place
+        self.key = key
+        self.type: TypeName = "string"
+        self.state = state
+
+
+def offloaded(span: Span, gone: list[Gone] | None = None, *, store: bool = True) -> Span:
+    """The span after the stage."""
+    Offloader().offload_span(span, gone or [], store=store)
+    return span
+
+
+def restored(span: Span) -> Span:
+    """The span with its contents put back where their entries say."""
+    contents = {content.ref: content.value for content in span.contents}
+    for entry in span.payloads:
+        if entry.state == "reference":
+            continue
+        assert entry.ref is not None
+        _map_of(span, entry)[entry.key] = value_of(contents[entry.ref], entry.type)
+    return span
+
+
+def _map_of(span: Span, entry: PayloadEntry) -> dict[str, Any]:
+    place, _, index = entry.place.partition("/")
+    if place == "events":
+        return span.events[int(index)].attributes
+    if place == "links":
+        return span.links[int(index)].attributes
+    holder = {"span": span, "resource": span.resource, "scope": span.scope}[place]
+    found: dict[str, Any] = holder.attributes  # type: ignore[attr-defined]
+    return found
+
+
+@given(attribute_values())
+def test_a_value_and_its_bytes_are_the_same_thing(value: Any) -> None:
+    """Whatever its type, the bytes give it back."""
+    content, _ = content_of(value)
+    assert value == value_of(content, type_name(value))
+
+
+@given(spans(), st.lists(st.tuples(st.sampled_from(CONTENT_KEYS), attribute_values()), max_size=3))
+def test_what_left_and_what_stayed_are_all_there_was(
+    span: Span, more: list[tuple[str, Any]]
+) -> None:
+    """Putting the contents back gives the span that came; refs are hashes of the contents."""
+    span.attributes = {**span.attributes, **dict(more)}
+    before = copy.deepcopy(span)
+    after = offloaded(span)
+    for key, value in after.attributes.items():
+        assert content_slot(key) is None or value is None
+    assert [ref_of(content.value) for content in after.contents] == [
+        content.ref for content in after.contents
+    ]
+    whole = restored(after)
+    assert (before.attributes, before.events, before.links, before.resource, before.scope) == (
+        whole.attributes, whole.events, whole.links, whole.resource, whole.scope,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "stays"),
+    [
+        ("x" * MAX_INLINE_BYTES, True),
+        ("x" * (MAX_INLINE_BYTES + 1), False),
+        ("\N{EURO SIGN}" * (MAX_INLINE_BYTES // 3), True),
+        ("\N{EURO SIGN}" * (MAX_INLINE_BYTES // 3 + 1), False),
+        (["x" * (MAX_INLINE_BYTES - 4)], True),
+        (["x" * (MAX_INLINE_BYTES - 3)], False),
+        ({"a": {"b": "x" * MAX_INLINE_BYTES}}, False),
+    ],
+)
+def test_more_than_4_kib_is_content_whatever_the_key(value: Any, stays: bool) -> None:
+    """Counted in UTF-8 bytes, lists and maps as JSON."""
+    span = offloaded(make_span(attributes={"note": value}))
+    assert stays == ("note" in span.attributes)
+    assert stays == (span.payloads == ())
+
+
+def test_many_short_attributes_stay_though_together_they_are_long() -> None:
+    """The limit is for a value, not for the row."""
+    attributes = {f"key.{number}": "x" * 100 for number in range(100)}
+    span = offloaded(make_span(attributes=dict(attributes)))
+    assert (attributes, ()) == (span.attributes, span.payloads)
+
+
+def test_an_envelope_is_offloaded_once_and_listed_by_each_of_its_spans() -> None:
+    """Resource and scope are shared objects; their second span finds nothing left to take."""
+    resource = Resource({"service.name": "a", "log": "x" * 5_000})
+    scope = Scope("s", attributes={"log": "y" * 5_000})
+    offloader = Offloader()
+    found = []
+    for number in (1, 2):
+        span = make_span(span=number, resource=resource)
+        span.scope = scope
+        offloader.offload_span(span)
+        found.append((span.payloads, span.contents))
+    assert found[0] == found[1]
+    assert ["resource", "scope"] == [entry.place for entry in found[0][0]]
+    assert {"service.name": "a"} == resource.attributes
+
+
+def test_past_payload_retention_content_leaves_and_is_listed_as_expired() -> None:
+    """The ref is known, the bytes are not kept."""
+    span = offloaded(make_span(attributes={"gen_ai.input.messages": "hello"}), store=False)
+    assert ({}, ()) == (span.attributes, span.contents)
+    assert [("expired", ref_of(b"hello"), 5)] == [
+        (entry.state, entry.ref, entry.bytes) for entry in span.payloads
+    ]
+
+
+def test_what_redaction_withheld_is_listed_once_and_nothing_of_it_is_stored() -> None:
+    """Under a content key the marker goes too; under another it stays where the value stood."""
+    span = make_span(attributes={"gen_ai.input.messages": "[withheld]", "note": "[withheld]"})
+    gone = [
+        Gone("span", "gen_ai.input.messages", "withheld"),
+        Gone("span", "note", "withheld"),
+        Gone("events/0", "exception.message", "redacted"),
+    ]
+    offloaded(span, gone)
+    assert ({"note": "[withheld]"}, ()) == (span.attributes, span.contents)
+    assert [
+        ("input_messages", "span", "gen_ai.input.messages", "withheld", None),
+        ("attribute", "span", "note", "withheld", None),
+        ("attribute", "events/0", "exception.message", "redacted", None),
+    ] == [(e.slot, e.place, e.key, e.state, e.ref) for e in span.payloads]
+
+
+def test_a_reference_stays_and_is_listed() -> None:
+    """The API says later whether it points at something we hold; our own names are never taken."""
+    digest = "sha256:" + "ab" * 32
+    attributes = {
+        "gen_ai.input.messages_ref": "s3://bucket/a.json",
+        "gen_ai.system_instructions_ref": digest,
+        "tracefoundry.payload.input_messages_ref": digest,
+    }
+    span = offloaded(make_span(attributes=dict(attributes)))
+    assert attributes == span.attributes
+    assert [
+        ("input_messages", "gen_ai.input.messages_ref", "s3://bucket/a.json", "reference"),
+        ("system_instructions", "gen_ai.system_instructions_ref", digest, "reference"),
+    ] == [(e.slot, e.key, e.ref, e.state) for e in span.payloads]
+
+
+def test_the_kind_of_a_span_says_what_a_generic_input_is() -> None:
+    """`input.value` of a tool are its arguments."""
+    tool = {"openinference.span.kind": "TOOL", "input.value": "{}", "tool.name": "search"}
+    span = make_span(attributes=tool)
+    from tracefoundry.model.genai import registry
+
+    span.genai = registry.derive(span.attributes)
+    assert ["tool_arguments"] == [entry.slot for entry in offloaded(span).payloads]
+
+
+def test_events_and_links_keep_their_labels() -> None:
+    """The parts of a message leave, its role stays."""
+    message = {"role": "user", "content": "hello", "name": "bob"}
+    span = make_span()
+    span.events = [Event("gen_ai.user.message", 1, dict(message)), Event("retry", 2, {"n": 1})]
+    span.links = [Link(b"1" * 16, b"2" * 8, {"why": "z" * 5_000, "kind": "follows"})]
+    offloaded(span)
+    labels = {
+        key: value for key, value in message.items() if event_slot(span.events[0].name, key) is None
+    }
+    assert ({"role", "name"}, labels) == (set(labels), span.events[0].attributes)
+    assert [{"n": 1}, {"kind": "follows"}] == [span.events[1].attributes, span.links[0].attributes]
+    assert [("events/0", "content"), ("links/0", "why")] == [
+        (entry.place, entry.key) for entry in span.payloads
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"content": "hello"}, "kvlist"),
+        ("hello", "string"),
+        (raw_bytes(b"\xff"), "bytes"),
+        (broken_text(b"\xff"), "string"),
+    ],
+)
+def test_the_body_of_a_log_leaves(body: Any, kind: TypeName) -> None:
+    """It is there to hold messages; a record without one has nothing to list."""
+    log = make_log(body=copy.deepcopy(body))
+    Offloader().offload_log(log)
+    (entry,) = log.payloads
+    assert (None, "log", "body", "output_messages", kind) == (
+        log.body, entry.place, entry.key, entry.slot, entry.type,
+    )  # fmt: skip
+    assert body == value_of(log.contents[0].value, entry.type)
+    empty = make_log(body=None)
+    Offloader().offload_log(empty)
+    assert ((), ()) == (empty.payloads, empty.contents)

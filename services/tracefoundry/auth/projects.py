@@ -1,0 +1,232 @@
+"""Projects: their names, what they may set for themselves, and changing it on the record."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+import sqlalchemy as sa
+
+from tracefoundry.auth.audit import AuditLog
+from tracefoundry.auth.caller import Caller
+from tracefoundry.auth.errors import AccessError
+from tracefoundry.settings import (
+    MAX_RETENTION_NS,
+    REDACTION_MODES,
+    Settings,
+    SettingsError,
+    parse_duration_ns,
+)
+from tracefoundry.store import projects
+from tracefoundry.store.contract import ProjectRecord
+from tracefoundry.store.engine import reading, writing
+
+NAME_FORM = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+DEFAULT = "default"
+"""Written for a setting, it takes the project's own one away."""
+
+_NAME = re.compile(NAME_FORM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectChange:
+    """Settings as people write them: ``strict``, ``7d``, ``default``; None leaves one as it is."""
+
+    redaction: str | None = None
+    retention_spans: str | None = None
+    retention_payloads: str | None = None
+
+    def __bool__(self) -> bool:
+        return any((self.redaction, self.retention_spans, self.retention_payloads))
+
+
+def check_project_name(name: str) -> None:
+    """Refuse what cannot name a project.
+
+    Raises:
+        AccessError: ``invalid``.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise AccessError(
+            "invalid",
+            f"name: {name[:80]!r} cannot name a project",
+            "Use 1 to 63 lower-case letters, digits and inner hyphens.",
+            field="name",
+        )
+
+
+class Projects:
+    """Reads and changes projects through an engine that it does not own.
+
+    ``platform`` gives what holds for projects that set nothing.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        audit: AuditLog,
+        platform: Settings,
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._engine = engine
+        self._audit = audit
+        self._platform = platform
+        self._now_ns = now_ns
+
+    def all(self) -> list[ProjectRecord]:
+        """Every project, by name.
+
+        Raises:
+            StoreUnavailable: the database cannot be asked.
+        """
+        with reading(self._engine) as connection:
+            return projects.all_projects(connection)
+
+    def effective(self, project: ProjectRecord) -> tuple[str, int, int]:
+        """What holds for a project: redaction, retention of spans and of payloads in ns."""
+        platform = self._platform
+        return (
+            project.redaction or platform.redaction,
+            *projects.retention_of(
+                project, platform.retention_spans_ns, platform.retention_payloads_ns
+            ),
+        )
+
+    def create(
+        self, name: str, caller: Caller, change: ProjectChange | None = None
+    ) -> ProjectRecord:
+        """Make a project.
+
+        Raises:
+            AccessError: the name or a setting cannot be used, or the name is taken.
+            StoreUnavailable: nothing was changed.
+        """
+        check_project_name(name)
+        try:
+            with writing(self._engine) as connection:
+                project = projects.add(connection, name, self._now_ns())
+                changed = self._changed(project, change or ProjectChange())
+                if changed != project:
+                    projects.save_settings(connection, changed)
+                self._audit.add(
+                    connection, caller, "project.create",
+                    target=name, project=name, detail=_difference(project, changed),
+                )  # fmt: skip
+                return changed
+        except sa.exc.IntegrityError:
+            raise AccessError(
+                "name_taken", f"there is a project {name!r} already", "Choose another name."
+            ) from None
+
+    def change(self, name: str, caller: Caller, change: ProjectChange) -> ProjectRecord:
+        """Change what a project sets for itself.
+
+        Raises:
+            AccessError: there is no such project, or a setting cannot be used.
+            StoreUnavailable: nothing was changed.
+        """
+        with writing(self._engine) as connection:
+            project = projects.lock(connection, name)
+            if project is None:
+                raise unknown_project(name)
+            changed = self._changed(project, change)
+            if changed != project:
+                projects.save_settings(connection, changed)
+                self._audit.add(
+                    connection, caller, "project.set",
+                    target=name, project=name, detail=_difference(project, changed),
+                )  # fmt: skip
+            return changed
+
+    def _changed(self, project: ProjectRecord, change: ProjectChange) -> ProjectRecord:
+        redaction = project.redaction
+        if change.redaction is not None:
+            redaction = _redaction(change.redaction)
+        spans, payloads = project.retention_spans_ns, project.retention_payloads_ns
+        if change.retention_spans is not None:
+            spans = _retention("retention_spans", change.retention_spans)
+        if change.retention_payloads is not None:
+            payloads = _retention("retention_payloads", change.retention_payloads)
+        kept_ns = spans or self._platform.retention_spans_ns
+        if payloads is not None and payloads > kept_ns:
+            raise AccessError(
+                "invalid",
+                f"retention_payloads: {duration(payloads)} is longer than the retention of spans,"
+                f" {duration(kept_ns)}",
+                "A payload cannot outlive the span that refers to it: keep spans longer, or"
+                " payloads shorter.",
+                field="retention_payloads",
+            )
+        return msgspec.structs.replace(
+            project,
+            redaction=redaction,
+            retention_spans_ns=spans,
+            retention_payloads_ns=payloads,
+        )
+
+
+def unknown_project(name: str) -> AccessError:
+    """The refusal of a name that no project has."""
+    return AccessError(
+        "unknown_project",
+        f"there is no project {name[:63]!r}",
+        "Make it with: tracefoundry project create NAME",
+    )
+
+
+def duration(ns: int) -> str:
+    """A duration in the form in which it is written: ``7d``, ``12h``."""
+    seconds = ns // 1_000_000_000
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def _redaction(text: str) -> str | None:
+    if text == DEFAULT:
+        return None
+    if text in REDACTION_MODES:
+        return text
+    raise AccessError(
+        "invalid",
+        f"redaction: {text[:80]!r} is not a mode",
+        f"Use {', '.join(REDACTION_MODES)} or {DEFAULT}.",
+        field="redaction",
+    )
+
+
+def _retention(field: str, text: str) -> int | None:
+    if text == DEFAULT:
+        return None
+    try:
+        ns = parse_duration_ns(text[:80], field)
+    except SettingsError:
+        ns = MAX_RETENTION_NS + 1
+    if ns > MAX_RETENTION_NS:
+        raise AccessError(
+            "invalid",
+            f"{field}: {text[:80]!r} is not a duration up to 3660d",
+            f"Use a whole number and s, m, h, d or w, like 7d, or {DEFAULT}.",
+            field=field,
+        )
+    return ns
+
+
+def _difference(before: ProjectRecord, after: ProjectRecord) -> str | None:
+    """What has changed, for the audit log."""
+    changes = []
+    if before.redaction != after.redaction:
+        changes.append(f"redaction {before.redaction or DEFAULT} -> {after.redaction or DEFAULT}")
+    for what, old, new in (
+        ("retention of spans", before.retention_spans_ns, after.retention_spans_ns),
+        ("retention of payloads", before.retention_payloads_ns, after.retention_payloads_ns),
+    ):
+        if old != new:
+            was, now = (DEFAULT if ns is None else duration(ns) for ns in (old, new))
+            changes.append(f"{what} {was} -> {now}")
+    return ", ".join(changes) or None

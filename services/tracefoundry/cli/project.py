@@ -1,0 +1,140 @@
+"""``project create``, ``project list`` and ``project set``, on the database itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tracefoundry.cli.errors import CliError
+from tracefoundry.cli.processes import DatabaseOption, DataOption
+from tracefoundry.cli.registering import access_at, terminal_caller
+
+if TYPE_CHECKING:
+    from tracefoundry.auth.projects import ProjectChange
+
+project_app = typer.Typer(
+    name="project",
+    help="Projects and what they set for themselves: make, list, set.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, hyphens.")]
+Redaction = Annotated[
+    str | None,
+    typer.Option(
+        "--redaction", metavar="MODE", help="strict, standard, off, or default: the platform's."
+    ),
+]
+RetentionSpans = Annotated[
+    str | None,
+    typer.Option(
+        "--retention-spans", metavar="TIME", help="How long spans are kept: 7d, or default."
+    ),
+]
+RetentionPayloads = Annotated[
+    str | None,
+    typer.Option(
+        "--retention-payloads",
+        metavar="TIME",
+        help="How long content is kept: 3d, or default; never longer than spans.",
+    ),
+]
+
+
+@project_app.command("create")
+def create(
+    name: Name,
+    redaction: Redaction = None,
+    retention_spans: RetentionSpans = None,
+    retention_payloads: RetentionPayloads = None,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a project."""
+    from tracefoundry.auth.shapes import project_json
+
+    change = _change(redaction, retention_spans, retention_payloads)
+    with access_at(data, database) as access:
+        project = access.projects.create(name, terminal_caller(), change)
+        shown = project_json(access.projects, project)
+    _show([shown], shown if as_json else None)
+
+
+@project_app.command("set")
+def set_project(
+    name: Name,
+    redaction: Redaction = None,
+    retention_spans: RetentionSpans = None,
+    retention_payloads: RetentionPayloads = None,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what a project sets for itself; what is not given stays as it is."""
+    from tracefoundry.auth.shapes import project_json
+
+    change = _change(redaction, retention_spans, retention_payloads)
+    if not change:
+        raise CliError(
+            "there is nothing to set", "Pass --redaction, --retention-spans or --retention-payloads"
+        )
+    with access_at(data, database) as access:
+        project = access.projects.change(name, terminal_caller(), change)
+        shown = project_json(access.projects, project)
+    _show([shown], shown if as_json else None)
+
+
+@project_app.command("list")
+def list_projects(
+    data: DataOption = None, database: DatabaseOption = None, as_json: AsJson = False
+) -> None:
+    """List projects by name, with what holds for them."""
+    from tracefoundry.auth.shapes import project_json
+
+    with access_at(data, database) as access:
+        shown = [project_json(access.projects, project) for project in access.projects.all()]
+    _show(shown, {"projects": shown} if as_json else None)
+
+
+def _change(
+    redaction: str | None, retention_spans: str | None, retention_payloads: str | None
+) -> ProjectChange:
+    from tracefoundry.auth.projects import ProjectChange
+
+    return ProjectChange(
+        redaction=redaction,
+        retention_spans=retention_spans,
+        retention_payloads=retention_payloads,
+    )
+
+
+def _show(projects: list[dict[str, Any]], as_json: dict[str, Any] | None) -> None:
+    """The JSON, else a table: what holds, dim where it is the platform's."""
+    from rich.text import Text
+
+    from tracefoundry.cli.columns import Column, print_columns
+    from tracefoundry.cli.display import safe, stdout_console, write_raw
+
+    if as_json is not None:
+        import orjson
+
+        write_raw(orjson.dumps(as_json))
+        return
+    columns = [Column("NAME", [Text(safe(project["name"])) for project in projects])]
+    for header, key in (
+        ("REDACTION", "redaction"),
+        ("SPANS", "retention_spans"),
+        ("PAYLOADS", "retention_payloads"),
+    ):
+        cells = [
+            Text(project["effective"][key], style="" if project[key] else "dim")
+            for project in projects
+        ]
+        columns.append(Column(header, cells))
+    created = [Text(project["created_at"]) for project in projects]
+    columns.append(Column("CREATED", created, rank=1))
+    print_columns(stdout_console(), columns)

@@ -1,0 +1,99 @@
+"""One body on its way to the store, and what is said of it at the end."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from itertools import accumulate
+
+import msgspec
+
+from tracefoundry.ingest.messages import IngestRequest, Outcome
+from tracefoundry.model.payload import Content
+from tracefoundry.store.contract import CommitResult, PreparedLog, PreparedSpan
+
+MESSAGE_REASONS = 5
+
+ContentKey = tuple[int, str, int]
+"""Project id, project name, day since the epoch."""
+
+
+class Batch(msgspec.Struct):
+    """One decoded, redacted and prepared body."""
+
+    request: IngestRequest
+    spans: list[PreparedSpan] = []
+    logs: list[PreparedLog] = []
+    contents: dict[ContentKey, list[Content]] = {}
+    rejected: Counter[str] = msgspec.field(default_factory=Counter)
+    details: dict[str, str] = {}
+    redactions: dict[str, int] = {}
+    payload_bytes: int = 0
+    """Bytes of its contents, each as often as it came."""
+    plain_bytes: int = 0
+    """Size of the body after decompression, which is what it weighs in memory."""
+
+    def reject(self, reason: str, detail: str, count: int = 1) -> None:
+        """Count spans or logs that will never be stored; the first detail of a reason is told."""
+        self.rejected[reason] += count
+        self.details.setdefault(reason, detail)
+
+    def keep(self, key: ContentKey, contents: Sequence[Content]) -> None:
+        """Take contents along, to be stored before the commit."""
+        self.contents.setdefault(key, []).extend(contents)
+        self.payload_bytes += sum(len(content.value) for content in contents)
+
+
+def outcomes(
+    batches: Sequence[Batch], result: CommitResult, seconds: float, stored_bytes: int = 0
+) -> list[Outcome]:
+    """What a commit's result says of each batch. Linear: batches may be many and all resent."""
+    last_span = list(accumulate(len(batch.spans) for batch in batches))
+    last_log = list(accumulate(len(batch.logs) for batch in batches))
+    duplicates, conflicts, refused = ([0] * len(batches) for _ in range(3))
+    for indices, last, counts in (
+        (result.duplicates, last_span, duplicates),
+        (result.duplicate_logs, last_log, duplicates),
+        (result.conflicts, last_span, conflicts),
+    ):
+        for index in indices:
+            counts[bisect_right(last, index)] += 1
+    for refusals, last in ((result.refused_spans, last_span), (result.refused_logs, last_log)):
+        for refusal in refusals:
+            at = bisect_right(last, refusal.index)
+            batches[at].reject(refusal.reason, refusal.detail)
+            refused[at] += 1
+    return [
+        Outcome(
+            batch.request.id,
+            "ok",
+            _message(batch, conflicts[at]),
+            len(batch.spans) + len(batch.logs) - duplicates[at] - conflicts[at] - refused[at],
+            duplicates[at],
+            conflicts[at],
+            dict(batch.rejected),
+            seconds,
+            batch.redactions,
+            batch.payload_bytes,
+            stored_bytes if at == 0 else 0,
+        )
+        for at, batch in enumerate(batches)
+    ]
+
+
+def _message(batch: Batch, conflicts: int) -> str:
+    """What a partial success says, empty when all is well."""
+    noun = "spans" if batch.request.signal == "traces" else "log records"
+    parts = [
+        f"{count} {noun} refused: {reason} ({batch.details.get(reason, '')})"
+        for reason, count in batch.rejected.most_common(MESSAGE_REASONS)
+    ]
+    left = len(batch.rejected) - MESSAGE_REASONS
+    if left > 0:
+        parts.append(f"and {left} more reasons")
+    if conflicts:
+        parts.append(
+            f"{conflicts} {noun} were stored before with other content; the first ones stay"
+        )
+    return "; ".join(parts)

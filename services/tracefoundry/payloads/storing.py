@@ -1,0 +1,132 @@
+"""Stores the content of a commit: plan, encode, pack, put. Its rows come back for the database.
+
+Everything is in the object store, durably, before this returns; the caller then writes the rows and
+commits. What was put for a commit that fails is an object without rows, which retention removes.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping
+
+from tracefoundry.model.payload import BlobKey, BlobRow, Content, PayloadRows
+from tracefoundry.payloads.codec import BlobCodec
+from tracefoundry.payloads.objects import ObjectStore, check_name
+from tracefoundry.payloads.packs import Pack, build_packs
+from tracefoundry.payloads.planning import NewBlob, PayloadPlan
+from tracefoundry.payloads.refs import digest_of, ref_from_digest
+
+PREVIEW_CHARACTERS = 256
+
+# A character of UTF-8 has at most four bytes.
+_PREVIEW_BYTES = 4 * PREVIEW_CHARACTERS
+_EPOCH = datetime.date(1970, 1, 1)
+
+Lookup = Callable[[int, int, list[bytes]], Mapping[bytes, int]]
+"""Depths of those of these refs that a project has stored on a day."""
+
+
+class PayloadWriter:
+    """Puts contents into one object store. One instance serves one thread at a time."""
+
+    def __init__(self, objects: ObjectStore, codec: BlobCodec, *, previews: bool) -> None:
+        """``previews`` is False where payloads are encrypted: they would be in the clear."""
+        self._objects = objects
+        self._codec = codec
+        self._previews = previews
+
+    def store(
+        self,
+        contents: Mapping[tuple[int, str, int], Iterable[Content]],
+        lookup: Lookup,
+    ) -> PayloadRows:
+        """Store contents by project id, project name and day.
+
+        Raises:
+            ObjectStoreUnavailable: something could not be put; trying all of it again is right.
+            Exception: whatever ``lookup`` raises.
+        """
+        rows = PayloadRows()
+        packs: list[Pack] = []
+        for (project_id, project, day), values in sorted(contents.items()):
+            plan = PayloadPlan()
+            direct = {plan.add(value.value, value.ref) for value in values}
+            known = _ask(lookup, project_id, day, plan.first_lookup())
+            known |= _ask(lookup, project_id, day, plan.second_lookup(known))
+            blobs, reused = plan.finish(known)
+            rows.reused += [_key(project_id, ref, day) for ref in reused]
+            if not blobs:
+                continue
+            made = build_packs(
+                project,
+                _EPOCH + datetime.timedelta(days=day),
+                (
+                    self._codec.encode(
+                        project,
+                        blob.ref,
+                        blob.content,
+                        form=blob.form,
+                        plain_bytes=blob.plain_bytes,
+                    )
+                    for blob in blobs
+                ),
+            )
+            by_ref = {blob.ref: blob for blob in blobs}
+            previews = direct if self._previews else set()
+            for pack in made:
+                rows.blobs += _rows_of(pack, by_ref, previews, plan, project_id, day)
+            packs += made
+        if packs:
+            self._objects.put_many([(pack.name, pack.data) for pack in packs])
+        return rows
+
+
+def _ask(lookup: Lookup, project_id: int, day: int, refs: list[str]) -> dict[str, int]:
+    if not refs:
+        return {}
+    found = lookup(project_id, day, [digest_of(ref) for ref in refs])
+    return {ref_from_digest(digest): depth for digest, depth in found.items()}
+
+
+def _rows_of(
+    pack: Pack,
+    blobs: Mapping[str, NewBlob],
+    previews: set[str],
+    plan: PayloadPlan,
+    project_id: int,
+    day: int,
+) -> list[BlobRow]:
+    object_digest = bytes.fromhex(check_name(pack.name)[2])
+    return [
+        BlobRow(
+            project_id,
+            day,
+            digest_of(entry.ref),
+            object_digest,
+            entry.offset,
+            entry.length,
+            entry.plain_bytes,
+            blobs[entry.ref].depth,
+            preview_of(plan.value_of(entry.ref)) if entry.ref in previews else None,
+            tuple(digest_of(ref) for ref in blobs[entry.ref].references),
+        )
+        for entry in pack.entries
+    ]
+
+
+def preview_of(value: bytes) -> str | None:
+    """The beginning of a value as text; None where it is not text."""
+    head = value[:_PREVIEW_BYTES]
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        # A character may be cut at the end of the piece; anything else is no text.
+        if error.start < len(head) - 3 or len(value) == len(head):
+            return None
+        text = head[: error.start].decode()
+    # PostgreSQL keeps no NUL in text.
+    return text[:PREVIEW_CHARACTERS].replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def _key(project_id: int, ref: str, day: int) -> BlobKey:
+    return (project_id, digest_of(ref), day)

@@ -1,0 +1,131 @@
+"""The ``payloads`` of spans: what stood where, and what is true of it now.
+
+A row says what was true when the span was stored. Whether a payload is still there, has expired or
+was deleted is looked up for all spans of a page at once. Who may not read content sees that there
+is something, of which size and in which state, and neither ref nor preview: a short text could be
+guessed from its hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from tracefoundry.model.payload import LOG
+from tracefoundry.payloads.refs import digest_of
+from tracefoundry.query.times import rfc3339
+from tracefoundry.store.columns import day_of
+from tracefoundry.store.reader import Snapshot
+from tracefoundry.store.reader.payload_rows import PayloadStates
+from tracefoundry.store.reader.row import Row
+
+Json = dict[str, Any]
+
+_STORED = "present"
+_POINTER = "reference"
+
+
+class PayloadEntries:
+    """The entries of the spans of one page."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        project_id: int,
+        rows: Sequence[Row],
+        logs: Mapping[bytes, Sequence[Row]],
+        *,
+        content: bool,
+    ) -> None:
+        """Look up the states of all of them. ``content`` is for those who may read content."""
+        self._content = content
+        self._parsed: dict[int, list[Json]] = {}
+        wanted: set[tuple[bytes, int]] = set()
+        pointed: set[bytes] = set()
+        everything: list[tuple[Row, int]] = [(row, row.start_time_ns) for row in rows]
+        everything += [(log, log.time_ns) for many in logs.values() for log in many]
+        for row, time_ns in everything:
+            if row.payloads is None:
+                continue
+            entries: list[Json] = orjson.loads(row.payloads)
+            self._parsed[id(row)] = entries
+            for entry in entries:
+                digest = _digest(entry.get("ref"))
+                if digest is None:
+                    continue
+                if entry["state"] == _POINTER:
+                    pointed.add(digest)
+                else:
+                    wanted.add((digest, day_of(time_ns)))
+        self._states = (
+            snapshot.payload_states(project_id, wanted, pointed)
+            if wanted or pointed
+            else PayloadStates()
+        )
+
+    def of(self, row: Row, logs: Iterable[Row] = ()) -> list[Json]:
+        """The entries of a span, then those of its logs in their order."""
+        found = [self._shown(entry, entry["place"], day_of(row.start_time_ns))
+                 for entry in self._parsed.get(id(row), ())]  # fmt: skip
+        for index, log in enumerate(logs):
+            for entry in self._parsed.get(id(log), ()):
+                place = f"logs/{index}"
+                if entry["place"] != LOG:
+                    # What its resource and scope had is listed with the span, if they are the same.
+                    if (log.resource_id, log.scope_id) == (row.resource_id, row.scope_id):
+                        continue
+                    place = f"{place}/{entry['place']}"
+                found.append(self._shown(entry, place, day_of(log.time_ns)))
+        return found
+
+    def pointers(self, row: Row) -> set[tuple[str, str]]:
+        """(place, key) of the attributes of a span or log by which a sender pointed at content."""
+        return {
+            (entry["place"], entry["key"])
+            for entry in self._parsed.get(id(row), ())
+            if entry["state"] == _POINTER
+        }
+
+    def _shown(self, entry: Json, place: str, day: int) -> Json:
+        state, preview, expired_at = self._now(entry, day)
+        return {
+            "slot": entry["slot"],
+            "place": place,
+            "key": entry["key"],
+            "type": entry["type"],
+            "ref": entry["ref"] if self._content else None,
+            "bytes": entry["bytes"],
+            "media_type": entry["media_type"],
+            "state": state,
+            "preview": preview if self._content else None,
+            "expired_at": expired_at,
+        }
+
+    def _now(self, entry: Json, day: int) -> tuple[str, str | None, str | None]:
+        """(state, preview, expired_at) of an entry."""
+        state: str = entry["state"]
+        digest = _digest(entry["ref"])
+        if state == _POINTER:
+            stored = digest is not None and digest in self._states.anywhere
+            return ("present" if stored else "dangling"), None, None
+        expired_ns = self._states.expired_at_ns.get(day)
+        expired_at = None if expired_ns is None else rfc3339(expired_ns)
+        if state == "expired":
+            return state, None, expired_at
+        if state != _STORED or digest is None:
+            return state, None, None
+        if (digest, day) in self._states.previews:
+            return state, self._states.previews[digest, day], None
+        if expired_at is not None:
+            return "expired", None, expired_at
+        return ("deleted" if digest in self._states.deleted else "missing"), None, None
+
+
+def _digest(ref: Any) -> bytes | None:
+    """The digest of a ref of ours; None for what points elsewhere, and for none."""
+    try:
+        return digest_of(ref) if type(ref) is str else None
+    except ValueError:
+        return None

@@ -1,0 +1,179 @@
+"""Reads payloads: finds their copies, fetches what they are made of, verifies before handing out.
+
+A payload is stored once a project and day. Any copy in a project that the caller may read will do,
+so one that is damaged is not the end: the next one is tried, newest day first. No transaction is
+open while the object store is asked. A deletion may move a blob into another object meanwhile;
+what is not where it was is looked up again once.
+
+API and exports read through here.
+"""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
+from tracefoundry.payloads.errors import (
+    ObjectMissing,
+    ObjectStoreUnavailable,
+    PayloadCorrupt,
+    PayloadError,
+    PayloadMissing,
+    UnknownKey,
+)
+from tracefoundry.payloads.keys import KeyRing
+from tracefoundry.payloads.lists import assemble
+from tracefoundry.payloads.objects import ObjectStore, object_name
+from tracefoundry.payloads.packs import BlobLocation, read_blobs
+from tracefoundry.payloads.refs import digest_of, ref_from_digest
+from tracefoundry.store.reader import TraceReader
+from tracefoundry.store.reader.payload_rows import BlobCopy
+
+LARGE_BYTES = 1024 * 1024
+"""A payload above this takes one of the few places for large ones while it is put together."""
+LARGE_AT_ONCE = 4
+LARGE_WAIT_SECONDS = 10.0
+LOOKS = 2
+"""How often a copy is looked up: what a deletion has just moved is found at the second look."""
+
+_EPOCH = datetime.date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPayload:
+    """A verified payload and the project that the copy is from."""
+
+    content: bytes
+    project: str
+    day: int
+
+
+def date_of(day: int) -> datetime.date:
+    """The date of a day since the epoch."""
+    return _EPOCH + datetime.timedelta(days=day)
+
+
+class PayloadReader:
+    """Reads through one store's database and objects. Safe between threads.
+
+    ``objects`` is None where no payload store is configured; what the database then still knows
+    cannot be read.
+    """
+
+    def __init__(self, reader: TraceReader, objects: ObjectStore | None, keys: KeyRing) -> None:
+        self._reader = reader
+        self._objects = objects
+        self._keys = keys
+        self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
+
+    def read(self, projects: Mapping[int, str], ref: str) -> ReadPayload | None:
+        """The payload from any copy in these projects, by id and name; None when there is none.
+
+        Raises:
+            ObjectStoreUnavailable: the object store cannot answer now.
+            UnknownKey: every copy that may be whole needs a key that is not configured.
+            PayloadCorrupt: all copies are damaged.
+            StoreUnavailable: the database cannot answer now.
+        """
+        digest = digest_of(ref)
+        copies = self._copies(projects, digest)
+        trouble: dict[BlobCopy, PayloadError] = {}
+        for copy in copies:
+            try:
+                return self._read_copy(copy, projects[copy.project_id], ref)
+            except (PayloadCorrupt, PayloadMissing, ObjectMissing, UnknownKey) as error:
+                trouble[copy] = error
+        # What went while it was being read is gone, not damaged.
+        left = set(self._copies(projects, digest))
+        causes = [
+            cause
+            for copy, cause in trouble.items()
+            if copy in left and not (_is_absence(cause) and self._has_expired(copy))
+        ]
+        for cause in causes:
+            if isinstance(cause, UnknownKey):
+                raise cause
+        if causes:
+            raise PayloadCorrupt(ref, _what(causes[0])) from causes[0]
+        return None
+
+    def read_from(self, project_id: int, project: str, day: int, ref: str) -> bytes:
+        """The payload from one copy.
+
+        Raises:
+            PayloadMissing: there is no such copy.
+            Exception: like :meth:`read`, and ObjectMissing.
+        """
+        return self._read_copy(BlobCopy(project_id, day, LARGE_BYTES), project, ref).content
+
+    def _copies(self, projects: Mapping[int, str], digest: bytes) -> list[BlobCopy]:
+        with self._reader.snapshot() as snapshot:
+            return snapshot.payload_copies(sorted(projects), digest)
+
+    def _has_expired(self, copy: BlobCopy) -> bool:
+        """Whether retention is just removing it: objects go before rows."""
+        with self._reader.snapshot() as snapshot:
+            return bool(snapshot.expired_days(copy.project_id, [copy.day]))
+
+    def _read_copy(self, copy: BlobCopy, project: str, ref: str) -> ReadPayload:
+        objects = self._objects
+        if objects is None:
+            raise ObjectStoreUnavailable(
+                "no payload store is configured here: set TRACEFOUNDRY_PAYLOAD_URL as ingest has it"
+            )
+        codec = BlobCodec(self._keys)  # of this thread alone
+
+        def fetch(refs: Sequence[str]) -> Mapping[str, DecodedBlob]:
+            return read_blobs(objects, codec, project, self._locations(copy, project, refs))
+
+        with self._place_for(copy.plain_bytes):
+            for look in range(1, LOOKS + 1):
+                try:
+                    return ReadPayload(assemble(ref, fetch), project, copy.day)
+                except (ObjectMissing, PayloadMissing, PayloadCorrupt):
+                    if look == LOOKS:
+                        raise
+        raise AssertionError("the last look returns or raises")
+
+    def _locations(self, copy: BlobCopy, project: str, refs: Sequence[str]) -> list[BlobLocation]:
+        with self._reader.snapshot() as snapshot:
+            places = snapshot.payload_places(
+                copy.project_id, copy.day, [digest_of(ref) for ref in refs]
+            )
+        day = date_of(copy.day)
+        return [
+            BlobLocation(
+                ref_from_digest(digest),
+                object_name(project, day, place.object.hex()),
+                place.offset,
+                place.stored_bytes,
+            )
+            for digest, place in places.items()
+        ]
+
+    @contextmanager
+    def _place_for(self, plain_bytes: int) -> Iterator[None]:
+        """Bounds the memory of large payloads that are put together at the same time."""
+        if plain_bytes <= LARGE_BYTES:
+            yield
+            return
+        if not self._large.acquire(timeout=LARGE_WAIT_SECONDS):
+            raise ObjectStoreUnavailable("too many large payloads are being read; try again")
+        try:
+            yield
+        finally:
+            self._large.release()
+
+
+def _is_absence(error: PayloadError) -> bool:
+    return isinstance(error, (ObjectMissing, PayloadMissing))
+
+
+def _what(error: PayloadError) -> str:
+    if isinstance(error, PayloadCorrupt):
+        return "its stored bytes give another content"
+    return "what it is made of is not there"

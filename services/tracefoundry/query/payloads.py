@@ -1,0 +1,147 @@
+"""``GET /api/payloads/{ref}``: the content of a payload, to those who may read content.
+
+Everything is verified before the first byte goes out, and recorded in the audit log before that.
+The answer is what some agent was told or said, so a browser must never run it: it is typed as data,
+sandboxed, and not to be guessed at or kept.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Annotated
+
+import msgspec
+import orjson
+from fastapi import APIRouter, Path, Response
+
+from tracefoundry.payloads.errors import PayloadCorrupt, UnknownKey
+from tracefoundry.payloads.refs import digest_of
+from tracefoundry.query.access import Audit, EngineerCaller, readable
+from tracefoundry.query.errors import ApiError, invalid_parameter
+from tracefoundry.query.parameters import Project
+from tracefoundry.query.payload_reading import PayloadReader
+from tracefoundry.query.times import rfc3339
+from tracefoundry.store.reader import TraceReader
+from tracefoundry.store.reader.payload_rows import Fate
+
+_REF = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
+_JSON = msgspec.json.Decoder(msgspec.Raw)
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox",
+    "Cache-Control": "private, no-store",
+}
+
+
+def payload_router(reader: TraceReader, payloads: PayloadReader) -> APIRouter:
+    """``/api/payloads/{ref}``."""
+    router = APIRouter(prefix="/api", tags=["payloads"])
+
+    @router.get(
+        "/payloads/{ref}",
+        summary="The content of a payload",
+        responses={
+            200: {"description": "The bytes; as JSON, text or binary, as they look."},
+            404: {"description": "No span of these projects refers to it."},
+            410: {"description": "It was there; `tombstone` says when and why it went."},
+            503: {"description": "The object store cannot answer, or lacks its key."},
+        },
+        response_class=Response,
+    )
+    def payload(
+        ref: Annotated[str, Path(description="`sha256:` and 64 hex digits, or these alone.")],
+        caller: EngineerCaller,
+        record: Audit,
+        project: Project = None,
+    ) -> Response:
+        """Any copy in the projects that may be read is served, once it has been verified against
+        its SHA-256. At most 64 MiB."""
+        wanted = ref_of(ref)
+        with reader.snapshot() as snapshot:
+            projects = readable(snapshot, project, caller)
+        try:
+            found = payloads.read(projects.names, wanted)
+        except UnknownKey as error:
+            raise ApiError(
+                503,
+                "payload_key_missing",
+                str(error),
+                "Configure the key that the payload was encrypted with, then ask again.",
+            ) from None
+        except PayloadCorrupt as error:
+            raise ApiError(
+                500,
+                "payload_corrupt",
+                str(error),
+                "Restore the object from a backup; what differs is never served.",
+            ) from None
+        if found is None:
+            with reader.snapshot() as snapshot:
+                fate = snapshot.payload_fate(projects.ids, digest_of(wanted), time.time_ns())
+            return _gone(wanted, fate)
+        record("payload.read", target=wanted, project=found.project)
+        return Response(
+            found.content,
+            headers={
+                **_HEADERS,
+                "Content-Type": media_type_of(found.content),
+                "ETag": f'"{wanted}"',
+            },
+        )
+
+    return router
+
+
+def ref_of(text: str) -> str:
+    """The ref that a path names; 400 when it is none."""
+    match = _REF.fullmatch(text)
+    if match is None:
+        raise invalid_parameter(
+            "ref",
+            f"{text[:80]!r} is not a payload ref",
+            "Give sha256: and 64 hex digits, as `payloads` of a span shows them.",
+        )
+    return f"sha256:{match[1].lower()}"
+
+
+def media_type_of(content: bytes) -> str:
+    """What the content is typed as: JSON for objects and arrays alone, else text or binary."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return "application/octet-stream"
+    if content.lstrip(b" \t\r\n")[:1] in (b"{", b"["):
+        try:
+            _JSON.decode(content)  # checks the form, and makes no objects of 64 MiB
+        except (msgspec.DecodeError, RecursionError):
+            return "text/plain; charset=utf-8"
+        return "application/json"
+    return "text/plain; charset=utf-8"
+
+
+def _gone(ref: str, fate: Fate | None) -> Response:
+    if fate is None:
+        raise ApiError(
+            404,
+            "payload_not_found",
+            f"there is no payload {ref}",
+            "Look at the ref and the project; only what a span refers to is stored.",
+        )
+    ways = {
+        "expired": "has expired",
+        "deleted": "was deleted with its trace",
+        "missing": "is not stored any more",
+    }
+    error = {
+        "code": "payload_gone",
+        "message": f"payload {ref} {ways[fate.state]}",
+        "remedy": "Its content cannot be had back; the span that referred to it stays.",
+        "tombstone": {
+            "state": fate.state,
+            "at": None if fate.at_ns is None else rfc3339(fate.at_ns),
+            "reason": fate.reason,
+        },
+    }
+    return Response(orjson.dumps({"error": error}), status_code=410, media_type="application/json")
