@@ -1,0 +1,297 @@
+"""The collector's configuration, judged by the collector itself."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import threading
+import urllib.request
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+import zstandard
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.api_server import free_ports, wait
+from tests.instances import FULL, MINIMAL, rendering
+from tests.programs import program
+from tracefoundry_operator.manifests import collector
+
+TOKEN = "made-up-token"
+TRICKY_KEYS = ["http.route", 'quo"ted', "back\\slash", "dollar$sign", "${env:HOME}", "a|b", "ü"]
+SPECS: dict[str, Mapping[str, Any]] = {
+    "minimal": MINIMAL,
+    "full": FULL,
+    "off": {**MINIMAL, "redaction": {"mode": "off"}},
+    "sampling": {
+        **MINIMAL,
+        "collector": {"tailSampling": {"errors": False, "percentage": 0}},
+    },
+    "tricky": {
+        **MINIMAL,
+        "collector": {
+            "attributes": {"drop": TRICKY_KEYS, "allow": TRICKY_KEYS},
+            "tailSampling": {"operations": TRICKY_KEYS},
+        },
+    },
+}
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the collector until it ends."""
+    return subprocess.run(
+        [program("tracefoundry-collector"), *arguments],
+        env={"TRACEFOUNDRY_INGEST_TOKEN": TOKEN, "PATH": os.environ["PATH"]},
+        text=True, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SPECS)
+def test_the_collector_accepts_its_configuration(case: str, tmp_path: Path) -> None:
+    """It refuses keys of other versions, expressions that do not parse, and more."""
+    file = tmp_path / "config.yaml"
+    file.write_text(collector.configuration(rendering(SPECS[case])), encoding="utf-8")
+    found = run("validate", f"--config={file}")
+    assert (0, "") == (found.returncode, found.stderr)
+
+
+def test_the_token_stands_in_the_environment_only() -> None:
+    """The ConfigMap can be read by more people than the Secret."""
+    text = collector.configuration(rendering(MINIMAL))
+    assert "Bearer ${env:TRACEFOUNDRY_INGEST_TOKEN}" in text
+
+
+class Ingest:
+    """Takes what the collector sends."""
+
+    def __init__(self) -> None:
+        self.requests: list[ExportTraceServiceRequest] = []
+        self.tokens: set[str | None] = set()
+        ingest = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                raw = self.rfile.read(int(self.headers["Content-Length"]))
+                encoding = self.headers.get("Content-Encoding")
+                if encoding == "zstd":
+                    raw = zstandard.ZstdDecompressor().decompressobj().decompress(raw)
+                elif encoding == "gzip":
+                    raw = gzip.decompress(raw)
+                ingest.requests.append(ExportTraceServiceRequest.FromString(raw))
+                ingest.tokens.add(self.headers.get("Authorization"))
+                self.send_response(200)
+                self.send_header("Content-Type", "application/x-protobuf")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self._thread = threading.Thread(target=self.server.serve_forever)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it."""
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+    def names(self) -> set[str]:
+        """Names of all spans that came."""
+        return {
+            span.name
+            for request in self.requests
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        }
+
+
+@pytest.fixture
+def ingest() -> Iterator[Ingest]:
+    """A receiver at the end of the pipeline."""
+    found = Ingest()
+    yield found
+    found.stop()
+
+
+class Running:
+    """A collector with a configuration as it is rendered, but for ports and folder."""
+
+    def __init__(self, spec: Mapping[str, Any], ingest: Ingest, folder: Path) -> None:
+        grpc, self.port, health, metrics = free_ports(4)
+        config = yaml.safe_load(collector.configuration(rendering(spec)))
+        protocols = config["receivers"]["otlp"]["protocols"]
+        protocols["grpc"]["endpoint"] = f"127.0.0.1:{grpc}"
+        protocols["http"]["endpoint"] = f"127.0.0.1:{self.port}"
+        config["extensions"]["health_check"]["endpoint"] = f"127.0.0.1:{health}"
+        queue = config["extensions"]["file_storage/queue"]
+        queue["directory"] = queue["compaction"]["directory"] = str(folder / "queue")
+        (reader,) = config["service"]["telemetry"]["metrics"]["readers"]
+        reader["pull"]["exporter"]["prometheus"] = {"host": "127.0.0.1", "port": metrics}
+        exporter = config["exporters"]["otlp_http/ingest"]
+        exporter["traces_endpoint"] = f"{ingest.url}/v1/traces"
+        exporter["logs_endpoint"] = f"{ingest.url}/v1/logs"
+        file = folder / "config.yaml"
+        file.write_text(yaml.safe_dump(config), encoding="utf-8")
+        self.log = folder / "log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [program("tracefoundry-collector"), f"--config={file}"],
+                env={"TRACEFOUNDRY_INGEST_TOKEN": TOKEN, "PATH": os.environ["PATH"]},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        self._health = f"http://127.0.0.1:{health}/"
+        wait(self._ready, "the collector is ready")
+
+    def send(self, spans: list[dict[str, Any]], resource: dict[str, str]) -> None:
+        """Send spans of one resource, as JSON."""
+        body = {
+            "resourceSpans": [
+                {
+                    "resource": {"attributes": attributes(resource)},
+                    "scopeSpans": [{"scope": {"name": "test"}, "spans": spans}],
+                }
+            ]
+        }
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/v1/traces",
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - to loopback
+            assert 200 == answer.status
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+    def _ready(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()[-3000:]
+        try:
+            with urllib.request.urlopen(self._health, timeout=2) as answer:  # noqa: S310 - as above
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+def attributes(values: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Attributes in the form of OTLP's JSON."""
+    return [{"key": key, "value": {"stringValue": text}} for key, text in values.items()]
+
+
+def span(name: str, values: Mapping[str, str], number: int = 1, **more: Any) -> dict[str, Any]:
+    """A span in the form of OTLP's JSON."""
+    return {
+        "traceId": f"{number:032x}",
+        "spanId": f"{number:016x}",
+        "name": name,
+        "startTimeUnixNano": "1700000000000000000",
+        "endTimeUnixNano": "1700000000100000000",
+        "attributes": attributes(values),
+        "events": [
+            {
+                "name": "event",
+                "timeUnixNano": "1700000000000000000",
+                "attributes": attributes(values),
+            }
+        ],
+        **more,
+    }
+
+
+def received(ingest: Ingest) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Attributes of the one span that came, of its event and of its resource."""
+    (request,) = ingest.requests
+    resource = request.resource_spans[0]
+    found = resource.scope_spans[0].spans[0]
+    groups = (found.attributes, found.events[0].attributes, resource.resource.attributes)
+    span_, event, of_resource = (
+        {each.key: each.value.string_value for each in group} for group in groups
+    )
+    return span_, event, of_resource
+
+
+def test_spans_reach_ingest_with_the_token_and_without_secrets(
+    ingest: Ingest, tmp_path: Path
+) -> None:
+    """Values of keys that name secrets are masked; token counts and the like are not."""
+    values = {
+        "http.request.header.authorization": "Bearer made-up",
+        "db.password": "made-up",
+        "api_key": "made-up",
+        "gen_ai.usage.input_tokens": "7",
+        "session.id": "s1",
+    }
+    running = Running(MINIMAL, ingest, tmp_path)
+    try:
+        running.send([span("one", values)], {"service.name": "agent"})
+        wait(lambda: ingest.requests, "the span comes")
+    finally:
+        running.stop()
+    of_span, of_event, of_resource = received(ingest)
+    for found in (of_span, of_event):
+        assert "made-up" not in "".join(found.values())
+        assert ("7", "s1") == (found["gen_ai.usage.input_tokens"], found["session.id"])
+    assert "agent" == of_resource["service.name"]
+    assert {f"Bearer {TOKEN}"} == ingest.tokens
+
+
+def test_dropped_and_allowed_keys_are_exactly_those_asked_for(
+    ingest: Ingest, tmp_path: Path
+) -> None:
+    """Keys are texts, not patterns, in span, event and resource alike."""
+    values = {**dict.fromkeys(TRICKY_KEYS, "kept"), "gen_ai.system": "x", "gone": "y",
+              "httpXroute": "z", "a": "1", "drop.me": "2", "service.name": "agent"}  # fmt: skip
+    spec = {
+        **MINIMAL,
+        "collector": {"attributes": {"drop": ["drop.me"], "allow": [*TRICKY_KEYS, "drop.me"]}},
+    }
+    running = Running(spec, ingest, tmp_path)
+    try:
+        running.send([span("one", values)], values)
+        wait(lambda: ingest.requests, "the span comes")
+    finally:
+        running.stop()
+    expected = {*TRICKY_KEYS, "gen_ai.system", "service.name"}
+    for found in received(ingest):
+        assert expected == found.keys()
+
+
+def test_tail_sampling_keeps_what_was_asked_for(ingest: Ingest, tmp_path: Path) -> None:
+    """Failed, slow and named ones; the percentage of all others is 0 here."""
+    spec = {
+        **MINIMAL,
+        "collector": {
+            "tailSampling": {
+                "decisionWaitSeconds": 1,
+                "operations": ['GET $1 "x"'],
+                "latencyMilliseconds": 5000,
+                "percentage": 0,
+            }
+        },
+    }
+    running = Running(spec, ingest, tmp_path)
+    try:
+        running.send(
+            [
+                span("failed", {}, 1, status={"code": 2}),
+                span("slow", {}, 2, endTimeUnixNano="1700000009000000000"),
+                span('GET $1 "x"', {}, 3),
+                span("quick", {}, 4),
+            ],
+            {"service.name": "agent"},
+        )
+        wait(lambda: len(ingest.names()) == 3, "three traces come")
+    finally:
+        running.stop()
+    assert {"failed", "slow", 'GET $1 "x"'} == ingest.names()

@@ -1,0 +1,340 @@
+"""Rules that all rendered objects keep, and what single settings do to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.instances import FULL, MINIMAL, SECRETS, rendering
+from tracefoundry_operator.manifests import instance, migration
+from tracefoundry_operator.manifests.quantities import amount
+from tracefoundry_operator.manifests.rendering import Manifest, Rendering
+
+SPECS = {"minimal": MINIMAL, "full": FULL}
+
+
+def objects(found: Rendering) -> list[Manifest]:
+    """All objects of an instance."""
+    stages = instance.render(found)
+    return [*stages.base, stages.migration, *stages.rollout]
+
+
+def one(found: Rendering, kind: str, component: str) -> Manifest:
+    """The object of this kind and component."""
+    (result,) = [
+        each
+        for each in objects(found)
+        if each["kind"] == kind
+        and each["metadata"]["labels"]["app.kubernetes.io/component"] == component
+    ]
+    return result
+
+
+def template(manifest: Manifest) -> Manifest | None:
+    """The pod template of a workload."""
+    spec = manifest.get("spec", {})
+    if "jobTemplate" in spec:
+        spec = spec["jobTemplate"]["spec"]
+    found: Manifest | None = spec.get("template")
+    return found
+
+
+def templates(found: Rendering) -> list[Manifest]:
+    """All pod templates."""
+    return [each for each in map(template, objects(found)) if each is not None]
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """All values below one, with their paths."""
+    yield path, value
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            yield from leaves(child, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from leaves(child, f"{path}[{index}]")
+
+
+def environment(manifest: Manifest) -> dict[str, str]:
+    """Plain environment variables of a workload's container."""
+    found = template(manifest)
+    assert found is not None
+    return {
+        each["name"]: each["value"]
+        for each in found["spec"]["containers"][0]["env"]
+        if "value" in each
+    }
+
+
+@pytest.mark.parametrize("case", SPECS)
+def test_every_object_has_owner_namespace_and_labels(case: str) -> None:
+    """Deleting the instance deletes them, and the operator's watch sees them."""
+    for each in objects(rendering(SPECS[case])):
+        metadata = each["metadata"]
+        (owner,) = metadata["ownerReferences"]
+        assert ("TraceFoundry", "main", "uid-of-main", True) == (
+            owner["kind"], owner["name"], owner["uid"], owner["controller"],
+        )  # fmt: skip
+        assert "tracing" == metadata["namespace"]
+        assert "tracefoundry-operator" == metadata["labels"]["app.kubernetes.io/managed-by"]
+
+
+@pytest.mark.parametrize("case", SPECS)
+def test_no_two_objects_have_the_same_kind_and_name(case: str) -> None:
+    """They would overwrite each other at every pass."""
+    keys = [(each["kind"], each["metadata"]["name"]) for each in objects(rendering(SPECS[case]))]
+    assert sorted(set(keys)) == sorted(keys)
+
+
+@pytest.mark.parametrize("case", SPECS)
+def test_no_list_is_empty_and_no_value_is_missing(case: str) -> None:
+    """The API server drops some empty lists, so that every apply would look like a change."""
+    found = [
+        f"{each['kind']}{path}"
+        for each in objects(rendering(SPECS[case]))
+        for path, value in leaves(each)
+        if value is None or value == []
+    ]
+    assert [] == found
+
+
+@pytest.mark.parametrize("case", SPECS)
+def test_environment_variables_are_strings_and_unique(case: str) -> None:
+    """The API server answers 500 to numbers and doubles there."""
+    for pod in templates(rendering(SPECS[case])):
+        variables = pod["spec"]["containers"][0]["env"]
+        names = [each["name"] for each in variables]
+        assert sorted(set(names)) == sorted(names)
+        assert all(isinstance(each.get("value", ""), str) for each in variables)
+
+
+@pytest.mark.parametrize("case", SPECS)
+def test_every_pod_meets_the_restricted_standard_and_more(case: str) -> None:
+    """Pod Security Standard ``restricted``, a read-only root, no token unless it is needed."""
+    for pod in templates(rendering(SPECS[case])):
+        spec = pod["spec"]
+        (container,) = spec["containers"]
+        assert spec["securityContext"]["runAsNonRoot"]
+        assert {"type": "RuntimeDefault"} == spec["securityContext"]["seccompProfile"]
+        context = container["securityContext"]
+        assert (False, True, ["ALL"]) == (
+            context["allowPrivilegeEscalation"],
+            context["readOnlyRootFilesystem"],
+            context["capabilities"]["drop"],
+        )
+        kinds = {kind for volume in spec["volumes"] for kind in volume if kind != "name"}
+        assert kinds <= {"emptyDir", "secret", "configMap"}
+        assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
+        assert {"cpu", "memory"} <= container["resources"]["limits"].keys()
+        assert "LOGNAME" in {each["name"] for each in container["env"]}
+        assert "/tmp" in {each["mountPath"] for each in container["volumeMounts"]}  # noqa: S108
+
+
+@pytest.mark.parametrize("case", SPECS)
+def test_pods_that_serve_have_all_probes(case: str) -> None:
+    """Jobs end by themselves; the others must be seen to work."""
+    for pod in templates(rendering(SPECS[case])):
+        if pod["spec"]["restartPolicy"] == "Always":
+            probes = {"startupProbe", "readinessProbe", "livenessProbe"}
+            assert probes <= pod["spec"]["containers"][0].keys()
+
+
+@pytest.mark.parametrize("case", SPECS)
+def test_only_the_collector_that_asks_kubernetes_has_a_token(case: str) -> None:
+    """A token in a pod is a right that whoever breaks into it has."""
+    with_token = [
+        pod["metadata"]["labels"]["app.kubernetes.io/component"]
+        for pod in templates(rendering(SPECS[case]))
+        if pod["spec"]["automountServiceAccountToken"]
+    ]
+    assert (["collector"] if case == "full" else []) == with_token
+
+
+def test_secret_contents_are_referenced_and_never_stand_in_an_object() -> None:
+    """The operator knows versions of Secrets only, and writes not even these in clear."""
+    marked = {name: f"version-{name}-marked" for name in SECRETS}
+    text = json.dumps(objects(rendering(FULL, secrets=marked)))
+    assert "marked" not in text
+
+
+@pytest.mark.parametrize(
+    ("secret", "rolled"),
+    [
+        ("pg", {"ingest", "query"}),
+        ("s3", {"ingest", "query"}),
+        ("keys", {"ingest", "query"}),
+        ("pg-ca", {"ingest", "query"}),
+        ("ingest-token", {"collector"}),
+        ("admin-token", set()),
+    ],
+)
+def test_a_changed_secret_rolls_the_pods_that_use_it_and_no_others(
+    secret: str, rolled: set[str]
+) -> None:
+    """By a checksum in the pod template."""
+    before = instance.render(rendering(FULL)).rollout
+    after = instance.render(rendering(FULL, secrets={**SECRETS, secret: "999"})).rollout
+    changed = {
+        old["metadata"]["labels"]["app.kubernetes.io/component"]
+        for old, new in zip(before, after, strict=True)
+        if template(old) != template(new)
+    }
+    assert rolled == changed
+
+
+def test_changed_patterns_roll_what_redacts() -> None:
+    """A process reads its patterns once."""
+    before = instance.render(rendering(FULL)).rollout
+    after = instance.render(rendering(FULL, config_maps={"patterns": "8"})).rollout
+    changed = {
+        old["metadata"]["name"] for old, new in zip(before, after, strict=True) if old != new
+    }
+    assert {"main-ingest", "main-query"} == changed
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"version": "0.2.0"}, True),  # the label; the Job's image is what counts
+        ({"migration": {"nodeSelector": {"disk": "local"}}}, True),
+        ({"collector": {"replicas": 2}}, True),
+        ({"database": {"secretRef": {"name": "other"}}}, False),
+        ({"database": {"secretRef": {"name": "pg", "key": "dsn"}}}, False),
+    ],
+)
+def test_a_migration_job_is_new_only_for_what_it_depends_on(
+    change: dict[str, Any], same: bool
+) -> None:
+    """A finished migration does not run again for a change elsewhere."""
+    before = migration.input_hash(rendering(MINIMAL))
+    assert same == (before == migration.input_hash(rendering({**MINIMAL, **change})))
+
+
+@pytest.mark.parametrize("secret", ["pg", "admin-token", "ingest-token"])
+def test_a_changed_secret_of_the_migration_makes_a_new_job(secret: str) -> None:
+    """So that new tokens are registered, and a new address of the database is tried."""
+    before = migration.input_hash(rendering(MINIMAL))
+    after = migration.input_hash(rendering(MINIMAL, secrets={**SECRETS, secret: "999"}))
+    assert before != after
+
+
+def test_an_autoscaled_deployment_leaves_replicas_to_the_autoscaler() -> None:
+    """A rendered number would undo what the autoscaler did, at every pass."""
+    found = rendering(FULL)
+    assert "replicas" not in one(found, "Deployment", "ingest")["spec"]
+    assert 3 == one(found, "HorizontalPodAutoscaler", "ingest")["spec"]["minReplicas"]
+    assert 3 == one(found, "Deployment", "query")["spec"]["replicas"]
+
+
+def test_one_pod_alone_has_no_disruption_budget() -> None:
+    """It could never be moved to another node."""
+    kinds = {
+        (each["kind"], each["metadata"]["name"])
+        for each in objects(rendering({**MINIMAL, "query": {"replicas": 1}}))
+    }
+    assert ("PodDisruptionBudget", "main-query") not in kinds
+    assert ("PodDisruptionBudget", "main-ingest") in kinds
+
+
+def test_suspending_stops_retention() -> None:
+    """And nothing else of what is rendered."""
+    running = instance.render(rendering(MINIMAL)).rollout
+    suspended = instance.render(rendering({**MINIMAL, "suspend": True})).rollout
+    changed = [new for old, new in zip(running, suspended, strict=True) if old != new]
+    assert [("CronJob", True)] == [(each["kind"], each["spec"]["suspend"]) for each in changed]
+
+
+def test_network_policies_can_be_turned_off() -> None:
+    """For clusters that guard their networks otherwise."""
+    found = rendering({**MINIMAL, "networkPolicy": {"enabled": False}})
+    assert "NetworkPolicy" not in {each["kind"] for each in objects(found)}
+
+
+def test_by_default_only_the_own_namespace_may_send() -> None:
+    """The collector asks for no token: its policy is the guard."""
+    (otlp, _) = one(rendering(MINIMAL), "NetworkPolicy", "collector")["spec"]["ingress"]
+    assert [{"podSelector": {}}] == otlp["from"]
+
+
+def test_ingest_is_open_to_the_operator() -> None:
+    """It asks the pods whether database and bucket answer."""
+    rules = one(rendering(MINIMAL), "NetworkPolicy", "ingest")["spec"]["ingress"]
+    names = [
+        peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+        for rule in rules
+        for peer in rule["from"]
+        if "namespaceSelector" in peer
+    ]
+    assert ["tracefoundry-system"] == names
+
+
+def test_policies_without_rules_deny_by_their_type_alone() -> None:
+    """An empty list of rules would be a change at every apply."""
+    spec = one(rendering(MINIMAL), "NetworkPolicy", "migrate")["spec"]
+    assert (["Ingress"], False) == (spec["policyTypes"], "ingress" in spec)
+
+
+def test_annotations_of_the_operator_cannot_be_set_by_users() -> None:
+    """A user's checksum would keep pods from rolling."""
+    pod = template(one(rendering(FULL), "StatefulSet", "collector"))
+    assert pod is not None
+    assert "mine" not in pod["metadata"]["annotations"].values()
+    assert "tracing" == pod["metadata"]["annotations"]["example.org/team"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "workers"),
+    [
+        ({}, "2"),
+        ({"cpu": "500m"}, "1"),
+        ({"cpu": "8", "memory": "1Gi"}, "1"),
+        ({"cpu": "8", "memory": "8Gi"}, "8"),
+    ],
+)
+def test_workers_of_ingest_stay_within_the_limits(limits: dict[str, str], workers: str) -> None:
+    """They would count the node's cores, and each may use what it is told."""
+    manifest = one(
+        rendering({**MINIMAL, "ingest": {"resources": {"limits": limits}}}), "Deployment", "ingest"
+    )
+    found = environment(manifest)
+    assert workers == found["TRACEFOUNDRY_INGEST_WORKERS"]
+    pod = template(manifest)
+    assert pod is not None
+    limit = amount(pod["spec"]["containers"][0]["resources"]["limits"]["memory"])
+    used = int(workers) * int(found["TRACEFOUNDRY_INGEST_WORKER_MEMORY"])
+    assert used + 512 * 2**20 <= limit
+
+
+def test_a_request_is_never_above_its_limit() -> None:
+    """Whichever of the two a user sets, the other follows."""
+    low = one(
+        rendering({**MINIMAL, "query": {"resources": {"limits": {"memory": "128Mi"}}}}),
+        "Deployment",
+        "query",
+    )
+    high = one(
+        rendering({**MINIMAL, "query": {"resources": {"requests": {"memory": "4Gi"}}}}),
+        "Deployment",
+        "query",
+    )
+    pods = [template(low), template(high)]
+    found = [each["spec"]["containers"][0]["resources"] for each in pods if each is not None]
+    assert ["128Mi", "4Gi"] == [each["requests"]["memory"] for each in found]
+    assert ["128Mi", "4Gi"] == [each["limits"]["memory"] for each in found]
+
+
+def test_the_volume_claim_carries_nothing_that_an_upgrade_changes() -> None:
+    """Claim templates of a StatefulSet are immutable."""
+    text = json.dumps(
+        one(rendering(FULL), "StatefulSet", "collector")["spec"]["volumeClaimTemplates"]
+    )
+    assert "app.kubernetes.io/version" not in text
+
+
+def test_names_of_a_long_instance_stay_within_their_limits() -> None:
+    """A long name is shortened everywhere alike."""
+    for each in objects(rendering(MINIMAL, name="a" * 60)):
+        assert len(each["metadata"]["name"]) <= 63

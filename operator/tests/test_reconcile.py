@@ -1,0 +1,291 @@
+"""What a pass decides to do, in each state that it may find."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from tests.instances import FULL, MINIMAL, SECRETS, instance, rendering
+from tracefoundry_operator import kinds, ownership, reconcile
+from tracefoundry_operator.kinds import ObjectKey, key_of
+from tracefoundry_operator.manifests import instance as manifests
+from tracefoundry_operator.manifests.rendering import Manifest
+from tracefoundry_operator.observed import Child, JobState, Secret, View, WorkloadState
+from tracefoundry_operator.reconcile import (
+    Apply,
+    Create,
+    Delete,
+    HandOver,
+    Migration,
+    Plan,
+)
+from tracefoundry_operator.settings import Settings
+
+NOW = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
+SETTINGS = Settings(tag="0.1.0")
+KNOWN = frozenset(kind.name for kind in (*kinds.OWNED, *kinds.MONITORING))
+COMPLETE = JobState(complete=True, failed=False, message="", finished_at="2026-11-21T11:00:00Z")
+RUNNING = JobState(complete=False, failed=False, message="", finished_at=None)
+ALL_KEYS = frozenset(
+    {"url", "dsn", "ca.crt", "authority.pem", "keys", "token", "bearer",
+     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+)  # fmt: skip
+
+
+def failed(minutes_ago: int) -> JobState:
+    """A Job that failed some time ago."""
+    ended = (NOW - dt.timedelta(minutes=minutes_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return JobState(complete=False, failed=True, message="no", finished_at=ended)
+
+
+def child(manifest: Manifest, *, state: Any = None, **changed: Any) -> Child:
+    """The record of an object as it was rendered."""
+    values: dict[str, Any] = {
+        "key": key_of(manifest),
+        "uid": f"uid-of-{key_of(manifest)}",
+        "owner_uid": "uid-of-main",
+        "owner_name": "main",
+        "resource_version": "5",
+        "owned_digest": ownership.rendered_digest(manifest),
+        "owns_replicas": "replicas" in manifest.get("spec", {}),
+        "deleting": False,
+        "state": state,
+        **changed,
+    }
+    return Child(**values)
+
+
+def view(children: Iterable[Child] = (), *, secrets: Mapping[str, str] = SECRETS) -> View:
+    """What is known, with all Secrets there."""
+    return View(
+        children={each.key: each for each in children},
+        pods=(),
+        secrets={
+            name: Secret(resource_version=version, keys=ALL_KEYS)
+            for name, version in secrets.items()
+        },
+        config_maps={"patterns": "7"},
+    )
+
+
+def settled(spec: Mapping[str, Any], *, job: JobState = COMPLETE) -> dict[ObjectKey, Child]:
+    """All children of an instance, as they should be."""
+    stages = manifests.render(reconcile.make_rendering(instance(spec), SETTINGS, view()))
+    found = [child(each) for each in (*stages.base, *stages.rollout)]
+    found.append(child(stages.migration, state=job))
+    return {each.key: each for each in found}
+
+
+def plan(
+    spec: Mapping[str, Any],
+    seen: View,
+    *,
+    applied: Mapping[ObjectKey, tuple[str, str]] | None = None,
+    known: frozenset[str] = KNOWN,
+) -> Plan:
+    """The plan for an instance with this spec."""
+    return reconcile.plan(
+        instance(spec), SETTINGS, seen, applied=applied or {}, known_kinds=known, now=NOW
+    )
+
+
+def touched(found: Plan) -> set[str]:
+    """Kinds of the objects that a plan changes."""
+    return {
+        action.child.key.kind if isinstance(action, Delete) else action.manifest["kind"]
+        for action in found.actions
+    }
+
+
+BASE = {"ServiceAccount", "NetworkPolicy", "Service"}
+
+
+def test_at_first_only_what_pods_need_and_the_migration_are_made() -> None:
+    """The roll-out comes after the migration."""
+    found = plan(MINIMAL, view())
+    assert BASE | {"Job"} == touched(found)
+    assert isinstance(found.actions[-1], Create)
+    assert Migration.RUNNING is found.migration
+
+
+def test_a_settled_instance_needs_nothing() -> None:
+    """The second pass changes nothing."""
+    for spec in (MINIMAL, FULL):
+        assert () == plan(spec, view(settled(spec).values())).actions
+
+
+def test_a_completed_migration_starts_the_roll_out() -> None:
+    """And nothing that exists already is touched."""
+    children = {key: each for key, each in settled(MINIMAL).items() if key.kind in {*BASE, "Job"}}
+    expected = {"ConfigMap", "Deployment", "StatefulSet", "CronJob", "PodDisruptionBudget"}
+    assert expected == touched(plan(MINIMAL, view(children.values())))
+
+
+@pytest.mark.parametrize("job", [RUNNING, failed(1)])
+def test_nothing_that_runs_is_touched_while_the_migration_is_not_complete(job: JobState) -> None:
+    """The old pods go on serving, also if the new version would look different."""
+    children = settled(MINIMAL, job=job)
+    for key, each in children.items():
+        if key.kind in ("Deployment", "StatefulSet", "ConfigMap"):
+            children[key] = child(
+                {"kind": key.kind, "metadata": {"name": key.name, "namespace": key.namespace}},
+                owned_digest="of the old version",
+                uid=each.uid,
+            )
+    assert () == plan(MINIMAL, view(children.values())).actions
+
+
+def test_a_missing_secret_stops_migration_and_roll_out_and_is_named() -> None:
+    """And what pods need is kept as it should be."""
+    there = {name: version for name, version in SECRETS.items() if name != "s3"}
+    found = plan(MINIMAL, view(secrets=there))
+    assert ("Secret 's3' (objectStore.secretRef) does not exist",) == found.missing
+    assert (Migration.WAITING, BASE) == (found.migration, touched(found))
+
+
+def test_a_secret_without_its_key_is_named_with_the_key() -> None:
+    """A pod with it would wait without a word."""
+    seen = view()
+    broken = {**seen.secrets, "pg": Secret(resource_version="1", keys=frozenset({"uri"}))}
+    found = plan(MINIMAL, View(children={}, pods=(), secrets=broken, config_maps={}))
+    assert ("Secret 'pg' (database.secretRef) has no value under the key 'url'",) == found.missing
+
+
+def test_missing_patterns_are_named() -> None:
+    """The same for a ConfigMap."""
+    seen = View(children={}, pods=(), secrets=view().secrets, config_maps={})
+    sentence = "ConfigMap 'patterns' (redaction.patternsConfigMapRef) does not exist"
+    assert (sentence,) == plan(FULL, seen).missing
+
+
+def test_a_changed_secret_makes_a_new_job_and_leaves_the_pods_until_it_is_complete() -> None:
+    """A new token is registered before anybody uses it."""
+    seen = view(settled(MINIMAL).values(), secrets={**SECRETS, "ingest-token": "900"})
+    found = plan(MINIMAL, seen)
+    (action,) = found.actions
+    assert isinstance(action, Create)
+    assert "Job" == action.manifest["kind"]
+
+
+def test_a_failed_migration_is_tried_again_after_a_while() -> None:
+    """The old Job is deleted; the pass after that makes it anew."""
+    early = plan(MINIMAL, view(settled(MINIMAL, job=failed(9)).values()))
+    late = plan(MINIMAL, view(settled(MINIMAL, job=failed(11)).values()))
+    (action,) = late.actions
+    assert ((), Migration.FAILED) == (early.actions, early.migration)
+    assert isinstance(action, Delete)
+    assert "Job" == action.child.key.kind
+
+
+def test_a_suspended_instance_gets_no_new_job() -> None:
+    """The data path stays as it is."""
+    found = plan({**MINIMAL, "suspend": True}, view())
+    assert (Migration.SUSPENDED, BASE) == (found.migration, touched(found))
+
+
+def test_an_unmanaged_instance_is_left_alone() -> None:
+    """Whatever differs."""
+    found = plan({**MINIMAL, "managementState": "Unmanaged"}, view())
+    assert ((), None) == (found.actions, found.migration)
+
+
+def test_a_changed_child_is_repaired() -> None:
+    """It alone."""
+    children = settled(MINIMAL)
+    key = ObjectKey("Service", "tracing", "main-query")
+    children[key] = child(
+        {"kind": "Service", "metadata": {"name": key.name, "namespace": key.namespace}},
+        owned_digest="somebody changed it",
+    )
+    (action,) = plan(MINIMAL, view(children.values())).actions
+    assert isinstance(action, Apply)
+    assert (key, True) == (key_of(action.manifest), action.known)
+
+
+def test_a_child_that_was_applied_in_this_version_is_not_applied_again() -> None:
+    """The server may write values otherwise than they were rendered."""
+    children = settled(MINIMAL)
+    key = ObjectKey("StatefulSet", "tracing", "main-collector")
+    digest = children[key].owned_digest
+    assert digest is not None
+    children[key] = child(
+        {"kind": key.kind, "metadata": {"name": key.name, "namespace": key.namespace}},
+        owned_digest="as the server writes it",
+    )
+    seen = view(children.values())
+    assert {"StatefulSet"} == touched(plan(MINIMAL, seen))
+    assert () == plan(MINIMAL, seen, applied={key: (digest, "5")}).actions
+
+
+def test_a_child_that_is_being_deleted_is_waited_for() -> None:
+    """What is applied to it now would go with it."""
+    children = settled(MINIMAL)
+    key = ObjectKey("Deployment", "tracing", "main-query")
+    children[key] = child(
+        {"kind": key.kind, "metadata": {"name": key.name, "namespace": key.namespace}},
+        deleting=True,
+    )
+    assert () == plan(MINIMAL, view(children.values())).actions
+
+
+def test_pods_are_handed_over_to_an_autoscaler_before_their_number_is_dropped() -> None:
+    """Otherwise the Deployment would fall to one pod at once."""
+    children = settled(MINIMAL)
+    key = ObjectKey("Deployment", "tracing", "main-ingest")
+    state = WorkloadState(
+        generation=1, observed_generation=1, desired=4, updated=4, ready=4, problem=None
+    )
+    manifest = next(
+        each for each in manifests.render(rendering(MINIMAL)).rollout if key_of(each) == key
+    )
+    children[key] = child(manifest, state=state)
+    found = plan({**MINIMAL, "ingest": {"autoscaling": {}}}, view(children.values()))
+    first, second = (
+        action
+        for action in found.actions
+        if not isinstance(action, Delete) and key_of(action.manifest) == key
+    )
+    assert isinstance(first, HandOver)
+    assert {"replicas": 4} == first.manifest["spec"]
+    assert isinstance(second, Apply)
+
+
+def test_what_is_asked_for_no_more_is_pruned() -> None:
+    """By the very object that was seen."""
+    children = settled(FULL)
+    found = plan({**FULL, "ui": {"replicas": 2}}, view(children.values()))
+    (action,) = [each for each in found.actions if isinstance(each, Delete)]
+    assert ObjectKey("Ingress", "tracing", "main-ui") == action.child.key
+
+
+def test_a_running_job_is_never_pruned_and_a_finished_one_is() -> None:
+    """Ending a migration half way helps nobody."""
+    children = settled(MINIMAL)
+    for name, state in (("main-migrate-1", RUNNING), ("main-migrate-2", COMPLETE)):
+        manifest = {"kind": "Job", "metadata": {"name": name, "namespace": "tracing"}}
+        children[key_of(manifest)] = child(manifest, state=state)
+    deleted = [
+        action.child.key.name
+        for action in plan(MINIMAL, view(children.values())).actions
+        if isinstance(action, Delete)
+    ]
+    assert ["main-migrate-2"] == deleted
+
+
+def test_finished_jobs_stay_until_the_new_migration_is_complete() -> None:
+    """They tell what the running version was migrated with."""
+    children = settled(MINIMAL, job=RUNNING)
+    manifest = {"kind": "Job", "metadata": {"name": "main-migrate-2", "namespace": "tracing"}}
+    children[key_of(manifest)] = child(manifest, state=COMPLETE)
+    assert () == plan(MINIMAL, view(children.values())).actions
+
+
+def test_kinds_that_the_cluster_does_not_know_are_left_out_and_told() -> None:
+    """Not every cluster has the Prometheus operator."""
+    known = KNOWN - {"ServiceMonitor", "PrometheusRule"}
+    children = {key: each for key, each in settled(FULL).items() if key.kind in known}
+    found = plan(FULL, view(children.values()), known=known)
+    assert ((), ("PrometheusRule", "ServiceMonitor")) == (found.actions, found.unavailable)

@@ -1,0 +1,77 @@
+"""A hundred instances: nothing is done twice, and memory stays bounded.
+
+How long it takes is measured by ``make bench`` style runs, not asserted here; the figures are
+printed, so that a run with ``-s`` shows them.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from tests.api_server import ApiServer, wait
+from tests.instances import MINIMAL
+from tests.operator_process import OperatorProcess
+from tests.tracing_namespace import TracingNamespace
+from tracefoundry_operator import kinds
+
+COUNT = int(os.environ.get("TRACEFOUNDRY_SCALE_INSTANCES", "25"))
+MEMORY_LIMIT_BYTES = 200 * 1024 * 1024
+
+
+def test_many_instances_are_made_once_and_a_restart_changes_nothing(
+    api_server: ApiServer, operator: OperatorProcess, tracing: TracingNamespace
+) -> None:
+    """Each Job once, each object applied once, and a restart without a request to change."""
+    names = [f"main-{number}" for number in range(COUNT)]
+    started = time.perf_counter()
+    changes_before = operator.total("tracefoundry_operator_apply_total")
+    errors_before = operator.total("tracefoundry_operator_apply_total", 'result="error"')
+    for name in names:
+        tracing.put(MINIMAL, name)
+    for name in names:
+        wait(lambda name=name: tracing.find_job(name), f"{name} has a migration", seconds=120)
+        tracing.complete(tracing.find_job(name))
+
+    def rolled_out() -> int:
+        items = api_server.request("GET", kinds.STATEFUL_SET.path(tracing.name))["items"]
+        services = api_server.request("GET", kinds.DEPLOYMENT.path(tracing.name))["items"]
+        return len(items) + len(services)
+
+    wait(lambda: rolled_out() == 4 * COUNT, "all are rolled out", seconds=200)
+    wait(
+        lambda: len(api_server.request("GET", CRON_JOBS.path(tracing.name))["items"]) == COUNT,
+        "all have retention",
+        seconds=60,
+    )
+    cold = time.perf_counter() - started
+    changes = operator.total("tracefoundry_operator_apply_total") - changes_before
+
+    jobs = api_server.request("GET", kinds.JOB.path(tracing.name))["items"]
+    assert COUNT == len(jobs)
+    assert errors_before == operator.total("tracefoundry_operator_apply_total", 'result="error"')
+
+    operator.stop()
+    started = time.perf_counter()
+    operator.start(probe_s="60")
+    wait(
+        lambda: operator.total("tracefoundry_operator_reconcile_total", "TraceFoundry") >= COUNT,
+        "a pass over each",
+        seconds=60,
+    )
+    warm = time.perf_counter() - started
+    resident = operator.resident_bytes()
+    print(  # noqa: T201 - the figures, for whoever asks with -s
+        f"{COUNT} instances: {changes:.0f} changes in {cold:.1f} s ({changes / cold:.0f}/s),"
+        f" restart {warm:.1f} s, {resident / 2**20:.0f} MiB resident"
+    )
+    changed = {
+        name: value
+        for name, value in operator.metrics().items()
+        if name.startswith("tracefoundry_operator_apply_total{")
+    }
+    assert {} == changed
+    assert resident < MEMORY_LIMIT_BYTES
+
+
+CRON_JOBS = next(kind for kind in kinds.ROLLOUT if kind.name == "CronJob")

@@ -1,0 +1,220 @@
+"""Conditions and the rest of an instance's status."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from tests.instances import MINIMAL, instance
+from tests.test_reconcile import COMPLETE, RUNNING, child, failed, plan, settled, view
+from tracefoundry_operator import events, status
+from tracefoundry_operator.conditions import MESSAGE_LIMIT, Check, remembered
+from tracefoundry_operator.kinds import ObjectKey
+from tracefoundry_operator.observed import Child, JobState, Pod, View, WorkloadState
+
+NOW = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
+LATER = NOW + dt.timedelta(minutes=5)
+
+
+def workload(ready: int, *, desired: int = 2, updated: int = 2, **more: Any) -> WorkloadState:
+    """Pods of a workload."""
+    values: dict[str, Any] = {"generation": 1, "observed_generation": 1, "problem": None, **more}
+    return WorkloadState(desired=desired, updated=updated, ready=ready, **values)
+
+
+def running(
+    state: WorkloadState, *, job: JobState = COMPLETE, spec: Any = MINIMAL
+) -> dict[ObjectKey, Child]:
+    """All children of an instance, with pods in this state."""
+    found = settled(spec, job=job)
+    for key, each in found.items():
+        if key.kind in ("Deployment", "StatefulSet"):
+            manifest = {
+                "kind": key.kind,
+                "metadata": {"name": key.name, "namespace": key.namespace},
+            }
+            found[key] = child(manifest, state=state, owned_digest=each.owned_digest)
+    return found
+
+
+def compute(seen: View, spec: Any = MINIMAL, **more: Any) -> dict[str, Any]:
+    """The status of an instance."""
+    values: dict[str, Any] = {"checks": {}, "errors": [], "previous": {}, "now": NOW, **more}
+    return status.compute(instance(spec), plan(spec, seen), seen, **values)
+
+
+def conditions(found: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Status and reason by type."""
+    return {each["type"]: (each["status"], each["reason"]) for each in found["conditions"]}
+
+
+def test_an_instance_is_ready_when_all_pods_are() -> None:
+    """And nothing is wrong then."""
+    found = compute(view(running(workload(2)).values()))
+    expected = {
+        "Ready": ("True", "AllPodsReady"),
+        "Progressing": ("False", "RolledOut"),
+        "Degraded": ("False", "AsExpected"),
+        "DatabaseReady": ("True", "Migrated"),
+        "SchemaMigrated": ("True", "Migrated"),
+        "ObjectStoreReady": ("Unknown", "NoPodAnswered"),
+    }
+    assert expected == conditions(found)
+    assert ("0.1.0", 1) == (found["version"], found["observedGeneration"])
+
+
+@pytest.mark.parametrize(
+    ("state", "ready", "progressing"),
+    [
+        (workload(1), "PodsNotReady", "RolledOut"),
+        (workload(2, updated=1), "AllPodsReady", "RollingOut"),
+        (workload(2, generation=2), "AllPodsReady", "RollingOut"),
+    ],
+)
+def test_ready_is_about_pods_and_progressing_about_versions(
+    state: WorkloadState, ready: str, progressing: str
+) -> None:
+    """A roll-out without a gap is ready all the time."""
+    found = conditions(compute(view(running(state).values())))
+    assert (ready, progressing) == (found["Ready"][1], found["Progressing"][1])
+
+
+def test_the_version_follows_only_when_everything_is_rolled_out() -> None:
+    """Until then it is the one before."""
+    found = compute(view(running(workload(2, updated=1)).values()), previous={"version": "0.0.9"})
+    assert "0.0.9" == found["version"]
+
+
+def test_times_move_only_with_the_status_of_a_condition() -> None:
+    """So an unchanged status is equal, and nothing is written."""
+    seen = view(running(workload(2)).values())
+    first = compute(seen)
+    assert first == compute(seen, previous=first, now=LATER)
+
+    third = compute(view(running(workload(1)).values()), previous=first, now=LATER)
+    moved = {
+        each["type"]
+        for each in third["conditions"]
+        if each["lastTransitionTime"] == "2026-11-21T12:05:00Z"
+    }
+    assert {"Ready"} == moved
+
+
+def test_a_failed_migration_is_told_in_the_words_of_its_pod() -> None:
+    """Ready stays True: the old pods serve."""
+    seen = view(running(workload(2), job=failed(1)).values())
+    job = next(key.name for key in seen.children if key.kind == "Job")
+    pod = Pod(
+        namespace="tracing", name="p", resource_version="1", instance_label="main",
+        component="migrate", job=job, address=None, problem=None,
+        message="the password is wrong\n",
+    )  # fmt: skip
+    found = compute(View(children=seen.children, pods=(pod,), secrets=seen.secrets, config_maps={}))
+    messages = {each["type"]: each["message"] for each in found["conditions"]}
+    assert f"Job {job!r} failed: the password is wrong" == messages["SchemaMigrated"]
+    assert ("True", "False", "True") == (
+        conditions(found)["Ready"][0],
+        conditions(found)["DatabaseReady"][0],
+        conditions(found)["Degraded"][0],
+    )
+
+
+def test_what_ingest_says_of_database_and_bucket_is_told() -> None:
+    """With its reason."""
+    checks = {"database": Check(True, ""), "object_store": Check(False, "the bucket is gone")}
+    found = compute(view(running(workload(2)).values()), checks=checks)
+    expected = {
+        "DatabaseReady": ("True", "Reachable"),
+        "ObjectStoreReady": ("False", "CheckFailed"),
+        "Degraded": ("True", "CheckFailed"),
+    }
+    assert expected.items() <= conditions(found).items()
+    assert "object store: the bucket is gone." in {each["message"] for each in found["conditions"]}
+
+
+def test_a_new_operator_remembers_what_the_pods_said_until_it_has_asked() -> None:
+    """Its start writes no status that knows less."""
+    seen = view(running(workload(2)).values())
+    checks = {"database": Check(True, ""), "object_store": Check(False, "the bucket is gone")}
+    before = compute(seen, checks=checks)
+    kept = remembered(before)
+    assert before == compute(seen, checks=kept, previous=before, now=LATER)
+    assert {} == remembered({})
+
+
+def test_pods_that_do_not_run_are_named_with_the_reason() -> None:
+    """As Kubernetes tells it."""
+    seen = view(running(workload(0)).values())
+    pod = Pod(
+        namespace="tracing", name="main-query-x", resource_version="1", instance_label="main",
+        component="query", job=None, address=None, problem="ImagePullBackOff: no such tag",
+        message=None,
+    )  # fmt: skip
+    found = compute(View(children=seen.children, pods=(pod,), secrets=seen.secrets, config_maps={}))
+    (degraded,) = [each for each in found["conditions"] if each["type"] == "Degraded"]
+    assert ("PodsFailing", "pod main-query-x: ImagePullBackOff: no such tag.") == (
+        degraded["reason"],
+        degraded["message"],
+    )
+
+
+def test_what_could_not_be_applied_is_told() -> None:
+    """And the version does not count as rolled out."""
+    found = compute(view(running(workload(2)).values()), errors=["Service 'main-ui': refused"])
+    assert ("True", "ApplyFailed") == conditions(found)["Degraded"]
+    assert "version" not in found
+
+
+def test_an_unmanaged_instance_still_tells_of_its_pods() -> None:
+    """But not whether anything is wrong."""
+    spec = {**MINIMAL, "managementState": "Unmanaged"}
+    found = conditions(compute(view(running(workload(2)).values()), spec))
+    assert ("True", "Unknown") == (found["Ready"][0], found["Degraded"][0])
+
+
+def test_a_long_message_is_cut_visibly() -> None:
+    """A termination message can have 4 KiB."""
+    found = compute(view(running(workload(2)).values()), errors=["x" * 5000])
+    (degraded,) = [each for each in found["conditions"] if each["type"] == "Degraded"]
+    assert degraded["message"].endswith(" ...")
+    assert len(degraded["message"]) == MESSAGE_LIMIT
+
+
+def test_a_resource_that_cannot_be_read_says_so_and_keeps_the_rest() -> None:
+    """The pods go on, and so does what was known of them."""
+    before = compute(view(running(workload(2)).values()))
+    found = status.invalid(7, "spec.x is wrong", before, now=LATER)
+    assert ("False", "InvalidSpec") == conditions(found)["Ready"]
+    assert ("True", "Migrated") == conditions(found)["SchemaMigrated"]
+    assert (7, before["endpoints"]) == (found["observedGeneration"], found["endpoints"])
+
+
+def told(previous: Any, present: Any) -> list[tuple[str, str]]:
+    """Conditions that become events."""
+    return [(each["type"], each["reason"]) for each in events.transitions(previous, present)]
+
+
+def test_only_transitions_become_events() -> None:
+    """Also another reason, as long as a condition is bad."""
+    good = compute(view(running(workload(2)).values()))["conditions"]
+    bad = compute(view(running(workload(1)).values()))["conditions"]
+    other = [{**each, "reason": "Another"} for each in bad]
+    assert [] == told(good, good)
+    assert [("Ready", "PodsNotReady")] == told(good, bad)
+    assert ("Ready", "Another") in told(bad, other)
+    assert [] == told(good, [{**each, "message": "another"} for each in good])
+
+
+def test_an_event_about_a_waiting_migration_is_no_warning() -> None:
+    """It is what happens at every start."""
+    seen = view(running(workload(2), job=RUNNING).values())
+    resource = {
+        "apiVersion": "v1", "kind": "TraceFoundry",
+        "metadata": {"name": "main", "namespace": "tracing", "uid": "u", "resourceVersion": "1"},
+    }  # fmt: skip
+    (schema,) = [each for each in compute(seen)["conditions"] if each["type"] == "SchemaMigrated"]
+    assert "Normal" == events.event(resource, schema, NOW)["type"]
+    failing = {**schema, "reason": "MigrationFailed"}
+    assert "Warning" == events.event(resource, failing, NOW)["type"]

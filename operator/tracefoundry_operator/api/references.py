@@ -1,0 +1,93 @@
+"""References to Secrets and ConfigMaps, and the few settings of pods that every component has.
+
+There is no whole pod template: it would make the resource definition too large to apply, and tie
+the operator to one version of Kubernetes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Base of all parts: fields are camelCase in the resource, unknown ones are left out."""
+
+
+class NameRef(Resource, frozen=True, kw_only=True):
+    """An object of the same namespace."""
+
+    name: str
+
+
+class UrlSecretRef(NameRef, frozen=True, kw_only=True):
+    """A Secret with the URL of a database."""
+
+    key: str = "url"
+
+
+class CaSecretRef(NameRef, frozen=True, kw_only=True):
+    """A Secret with certificates of authorities, in PEM form."""
+
+    key: str = "ca.crt"
+
+
+class KeysSecretRef(NameRef, frozen=True, kw_only=True):
+    """A Secret with encryption keys, ``id:base64,...``."""
+
+    key: str = "keys"
+
+
+class TokenSecretRef(NameRef, frozen=True, kw_only=True):
+    """A Secret with an access token."""
+
+    key: str = "token"
+
+
+class Tls(Resource, frozen=True, kw_only=True):
+    """How a server's certificate is verified; without an authority, by the public ones."""
+
+    ca_secret_ref: CaSecretRef | None = None
+
+
+class Image(Resource, frozen=True, kw_only=True):
+    """An image; what is not given comes from the operator's settings."""
+
+    repository: str | None = None
+    tag: str | None = None
+    pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+
+
+class Resources(Resource, frozen=True, kw_only=True):
+    """CPU and memory; each name given replaces the component's default for it."""
+
+    requests: dict[str, str | int] | None = None
+    limits: dict[str, str | int] | None = None
+
+
+class Toleration(Resource, frozen=True, kw_only=True, omit_defaults=True):
+    """A taint that pods tolerate."""
+
+    key: str | None = None
+    operator: Literal["Exists", "Equal"] | None = None
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    toleration_seconds: int | None = None
+
+
+class Pods(Resource, frozen=True, kw_only=True):
+    """What can be set for the pods of every component."""
+
+    resources: Resources = Resources()
+    node_selector: dict[str, str] = msgspec.field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Autoscaling(Resource, frozen=True, kw_only=True):
+    """Bounds of a HorizontalPodAutoscaler; the target is percent of requested CPU."""
+
+    min_replicas: int = 2
+    max_replicas: int = 10
+    target_cpu_utilization: int = msgspec.field(default=70, name="targetCPUUtilization")

@@ -1,0 +1,183 @@
+"""Requests to the API server: the one module that knows the Kubernetes client.
+
+The client's typed classes block the event loop for seconds at their first use, and its dynamic
+ones need a writable folder; so requests are made raw, with the client's configuration, TLS and
+authentication. Server-side apply makes them idempotent: the same object twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import load_incluster_config, load_kube_config
+
+from tracefoundry_operator.cluster import ApiError, Body
+from tracefoundry_operator.kinds import Kind
+from tracefoundry_operator.manifests.rendering import Manifest
+
+TIMEOUT_S = 30.0
+PAGE = 500
+"""Objects of one page of a list."""
+
+_TOKEN_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+
+class KubernetesApi:
+    """The API server of a cluster."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    @classmethod
+    async def connect(cls) -> KubernetesApi:
+        """Configure by the pod's ServiceAccount, else by KUBECONFIG; makes no request."""
+        configuration = Configuration()
+        if in_cluster():
+            load_incluster_config(client_configuration=configuration)
+        else:
+            await load_kube_config(client_configuration=configuration)
+        return cls(ApiClient(configuration=configuration))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Body | None:
+        """See :class:`~tracefoundry_operator.cluster.Cluster`."""
+        try:
+            return await self._request("GET", kind.path(namespace, name))
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def list_all(
+        self, kind: Kind, namespace: str | None, *, selector: str | None = None
+    ) -> AsyncIterator[Body]:
+        """See :class:`~tracefoundry_operator.cluster.Cluster`."""
+        query = [("limit", str(PAGE))]
+        if selector is not None:
+            query.append(("labelSelector", selector))
+        following: str | None = None
+        while following != "":
+            page = await self._request(
+                "GET",
+                kind.path(namespace),
+                query=[*query, ("continue", following)] if following else query,
+            )
+            for item in page.get("items", ()):
+                yield item
+            following = page.get("metadata", {}).get("continue", "")
+
+    async def apply(
+        self, kind: Kind, manifest: Manifest, *, manager: str, force: bool, status: bool = False
+    ) -> Body:
+        """See :class:`~tracefoundry_operator.cluster.Cluster`."""
+        metadata = manifest["metadata"]
+        path = kind.path(metadata["namespace"], metadata["name"])
+        return await self._request(
+            "PATCH",
+            f"{path}/status" if status else path,
+            query=[("fieldManager", manager), ("force", str(force).lower())],
+            content_type="application/apply-patch+yaml",
+            body=manifest,
+        )
+
+    async def create(self, kind: Kind, manifest: Manifest, *, manager: str) -> Body:
+        """See :class:`~tracefoundry_operator.cluster.Cluster`."""
+        return await self._request(
+            "POST",
+            kind.path(manifest["metadata"]["namespace"]),
+            query=[("fieldManager", manager)],
+            body=manifest,
+        )
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str) -> bool:
+        """See :class:`~tracefoundry_operator.cluster.Cluster`."""
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid},
+            # Jobs would leave their pods behind by default.
+            "propagationPolicy": "Background",
+        }
+        try:
+            await self._request("DELETE", kind.path(namespace, name), body=options)
+        except ApiError as error:
+            if error.status in (404, 409):
+                return False
+            raise
+        return True
+
+    async def knows(self, kind: Kind) -> bool:
+        """See :class:`~tracefoundry_operator.cluster.Cluster`."""
+        try:
+            found = await self._request("GET", f"/apis/{kind.api_version}")
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        return any(each.get("name") == kind.plural for each in found.get("resources", ()))
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: list[tuple[str, str]] | None = None,
+        content_type: str = "application/json",
+        body: Mapping[str, Any] | None = None,
+    ) -> Body:
+        try:
+            request = await self._client.param_serialize(
+                method,
+                path,
+                query_params=query or [],
+                header_params={"Accept": "application/json", "Content-Type": content_type},
+                body=dict(body) if body is not None else None,
+                auth_settings=["BearerToken"],
+            )
+            answer = await self._client.call_api(*request, _request_timeout=TIMEOUT_S)
+            content = await answer.response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiError(
+                f"{method} {path}: no answer from the API server ({type(error).__name__}: {error})"
+            ) from error
+        if answer.status >= 300:
+            raise _refusal(method, path, answer.status, content)
+        try:
+            found: Body = json.loads(content)
+        except ValueError as error:
+            raise ApiError(
+                f"{method} {path}: the answer is no JSON", status=answer.status
+            ) from error
+        return found
+
+
+def in_cluster() -> bool:
+    """Whether the pod's ServiceAccount is used; a KUBECONFIG that is set goes before it."""
+    return _TOKEN_FILE.exists() and "KUBECONFIG" not in os.environ
+
+
+def _refusal(method: str, path: str, status: int, content: bytes) -> ApiError:
+    try:
+        answer = json.loads(content)
+        reason, message = answer.get("reason", ""), answer.get("message", "")
+        causes = [each.get("reason") for each in (answer.get("details") or {}).get("causes") or ()]
+    except (ValueError, AttributeError):
+        reason, message, causes = "", content[:200].decode("utf-8", "replace"), []
+    # An object that does not fit its schema is answered with 500, and would be for ever.
+    misfit = status == 500 and "failed to create typed patch object" in message
+    return ApiError(
+        f"{method} {path}: {status} {reason} {message}".strip(),
+        status=status,
+        reason=reason,
+        permanent=misfit or status in (400, 405, 415, 422),
+        terminating="NamespaceTerminating" in causes,
+    )

@@ -1,0 +1,105 @@
+"""Conditions, and what pods of ingest say: the parts that a status is made of.
+
+A condition keeps its transition time until its status changes, so an unchanged status is equal to
+the one before, and nothing is written.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+MESSAGE_LIMIT = 1024
+"""Characters of a message; a termination message can have 4,096 and says enough with fewer."""
+
+REACHABLE = "Reachable"
+CHECK_FAILED = "CheckFailed"
+"""Reasons of conditions that come from what pods of ingest say."""
+
+
+class ConditionType(StrEnum):
+    """The conditions of an instance."""
+
+    READY = "Ready"
+    PROGRESSING = "Progressing"
+    DEGRADED = "Degraded"
+    DATABASE_READY = "DatabaseReady"
+    SCHEMA_MIGRATED = "SchemaMigrated"
+    OBJECT_STORE_READY = "ObjectStoreReady"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition, without its times."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What the pods of ingest say of the database or the bucket."""
+
+    ok: bool
+    reason: str
+
+
+Checks = Mapping[str, Check]
+"""``database`` and ``object_store``; what no pod could be asked about is absent."""
+
+
+def remembered(previous: Mapping[str, Any]) -> Checks:
+    """What pods of ingest said according to a status.
+
+    For the time between the start of the operator and its first question: otherwise each start
+    would write a status that knows less.
+    """
+    names_by_type = {
+        ConditionType.DATABASE_READY.value: "database",
+        ConditionType.OBJECT_STORE_READY.value: "object_store",
+    }
+    return {
+        names_by_type[condition["type"]]: Check(
+            condition["reason"] == REACHABLE, condition["message"]
+        )
+        for condition in previous.get("conditions", ())
+        if condition["type"] in names_by_type and condition["reason"] in (REACHABLE, CHECK_FAILED)
+    }
+
+
+def timed(
+    conditions: Iterable[Condition],
+    previous: Iterable[Mapping[str, Any]],
+    generation: int,
+    *,
+    now: dt.datetime,
+) -> list[dict[str, Any]]:
+    """Conditions in the form of the API; the time moves only where the status does."""
+    before = {condition["type"]: condition for condition in previous}
+    moment = now.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    found = []
+    for condition in conditions:
+        old = before.get(condition.type, {})
+        same = old.get("status") == condition.status
+        found.append(
+            {
+                "type": str(condition.type),
+                "status": condition.status,
+                "observedGeneration": generation,
+                "lastTransitionTime": old["lastTransitionTime"] if same else moment,
+                "reason": condition.reason,
+                "message": _short(condition.message),
+            }
+        )
+    return found
+
+
+def _short(message: str) -> str:
+    if len(message) <= MESSAGE_LIMIT:
+        return message
+    return message[: MESSAGE_LIMIT - 4] + " ..."

@@ -1,0 +1,86 @@
+"""Kubernetes events for people who run ``kubectl describe``: one for each change of a condition.
+
+Only transitions are told. An event a pass would bury everything else, and events are deleted after
+an hour anyway: what lasts stands in the conditions.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from tracefoundry_operator.conditions import ConditionType
+from tracefoundry_operator.manifests.rendering import Manifest
+from tracefoundry_operator.ownership import MANAGER
+
+MESSAGE_LIMIT = 1024
+"""Characters of an event's message that the API server accepts."""
+
+_GOOD = {ConditionType.DEGRADED.value: "False"}
+"""Status of a condition that is good news, where it is not ``True``."""
+
+_UNTOLD = frozenset({ConditionType.PROGRESSING.value})
+"""Conditions that change so often that nobody would read of them."""
+
+_EXPECTED = frozenset({"MigrationRunning", "Suspended", "Unmanaged", "NotAccepted"})
+"""Reasons that are no cause for worry."""
+
+
+def transitions(
+    previous: Iterable[Mapping[str, Any]], present: Iterable[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    """Conditions that changed their status, or their reason while they are bad.
+
+    A condition that is new is told when it is known, not while nothing was found out yet.
+    """
+    before = {condition["type"]: condition for condition in previous}
+    for condition in present:
+        old = before.get(condition["type"])
+        if condition["type"] in _UNTOLD or condition["status"] == "Unknown":
+            continue
+        if old is None:
+            if _good(condition) and condition["type"] == ConditionType.DEGRADED:
+                continue
+            yield condition
+        elif old["status"] != condition["status"] or (
+            old["reason"] != condition["reason"] and not _good(condition)
+        ):
+            yield condition
+
+
+def event(resource: Mapping[str, Any], condition: Mapping[str, Any], now: dt.datetime) -> Manifest:
+    """The event that tells of a condition of a resource."""
+    metadata = resource["metadata"]
+    moment = now.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    message = f"{condition['type']} is {condition['status']}: {condition['message']}"
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": f"{metadata['name'][:200]}.{secrets.token_hex(8)}",
+            "namespace": metadata["namespace"],
+        },
+        "involvedObject": {
+            "apiVersion": resource["apiVersion"],
+            "kind": resource["kind"],
+            "name": metadata["name"],
+            "namespace": metadata["namespace"],
+            "uid": metadata["uid"],
+            "resourceVersion": metadata["resourceVersion"],
+        },
+        "type": "Normal" if _good(condition) or condition["reason"] in _EXPECTED else "Warning",
+        "reason": condition["reason"],
+        "message": message[:MESSAGE_LIMIT],
+        "source": {"component": MANAGER},
+        "reportingComponent": MANAGER,
+        "reportingInstance": MANAGER,
+        "firstTimestamp": moment,
+        "lastTimestamp": moment,
+        "count": 1,
+    }
+
+
+def _good(condition: Mapping[str, Any]) -> bool:
+    return bool(condition["status"] == _GOOD.get(condition["type"], "True"))

@@ -1,0 +1,300 @@
+"""The configuration of the OpenTelemetry Collector.
+
+What a sender was told is accepted must reach ingest. So there is a queue on a volume, with batching
+inside the queue (the batch processor and the queue in memory lost spans when killed), retries
+without an end, and the memory limiter first. Filters work on keys alone: patterns are ingest's
+work, which does it once and completely. The collector's own check of this configuration is part of
+the tests, because it refuses keys of other versions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tracefoundry_operator import names
+from tracefoundry_operator.api.instance import AttributeFilter, Collector, TailSampling
+from tracefoundry_operator.manifests.quantities import amount
+
+HEALTH_PORT = 13133
+METRICS_PORT = 8888
+
+QUEUE_FOLDER = "/var/lib/tracefoundry-collector/queue"
+INGEST_TOKEN_VARIABLE = "TRACEFOUNDRY_INGEST_TOKEN"  # noqa: S105 - the name of a variable
+
+MAX_BODY_MIB = 64
+
+QUEUE_SHARE = 0.4
+"""Share of the volume for the queue of each signal; the rest is for compaction, which writes a
+second file before it removes the first."""
+
+ALWAYS_KEPT = (r"gen_ai\.", r"service\.", r"tracefoundry\.")
+"""Beginnings of keys that an allowlist keeps: without them a trace has no name and no project."""
+
+SECRET_KEYS = (
+    r"(?i)(^|[._-])(password|passwd|passphrase|secret|client_secret|api[_-]?key|apikey)$",
+    r"(?i)(^|[._-])(authorization|proxy-authorization|cookie|set-cookie)$",
+    r"(?i)(^|[._-])(access|refresh|auth|id|session|bearer)[_-]?token$",
+    r"(?i)(^|[._-])(private[_-]?key|signing[_-]?key|credentials)$",
+)
+"""Keys whose values never enter the queue, unless redaction is off."""
+
+Config = dict[str, Any]
+
+
+def render(collector: Collector, *, ingest_url: str, redact: bool) -> Config:
+    """The whole configuration.
+
+    Args:
+        collector: what the user set.
+        ingest_url: where batches are sent.
+        redact: mask values of keys that name secrets.
+    """
+    processors: Config = {
+        "memory_limiter": {
+            "check_interval": "200ms",
+            "limit_percentage": 80,
+            "spike_limit_percentage": 20,
+        }
+    }
+    if collector.k8s_attributes:
+        processors["k8s_attributes"] = _KUBERNETES_ATTRIBUTES
+    if redact:
+        processors["redaction/keys"] = {
+            "allow_all_keys": True,
+            "blocked_key_patterns": [_literal(pattern) for pattern in SECRET_KEYS],
+            "summary": "info",
+        }
+    statements = _key_statements(collector.attributes)
+    if statements:
+        processors["transform/keys"] = {
+            # A statement that fails on one span must not stop the batch: it would be lost.
+            "error_mode": "ignore",
+            "trace_statements": [
+                {"context": context, "statements": statements}
+                for context in ("resource", "scope", "span", "spanevent")
+            ],
+            "log_statements": [
+                {"context": context, "statements": statements}
+                for context in ("resource", "scope", "log")
+            ],
+        }
+    shared = list(processors)
+    traces = list(shared)
+    if collector.tail_sampling is not None:
+        processors["tail_sampling"] = _tail_sampling(collector.tail_sampling)
+        traces.append("tail_sampling")
+    return {
+        "extensions": _extensions(),
+        "receivers": _receivers(),
+        "processors": processors,
+        "exporters": {"otlp_http/ingest": _exporter(ingest_url, collector.storage.size)},
+        "service": {
+            "extensions": ["health_check", "file_storage/queue"],
+            "telemetry": {
+                "logs": {"encoding": "json"},
+                "metrics": {
+                    "level": "detailed",
+                    "readers": [
+                        {
+                            "pull": {
+                                "exporter": {
+                                    "prometheus": {"host": _ALL_ADDRESSES, "port": METRICS_PORT}
+                                }
+                            }
+                        }
+                    ],
+                },
+            },
+            "pipelines": {
+                "traces": {
+                    "receivers": ["otlp"],
+                    "processors": traces,
+                    "exporters": ["otlp_http/ingest"],
+                },
+                "logs": {
+                    "receivers": ["otlp"],
+                    "processors": shared,
+                    "exporters": ["otlp_http/ingest"],
+                },
+            },
+        },
+    }
+
+
+_ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - in a pod, behind a NetworkPolicy
+
+_KUBERNETES_ATTRIBUTES: Config = {
+    "auth_type": "serviceAccount",
+    "passthrough": False,
+    "extract": {
+        "metadata": [
+            "k8s.namespace.name",
+            "k8s.pod.name",
+            "k8s.pod.uid",
+            "k8s.node.name",
+            "k8s.deployment.name",
+        ]
+    },
+    "pod_association": [
+        {"sources": [{"from": "resource_attribute", "name": "k8s.pod.uid"}]},
+        {"sources": [{"from": "resource_attribute", "name": "k8s.pod.ip"}]},
+        {"sources": [{"from": "connection"}]},
+    ],
+}
+
+
+def _extensions() -> Config:
+    return {
+        "health_check": {"endpoint": f"{_ALL_ADDRESSES}:{HEALTH_PORT}"},
+        "file_storage/queue": {
+            "directory": QUEUE_FOLDER,
+            "create_directory": True,
+            "fsync": True,
+            "timeout": "10s",
+            "compaction": {
+                "directory": QUEUE_FOLDER,
+                "on_start": True,
+                "on_rebound": True,
+                "cleanup_on_start": True,
+                # With the default thresholds the file never shrank while the collector ran.
+                "rebound_needed_threshold_mib": 50,
+                "rebound_trigger_threshold_mib": 10,
+                "check_interval": "2s",
+            },
+        },
+    }
+
+
+def _receivers() -> Config:
+    return {
+        "otlp": {
+            "protocols": {
+                "grpc": {
+                    "endpoint": f"{_ALL_ADDRESSES}:{names.OTLP_GRPC_PORT}",
+                    "max_recv_msg_size_mib": MAX_BODY_MIB,
+                },
+                "http": {
+                    "endpoint": f"{_ALL_ADDRESSES}:{names.OTLP_HTTP_PORT}",
+                    "max_request_body_size": MAX_BODY_MIB * 1024 * 1024,
+                },
+            }
+        }
+    }
+
+
+def _exporter(ingest_url: str, volume: str) -> Config:
+    return {
+        "traces_endpoint": f"{ingest_url}/v1/traces",
+        "logs_endpoint": f"{ingest_url}/v1/logs",
+        "compression": "zstd",
+        # Also the longest that a stop waits for an ingest that hangs.
+        "timeout": "10s",
+        "headers": {"Authorization": f"Bearer ${{env:{INGEST_TOKEN_VARIABLE}}}"},
+        "retry_on_failure": {
+            "enabled": True,
+            "initial_interval": "500ms",
+            "max_interval": "30s",
+            "max_elapsed_time": "0s",
+        },
+        "sending_queue": {
+            "enabled": True,
+            "storage": "file_storage/queue",
+            "sizer": "bytes",
+            "queue_size": int(amount(volume) * QUEUE_SHARE),
+            "num_consumers": 4,
+            # A full queue refuses at once, so that senders keep what they have.
+            "block_on_overflow": False,
+            "batch": {
+                "sizer": "bytes",
+                "min_size": 1024 * 1024,
+                "max_size": 4 * 1024 * 1024,
+                "flush_timeout": "200ms",
+            },
+        },
+    }
+
+
+def _key_statements(attributes: AttributeFilter) -> list[str]:
+    """Statements of the transform processor that keep and remove keys, in every context."""
+    found = []
+    if attributes.allow:
+        kept = "|".join([*ALWAYS_KEPT, *(f"{_exactly(key)}$" for key in attributes.allow)])
+        found.append(f"keep_matching_keys(attributes, {_quoted(f'^({kept})')})")
+    if attributes.drop:
+        pattern = f"^({_alternatives(attributes.drop)})$"
+        found.append(f"delete_matching_keys(attributes, {_quoted(pattern)})")
+    return found
+
+
+def _alternatives(keys: Iterable[str]) -> str:
+    return "|".join(_exactly(key) for key in keys)
+
+
+def _exactly(key: str) -> str:
+    """A regular expression that matches this text alone; by code point where it might be syntax."""
+    return re.sub(r"[^A-Za-z0-9_]", lambda match: f"\\x{{{ord(match[0]):x}}}", key)
+
+
+def _quoted(text: str) -> str:
+    """A string of the statement language, in a file where ``$`` begins a reference."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{_literal(escaped)}"'
+
+
+def _literal(text: str) -> str:
+    return text.replace("$", "$$")
+
+
+def _tail_sampling(sampling: TailSampling) -> Config:
+    return {
+        "decision_wait": f"{sampling.decision_wait_seconds}s",
+        "num_traces": sampling.max_traces,
+        # Spans that come after the decision go the way of their trace.
+        "decision_cache": {
+            "sampled_cache_size": sampling.max_traces * 2,
+            "non_sampled_cache_size": sampling.max_traces * 2,
+        },
+        "policies": list(_policies(sampling)),
+    }
+
+
+def _policies(sampling: TailSampling) -> Sequence[Config]:
+    found: list[Config] = []
+    if sampling.errors:
+        found.append(
+            {
+                "name": "errors",
+                "type": "status_code",
+                "status_code": {"status_codes": ["ERROR"]},
+            }
+        )
+    if sampling.latency_milliseconds:
+        found.append(
+            {
+                "name": "latency",
+                "type": "latency",
+                "latency": {"threshold_ms": sampling.latency_milliseconds},
+            }
+        )
+    if sampling.operations:
+        found.append(
+            {
+                "name": "operations",
+                "type": "ottl_condition",
+                "ottl_condition": {
+                    "error_mode": "ignore",
+                    "span": [f"name == {_quoted(name)}" for name in sampling.operations],
+                },
+            }
+        )
+    if sampling.percentage or not found:
+        found.append(
+            {
+                "name": "others",
+                "type": "probabilistic",
+                "probabilistic": {"sampling_percentage": sampling.percentage},
+            }
+        )
+    return found

@@ -1,0 +1,108 @@
+"""ServiceMonitors and a PrometheusRule, for clusters with the Prometheus operator.
+
+The alerts are about what loses or delays spans; each says what to look at.
+"""
+
+from __future__ import annotations
+
+from tracefoundry_operator.manifests import collector, ingest, query
+from tracefoundry_operator.manifests.rendering import Manifest, Rendering
+from tracefoundry_operator.names import Component
+
+API_VERSION = "monitoring.coreos.com/v1"
+
+_PORTS = {
+    Component.COLLECTOR: collector.METRICS_PORT_NAME,
+    Component.INGEST: ingest.PORT_NAME,
+    Component.QUERY: query.PORT_NAME,
+}
+
+
+def render(rendering: Rendering) -> list[Manifest]:
+    """What was asked for."""
+    monitoring = rendering.instance.spec.monitoring
+    found = []
+    if monitoring.service_monitor:
+        found += [
+            _service_monitor(rendering, component, port) for component, port in _PORTS.items()
+        ]
+    if monitoring.prometheus_rule:
+        found.append(_rule(rendering))
+    return found
+
+
+def _service_monitor(rendering: Rendering, component: Component, port: str) -> Manifest:
+    return rendering.object(
+        API_VERSION,
+        "ServiceMonitor",
+        component,
+        spec={
+            "selector": {"matchLabels": rendering.selector(component)},
+            "endpoints": [{"port": port, "path": "/metrics", "interval": "30s"}],
+        },
+    )
+
+
+def _rule(rendering: Rendering) -> Manifest:
+    def of(component: Component) -> str:
+        return f'namespace="{rendering.instance.namespace}",service="{rendering.child(component)}"'
+
+    gathered = of(Component.COLLECTOR)
+    taken = of(Component.INGEST)
+    return rendering.object(
+        API_VERSION,
+        "PrometheusRule",
+        Component.COLLECTOR,
+        spec={
+            "groups": [
+                {
+                    "name": f"tracefoundry.{rendering.instance.namespace}.{rendering.name}",
+                    "rules": [
+                        _alert(
+                            "TraceFoundryQueueFilling",
+                            f"max by (pod) (otelcol_exporter_queue_size{{{gathered}}}"
+                            f" / otelcol_exporter_queue_capacity{{{gathered}}}) > 0.7",
+                            "10m",
+                            "The queue of a collector is more than 70 % full",
+                            "Ingest takes less than comes in: see its readiness, the database and"
+                            " the number of its pods. When the queue is full, senders are refused.",
+                        ),
+                        _alert(
+                            "TraceFoundrySpansRefused",
+                            f"sum(rate(otelcol_receiver_refused_spans{{{gathered}}}[5m])) > 0",
+                            "10m",
+                            "A collector refuses spans",
+                            "Its queue or its memory is full. Senders keep what they can.",
+                        ),
+                        _alert(
+                            "TraceFoundrySpansDropped",
+                            f"sum(increase(otelcol_exporter_send_failed_spans{{{gathered}}}[15m]))"
+                            " > 0",
+                            "0m",
+                            "A collector dropped spans that ingest refused for good",
+                            "The collector's log names the status: 401 means that the ingest token"
+                            " is not the registered one.",
+                        ),
+                        _alert(
+                            "TraceFoundryIngestAway",
+                            f"absent(up{{{taken}}} == 1)",
+                            "5m",
+                            "No pod of ingest answers",
+                            "Spans wait in the collectors' queues: see the pods and the condition"
+                            " Ready of the TraceFoundry.",
+                        ),
+                    ],
+                }
+            ]
+        },
+    )
+
+
+def _alert(name: str, expression: str, after: str, summary: str, description: str) -> Manifest:
+    return {
+        "alert": name,
+        "expr": expression,
+        "for": after,
+        "labels": {"severity": "warning"},
+        "annotations": {"summary": summary, "description": description},
+    }

@@ -1,0 +1,104 @@
+"""The operator's own figures."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from tracefoundry_operator import __version__
+from tracefoundry_operator.conditions import ConditionType
+from tracefoundry_operator.kinds import InstanceKey
+
+_STATES = ("True", "False", "Unknown")
+
+
+class Metrics:
+    """All metrics of one operator, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.reconciles = Counter(
+            "tracefoundry_operator_reconcile",
+            "Passes over one resource.",
+            ("kind", "result"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "tracefoundry_operator_reconcile_seconds",
+            "Time of a pass over one TraceFoundry.",
+            registry=self.registry,
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+        )
+        self.applies = Counter(
+            "tracefoundry_operator_apply",
+            "Requests that change an object, by its kind.",
+            ("kind", "action", "result"),
+            registry=self.registry,
+        )
+        self.conditions = Gauge(
+            "tracefoundry_operator_condition",
+            "1 for the status that a condition of a TraceFoundry has, 0 for the others.",
+            ("namespace", "name", "condition", "status"),
+            registry=self.registry,
+        )
+        self.event_age = Gauge(
+            "tracefoundry_operator_last_watch_event_age_seconds",
+            "Time since a watch delivered anything.",
+            registry=self.registry,
+        )
+        self.resync_age = Gauge(
+            "tracefoundry_operator_last_resync_age_seconds",
+            "Time since what is known was compared with the API server.",
+            registry=self.registry,
+        )
+        self.missed = Counter(
+            "tracefoundry_operator_missed_changes",
+            "Changes that a comparison found and no watch had told, by kind.",
+            ("kind",),
+            registry=self.registry,
+        )
+        Gauge(
+            "tracefoundry_operator_build_info",
+            "Always 1; the version is a label.",
+            ("version",),
+            registry=self.registry,
+        ).labels(__version__).set(1)
+
+    def follow(self, *, event_age: Callable[[], float], resync_age: Callable[[], float]) -> None:
+        """Read the ages when somebody asks for them."""
+        self.event_age.set_function(event_age)
+        self.resync_age.set_function(resync_age)
+
+    def show_conditions(self, key: InstanceKey, conditions: Iterable[Mapping[str, Any]]) -> None:
+        """Show the conditions of an instance."""
+        for condition in conditions:
+            for state in _STATES:
+                self.conditions.labels(*key, condition["type"], state).set(
+                    float(condition["status"] == state)
+                )
+
+    def forget(self, key: InstanceKey) -> None:
+        """Show an instance no more."""
+        for kind in ConditionType:
+            for state in _STATES:
+                with contextlib.suppress(KeyError):  # never shown
+                    self.conditions.remove(*key, kind.value, state)
+
+
+class Stopwatch:
+    """Seconds since it was made or reset."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    def reset(self) -> None:
+        """Begin again."""
+        self._since = time.monotonic()
+
+    def seconds(self) -> float:
+        """How long ago that was."""
+        return time.monotonic() - self._since

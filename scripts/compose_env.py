@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""Prints an .env file for compose.yaml, with passwords, keys and tokens made up for it.
+
+Python's standard library alone: it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import sys
+
+
+def main() -> None:
+    """Write the file to standard output."""
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    values = {
+        "TRACEFOUNDRY_DATABASE_PASSWORD": secrets.token_hex(16),
+        "TRACEFOUNDRY_S3_ACCESS_KEY": "tf" + secrets.token_hex(8),
+        "TRACEFOUNDRY_S3_SECRET_KEY": secrets.token_hex(20),
+        "TRACEFOUNDRY_ADMIN_TOKEN": _token(),
+        "TRACEFOUNDRY_INGEST_TOKEN": _token(),
+        # Payloads are encrypted with the first key of the list. Losing it loses them.
+        "TRACEFOUNDRY_ENCRYPTION_KEYS": f"k1:{key}",
+    }
+    for name, value in values.items():
+        sys.stdout.write(f"{name}={value}\n")
+
+
+def _token() -> str:
+    return "tf_" + secrets.token_urlsafe(32)
+
+
+if __name__ == "__main__":
+    main()
