@@ -6,7 +6,7 @@ MAKEFLAGS += --no-builtin-rules
 
 BIN := .venv/bin
 UV ?= uv
-PACKAGES := services/tracefoundry operator/tracefoundry_operator sdk/python/tracefoundry_sdk
+PACKAGES := services/tracefoundry operator/tracefoundry_operator sdk/python/tracefoundry_sdk e2e/cluster
 MEMBERS := services/pyproject.toml operator/pyproject.toml sdk/python/pyproject.toml
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
@@ -15,9 +15,9 @@ ARGS ?=
 
 export PYTHON DEMO_PORT DEMO_OTLP_PORT DEMO_GRPC_PORT DEMO_DATA DEMO_TRACES
 
-.PHONY: help setup setup-dev demo test lint format bench requirements clean clean-data
+.PHONY: help setup setup-dev demo test lint format bench images test-operator e2e e2e-up e2e-down requirements clean clean-data
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
 
 setup: $(RUNTIME)  ## make .venv with the product and its members in it
 
@@ -38,7 +38,12 @@ demo: setup  ## run the platform with demo traces in it, until Ctrl-C
 test: setup-dev  ## run the whole test suite (ARGS are passed to pytest)
 	@echo "==> The S3 server of the tests (built once with Go, in about 2 minutes, then cached)"
 	@$(BIN)/python services/tests/payloads/s3_server.py
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -m "not cluster_programs" $(ARGS)
+
+test-operator: setup-dev  ## tests of the operator on a real API server, of helm charts and collector
+	@echo "==> Programs of the cluster (built once, in about 12 minutes, then cached)"
+	PYTHONPATH=e2e $(BIN)/python -m cluster prepare
+	$(BIN)/pytest -m cluster_programs operator/tests $(ARGS)
 
 # All four run even when one fails, so that one call shows everything there is to mend.
 lint: setup-dev  ## ruff, mypy --strict and the import contracts
@@ -57,12 +62,28 @@ bench: setup-dev  ## measure, and write build/bench.json
 	@mkdir -p build
 	PYTHONPATH=services/tests $(BIN)/python bench/run.py --out build/bench.json
 
+images: setup-dev  ## build the three images with Docker or buildah, and print their sizes (BASE=, GO_BASE=)
+	PYTHONPATH=e2e BASE=$(BASE) GO_BASE=$(GO_BASE) $(BIN)/python -m cluster.images
+
+e2e: setup-dev  ## end-to-end tests on the cluster of KUBECONFIG, else on kind, else on a local one
+	@echo "==> Programs and images of the cluster (built once, in about 15 minutes, then cached)"
+	PYTHONPATH=e2e $(BIN)/python -m cluster prepare
+	cd e2e && ../$(BIN)/pytest -c pytest.ini $(ARGS)
+
+e2e-up: setup-dev  ## bring the local cluster up and leave it (Linux, root)
+	PYTHONPATH=e2e $(BIN)/python -m cluster up
+
+e2e-down: setup-dev  ## take the local cluster down
+	PYTHONPATH=e2e $(BIN)/python -m cluster down
+
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header $(UPGRADE)
 requirements:  ## pin again what the members ask for (UPGRADE=--upgrade for the newest; needs uv)
 	@command -v $(UV) >/dev/null || { echo "make requirements needs uv: install it, or name it with UV=/path/to/uv" >&2; exit 1; }
 	$(COMPILE) $(MEMBERS) -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -c requirements/runtime.txt -o requirements/build.txt
+	$(COMPILE) services/pyproject.toml -c requirements/runtime.txt -o requirements/services.txt
+	$(COMPILE) operator/pyproject.toml -c requirements/runtime.txt -o requirements/operator.txt
 	$(COMPILE) $(MEMBERS) requirements/build.in requirements/dev.in \
 		-c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
 

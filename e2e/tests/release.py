@@ -1,0 +1,108 @@
+"""The operator in the cluster, by the chart, with the images of this checkout."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+
+import httpx
+
+from cluster import images, programs, support_images
+from cluster.access import Access
+from kube import Kube, wait_for
+
+NAMESPACE = "tracefoundry-system"
+RELEASE = "tracefoundry"
+OPERATOR = "tracefoundry-operator"
+OPERATOR_PORT = 8080
+CHART = programs.ROOT / "charts" / "tracefoundry"
+INSTALL_DEADLINE_S = 120
+
+
+class HelmFailed(AssertionError):
+    """helm refused; the message holds what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Helm:
+    """helm on one cluster."""
+
+    kube: Kube
+
+    def run(self, *arguments: str) -> str:
+        """Run helm to its end and return what it printed."""
+        result = subprocess.run(
+            [str(programs.client("helm")), f"--kubeconfig={self.kube.kubeconfig}",
+             f"--kube-context={self.kube.context}", *arguments],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            timeout=INSTALL_DEADLINE_S + 60,
+        )  # fmt: skip
+        if result.returncode != 0:
+            raise HelmFailed(f"helm {' '.join(arguments)}: {result.stderr[-3000:]}")
+        return result.stdout
+
+    def install(self) -> None:
+        """Install the operator, or upgrade it, and wait until its pod is Ready."""
+        self.kube.make_namespace(NAMESPACE)
+        values = {
+            "image": _image("tracefoundry-operator"),
+            "operandImage": _image("tracefoundry"),
+            "collectorImage": _image("tracefoundry-collector"),
+        }
+        self.run(
+            "upgrade", "--install", RELEASE, str(CHART), "--namespace", NAMESPACE, "--wait",
+            f"--timeout={INSTALL_DEADLINE_S}s", f"--values={_written(self.kube, values)}",
+        )  # fmt: skip
+
+    def uninstall(self) -> None:
+        """Take the operator away; custom resources and their definitions stay."""
+        self.run("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--ignore-not-found")
+
+
+def load_images(access: Access) -> None:
+    """Make the product's images known to the node, built if need be."""
+    for image in images.IMAGES:
+        access.load(images.build(image).archive)
+    access.load(support_images.static("telemetrygen").archive)
+
+
+def scale(kube: Kube, replicas: int) -> None:
+    """Take the operator away (0) or bring it back (1), and wait until it is so."""
+    kube.run("scale", f"deployment/{OPERATOR}", f"--replicas={replicas}", "-n", NAMESPACE)
+
+    def done() -> bool:
+        pods = kube.list("pods", NAMESPACE, f"app.kubernetes.io/name={OPERATOR}")
+        return len(pods) == replicas and all(kube.pod_ready(pod) for pod in pods)
+
+    wait_for(f"{replicas} pods of the operator", done, deadline_s=90)
+
+
+def passes(kube: Kube) -> float:
+    """How many passes over TraceFoundry resources the operator has finished since its start."""
+    return _sum(kube, "tracefoundry_operator_reconcile_total", 'kind="TraceFoundry"')
+
+
+def writes(kube: Kube) -> float:
+    """How many objects the operator has changed since its start."""
+    return _sum(kube, "tracefoundry_operator_apply_total")
+
+
+def _sum(kube: Kube, name: str, label: str = "") -> float:
+    with kube.forwarded(f"deployment/{OPERATOR}", OPERATOR_PORT, NAMESPACE) as port:
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+    return sum(
+        float(line.rsplit(" ", 1)[1])
+        for line in text.splitlines()
+        if line.startswith(name) and label in line
+    )
+
+
+def _image(name: str) -> dict[str, str]:
+    return {"repository": f"{images.PREFIX}{name}", "tag": images.version()}
+
+
+def _written(kube: Kube, values: object) -> str:
+    path = kube.kubeconfig.with_name("chart-values.json")
+    path.write_text(json.dumps(values))
+    return str(path)

@@ -1,0 +1,56 @@
+// The entrypoint runs before the collector, in the same process: it looks at the files of the
+// sending queue, moves aside those that the collector could not open, and then becomes the
+// collector.
+//
+// A queue file can be damaged by a lost power supply or a full disk. The collector's storage
+// refuses to start on such a file, for ever; the spans in it are lost either way, but those still
+// to come are not. So the file is kept under another name, the log says so, and the number of
+// files ever moved aside becomes the resource attribute of the collector's own metrics
+// tracefoundry_queue_files_set_aside, on which an alert can stand.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+const (
+	collectorName = "tracefoundry-collector"
+	checkCommand  = "check-queue-file"
+)
+
+func main() {
+	arguments := os.Args[1:]
+	if len(arguments) == 2 && arguments[0] == checkCommand {
+		os.Exit(check(arguments[1]))
+	}
+	self, err := os.Executable()
+	if err != nil {
+		fail(err)
+	}
+	if runsPipelines(arguments) {
+		count := 0
+		for _, directory := range queueDirectories(arguments) {
+			count += inspect(self, directory)
+		}
+		arguments = append(arguments,
+			fmt.Sprintf("--config=yaml:service::telemetry::resource::%s: %q", countAttribute, fmt.Sprint(count)))
+	}
+	collector := filepath.Join(filepath.Dir(self), collectorName)
+	if err := syscall.Exec(collector, append([]string{collectorName}, arguments...), os.Environ()); err != nil {
+		fail(fmt.Errorf("start %s: %w", collector, err))
+	}
+}
+
+// runsPipelines tells a start of the collector from its subcommands (validate, components).
+func runsPipelines(arguments []string) bool {
+	return len(arguments) > 0 && strings.HasPrefix(arguments[0], "-") && len(configSources(arguments)) > 0
+}
+
+func fail(err error) {
+	say("error", err.Error(), nil)
+	os.Exit(1)
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	countAttribute = "tracefoundry_queue_files_set_aside"
+	countFile      = ".set-aside-count"
+	asideMark      = ".corrupt-"
+	// Compaction writes to files of this prefix, and removes them itself.
+	compactionPrefix = "tempdb"
+	// The newest ones are kept for whoever wants to look; more could fill the volume.
+	keptAside = 2
+	// Reading a gigabyte from a slow disk; a file that takes longer is left to the collector.
+	checkTimeout = 2 * time.Minute
+)
+
+// inspect checks every queue file in directory, moves the damaged ones aside, and returns how many
+// were ever moved aside there.
+func inspect(self, directory string) int {
+	count := readCount(directory)
+	entries, err := os.ReadDir(directory)
+	if err != nil {
+		return count
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if !entry.Type().IsRegular() || name == countFile || strings.Contains(name, asideMark) ||
+			strings.HasPrefix(name, compactionPrefix) {
+			continue
+		}
+		path := filepath.Join(directory, name)
+		damage := damageOf(self, path)
+		if damage == "" {
+			continue
+		}
+		aside := path + asideMark + time.Now().UTC().Format("20060102T150405.000000000")
+		if err := os.Rename(path, aside); err != nil {
+			say("error", "a damaged queue file could not be moved aside", map[string]any{"file": path, "damage": damage, "error": err.Error()})
+			continue
+		}
+		count++
+		// Written at once: a crash between two files must not forget the first.
+		if err := os.WriteFile(filepath.Join(directory, countFile), []byte(strconv.Itoa(count)), 0o600); err != nil {
+			say("error", "the count of queue files moved aside could not be kept", map[string]any{"error": err.Error()})
+		}
+		say("error", "a queue file was damaged and is moved aside: the spans still in it are not sent",
+			map[string]any{"file": path, "moved_to": aside, "damage": damage, "moved_aside_so_far": count})
+		dropOldest(path)
+	}
+	return count
+}
+
+// damageOf says what is wrong with a queue file, or "" if nothing is, or nothing can be told.
+// The check runs in a process of its own: a damaged file can crash its reader.
+func damageOf(self, path string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+	defer cancel()
+	output, err := exec.CommandContext(ctx, self, checkCommand, path).CombinedOutput()
+	var exited *exec.ExitError
+	if err == nil || ctx.Err() != nil || !errors.As(err, &exited) {
+		return ""
+	}
+	status, _ := exited.Sys().(syscall.WaitStatus)
+	switch {
+	case exited.ExitCode() == exitUnknown, status.Signaled() && status.Signal() == syscall.SIGKILL:
+		say("warn", "a queue file could not be checked", map[string]any{"file": path, "reason": firstLine(output)})
+		return ""
+	case exited.ExitCode() == exitDamaged:
+		return firstLine(output)
+	}
+	return fmt.Sprintf("reading it crashed (%s): %s", err, firstLine(output))
+}
+
+func dropOldest(path string) {
+	aside, _ := filepath.Glob(path + asideMark + "*")
+	sort.Strings(aside)
+	for len(aside) > keptAside {
+		say("warn", "an older damaged queue file is removed", map[string]any{"file": aside[0]})
+		_ = os.Remove(aside[0])
+		aside = aside[1:]
+	}
+}
+
+func readCount(directory string) int {
+	text, err := os.ReadFile(filepath.Join(directory, countFile))
+	if err != nil {
+		return 0
+	}
+	count, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || count < 0 {
+		return 0
+	}
+	return count
+}
+
+func firstLine(output []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(output)), "\n")
+	return line
+}
+
+// say writes one line in the form of the collector's own JSON log.
+func say(level, message string, fields map[string]any) {
+	line := map[string]any{"level": level, "ts": time.Now().UTC().Format(time.RFC3339Nano), "msg": message}
+	for name, value := range fields {
+		line[name] = value
+	}
+	text, _ := json.Marshal(line)
+	fmt.Fprintln(os.Stderr, string(text))
+}
