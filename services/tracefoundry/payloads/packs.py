@@ -28,6 +28,11 @@ MAX_PACK_BYTES = 8 * 1024 * 1024
 UNIQUE_BYTES = 64
 """More than the blob takes that makes a pack unlike any other."""
 
+HEAD_BYTES = 64 * 1024
+"""How much of a pack is read at once: a turn of a conversation is far smaller."""
+MOST_HEADS = 256
+"""Most beginnings kept while one payload is read: 16 MiB."""
+
 _MAX_GAP_BYTES = 64 * 1024
 """Reading this much for nothing costs less than another request to an object store."""
 
@@ -133,8 +138,37 @@ def build_packs(project: str, day: datetime.date, blobs: Iterable[EncodedBlob]) 
     return packs if last is None else [*packs, last]
 
 
+class PackHeads:
+    """The beginnings of packs that one payload is read from.
+
+    The description of a list and the message that it appended were stored by one commit and stand
+    in one pack. Reading its beginning whole and keeping it saves the second request, and a long
+    conversation is a chain of many.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        """Keep beginnings of objects of this store for as long as this lives."""
+        self._store = store
+        self._heads: dict[str, bytes] = {}
+
+    def get(self, name: str, offset: int, length: int) -> bytes:
+        """Bytes of an object, like :meth:`ObjectStore.get`."""
+        end = offset + length
+        if end > HEAD_BYTES:
+            return self._store.get(name, offset, length)
+        head = self._heads.get(name)
+        if head is None:
+            head = self._store.get(name, 0, HEAD_BYTES)
+            if len(self._heads) < MOST_HEADS:
+                self._heads[name] = head
+        return head[offset:end]
+
+
 def read_blobs(
-    store: ObjectStore, codec: BlobCodec, project: str, locations: Sequence[BlobLocation]
+    store: ObjectStore | PackHeads,
+    codec: BlobCodec,
+    project: str,
+    locations: Sequence[BlobLocation],
 ) -> Mapping[str, DecodedBlob]:
     """Verified blobs by ref; neighbours in a pack come with one request.
 

@@ -28,7 +28,7 @@ from tracefoundry.payloads.errors import (
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.lists import assemble
 from tracefoundry.payloads.objects import ObjectStore, object_name
-from tracefoundry.payloads.packs import BlobLocation, read_blobs
+from tracefoundry.payloads.packs import BlobLocation, PackHeads, read_blobs
 from tracefoundry.payloads.refs import digest_of, ref_from_digest
 from tracefoundry.store.reader import TraceReader
 from tracefoundry.store.reader.payload_rows import BlobCopy
@@ -127,13 +127,18 @@ class PayloadReader:
             )
         codec = BlobCodec(self._keys)  # of this thread alone
 
-        def fetch(refs: Sequence[str]) -> Mapping[str, DecodedBlob]:
-            return read_blobs(objects, codec, project, self._locations(copy, project, refs))
+        def assembled() -> bytes:
+            heads = PackHeads(objects)
+
+            def fetch(refs: Sequence[str]) -> Mapping[str, DecodedBlob]:
+                return read_blobs(heads, codec, project, self._locations(copy, project, refs))
+
+            return assemble(ref, fetch)
 
         with self._place_for(copy.plain_bytes):
             for look in range(1, LOOKS + 1):
                 try:
-                    return ReadPayload(assemble(ref, fetch), project, copy.day)
+                    return ReadPayload(assembled(), project, copy.day)
                 except (ObjectMissing, PayloadMissing, PayloadCorrupt):
                     if look == LOOKS:
                         raise
