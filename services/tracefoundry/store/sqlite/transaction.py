@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -48,7 +48,6 @@ INSERT INTO payload_blobs (project_id, ref, day, object, object_offset, stored_b
                            depth, preview)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
-_FIND_BLOB = "SELECT 1 FROM payload_blobs WHERE project_id = ? AND ref = ? AND day = ?"
 _PUT_LIST_PART = """
 INSERT INTO payload_list_parts (project_id, part, list, day) VALUES (?, ?, ?, ?)
 ON CONFLICT DO NOTHING
@@ -103,6 +102,33 @@ AND content_hash = ?
 """
 
 
+_KEYS_AT_ONCE = 500
+"""Below what any SQLite takes as parameters of one statement."""
+
+
+def find_blobs(
+    connection: sqlite3.Connection,
+    keys: Sequence[BlobKey],
+    column: Literal["depth", "object"],
+) -> dict[BlobKey, Any]:
+    """A column of those of these blobs that are there."""
+    by_day: dict[tuple[int, int], list[bytes]] = {}
+    for project, ref, day in keys:
+        by_day.setdefault((project, day), []).append(ref)
+    found: dict[BlobKey, Any] = {}
+    for (project, day), refs in by_day.items():
+        for at in range(0, len(refs), _KEYS_AT_ONCE):
+            chunk = refs[at : at + _KEYS_AT_ONCE]
+            marks = ",".join("?" * len(chunk))
+            rows = connection.execute(
+                f"SELECT ref, {column} FROM payload_blobs"  # noqa: S608 - names of columns, marks
+                f" WHERE project_id = ? AND day = ? AND ref IN ({marks})",
+                (project, day, *chunk),
+            )
+            found.update(((project, ref, day), value) for ref, value in rows)
+    return found
+
+
 class SqliteTransaction:
     """One open transaction; see :class:`tracefoundry.store.commit.Transaction`."""
 
@@ -142,12 +168,9 @@ class SqliteTransaction:
         )
 
     def put_blobs(self, blobs: Sequence[BlobRow]) -> set[BlobKey]:
-        execute = self._connection.execute
-        return {
-            blob.key
-            for blob in blobs
-            if execute(
-                _PUT_BLOB,
+        inserted = self._connection.executemany(
+            _PUT_BLOB,
+            [
                 (
                     *blob.key,
                     blob.object,
@@ -156,14 +179,19 @@ class SqliteTransaction:
                     blob.plain_bytes,
                     blob.depth,
                     blob.preview,
-                ),
-            ).rowcount
-        }
+                )
+                for blob in blobs
+            ],
+        ).rowcount
+        if inserted == len(blobs):
+            return {blob.key for blob in blobs}
+        # No two objects have the same name, so a row that names ours is ours.
+        stored = find_blobs(self._connection, [blob.key for blob in blobs], "object")
+        return {blob.key for blob in blobs if stored.get(blob.key) == blob.object}
 
     def lock_blobs(self, keys: Sequence[BlobKey]) -> set[BlobKey]:
         """The transaction holds the one write lock of the file: finding them is enough."""
-        execute = self._connection.execute
-        return {key for key in keys if execute(_FIND_BLOB, key).fetchone() is not None}
+        return set(find_blobs(self._connection, keys, "depth"))
 
     def put_list_parts(self, rows: Sequence[ListPart]) -> None:
         self._connection.executemany(_PUT_LIST_PART, rows)

@@ -25,7 +25,7 @@ from tracefoundry.store.recompute import (
 )
 from tracefoundry.store.sqlite.connection import connect, database_path
 from tracefoundry.store.sqlite.rows import log_row, span_row
-from tracefoundry.store.sqlite.transaction import SqliteTransaction
+from tracefoundry.store.sqlite.transaction import SqliteTransaction, find_blobs
 from tracefoundry.store.transaction import ExistingTrace, RowRefused, Transaction
 
 _Result = TypeVar("_Result")
@@ -34,7 +34,6 @@ _PROJECTS = """
 SELECT project_id, name, created_at_ns, redaction, retention_spans_ns, retention_payloads_ns
 FROM projects
 """
-_STORED_PAYLOAD = "SELECT depth FROM payload_blobs WHERE project_id = ? AND ref = ? AND day = ?"
 
 
 class SqliteWriter:
@@ -65,13 +64,9 @@ class SqliteWriter:
 
     def stored_payloads(self, project_id: int, day: int, refs: Sequence[bytes]) -> dict[bytes, int]:
         with self._errors():
-            connection = self._connected()
-            found = {}
-            for ref in refs:
-                row = connection.execute(_STORED_PAYLOAD, (project_id, ref, day)).fetchone()
-                if row is not None:
-                    found[ref] = row[0]
-            return found
+            keys = [(project_id, ref, day) for ref in refs]
+            found = find_blobs(self._connected(), keys, "depth")
+            return {ref: depth for (_, ref, _), depth in found.items()}
 
     def projects(self) -> dict[str, ProjectRecord]:
         with self._errors():
