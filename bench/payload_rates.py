@@ -57,7 +57,7 @@ def _rounds(platform: Platform) -> dict[str, Any]:
 def dedup() -> dict[str, Any]:
     """Bytes stored for conversations that resend their history, over those of their messages.
 
-    Counted is everything: objects, and the tables of blobs, refs and parts with their indexes.
+    Counted are the objects and the tables of blobs, refs and parts, and beside it their indexes.
     """
     results: dict[str, Any] = {}
     with postgres() as server:
@@ -69,7 +69,9 @@ def dedup() -> dict[str, Any]:
             ):
                 before = _table_bytes(url)
                 distinct, sent = _converse(platform, random.Random(name), name)
-                tables = _table_bytes(url) - before
+                tables, indexes = (
+                    now - then for now, then in zip(_table_bytes(url), before, strict=True)
+                )
                 objects = sum(path.stat().st_size for path in Path(folder).rglob("*/*/*"))
             results[name] = {
                 "conversations": CONVERSATIONS,
@@ -79,8 +81,10 @@ def dedup() -> dict[str, Any]:
                 "distinct_bytes": distinct,
                 "object_bytes": objects,
                 "table_bytes": tables,
+                "index_bytes": indexes,
                 "stored_to_distinct": (objects + tables) / distinct,
-                "sent_to_stored": sent / (objects + tables),
+                "stored_with_indexes_to_distinct": (objects + tables + indexes) / distinct,
+                "sent_to_stored": sent / (objects + tables + indexes),
             }
     return results
 
@@ -121,11 +125,13 @@ def _post(platform: Platform, body: bytes) -> None:
         assert answer.status == 200
 
 
-def _table_bytes(url: str) -> int:
+def _table_bytes(url: str) -> tuple[int, int]:
+    """Bytes of the payload tables, and of their indexes."""
     with psycopg.connect(url) as connection:
         row = connection.execute(
-            "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c WHERE c.relkind = 'r' AND"
+            "SELECT sum(pg_table_size(c.oid)), sum(pg_indexes_size(c.oid)) FROM pg_class c"
+            " WHERE c.relkind = 'r' AND"
             " c.relname ~ '^(payload_blobs|payload_list_parts|span_payload_refs)'"
         ).fetchone()
     assert row is not None
-    return int(row[0])
+    return int(row[0]), int(row[1])

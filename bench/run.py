@@ -106,8 +106,10 @@ def report(results: dict[str, Any]) -> str:
     if part := results.get("dedup"):
         lines.append("conversations of 50 turns that resend their history, 2 kB a message")
         for name in ("prose", "random"):
-            line(f"stored (objects, tables, indexes) / distinct, {name} text",
+            line(f"stored / distinct, objects and rows, {name} text",
                  f"{part[name]['stored_to_distinct']:.2f}", "< 1.2")  # fmt: skip
+            line("  with indexes",
+                 f"{part[name]['stored_with_indexes_to_distinct']:.2f}")  # fmt: skip
     if part := results.get("retention_postgres"):
         lines.append(f"retention, {part['spans']:,} expired spans in PostgreSQL")
         line("a run", f"{part['seconds']:.1f} s", "< 10 s")
