@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,24 @@ COMMAND_DEADLINE_S = 600.0
 
 class Refused(Exception):
     """KUBECONFIG names a cluster that the tests must not touch."""
+
+
+_DECISION = "authorization.k8s.io/decision"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """A request that the API server answered."""
+
+    verb: str
+    path: str
+    refused: bool
+    """By authorization."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it asked for a change."""
+        return self.verb not in {"get", "list", "watch"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +74,21 @@ class Access:
             _run(str(programs.client("kind")), "load", "image-archive", str(archive),
                  "--name", KIND_NAME)  # fmt: skip
             return
-        holder = processes.find(self.place, namespaces.HOLDER)
-        if holder is None:
-            raise Refused(f"the cluster of {self.kubeconfig} does not run in {self.place.root}")
-        node.import_image(holder, archive, self.place)
+        node.import_image(self._holder(), archive, self.place)
+
+    def killer(self, container: str) -> Callable[[], None]:
+        """What ends a container's process at once, when it is called.
+
+        ``container`` is the id in its pod's status. All that takes time is done before.
+        """
+        identity = container.removeprefix("containerd://")
+        if self.is_kind:
+            return lambda: _run_silently(
+                "docker", "exec", KIND_NODE, "ctr", "--namespace", "k8s.io", "tasks", "kill",
+                "--signal", "SIGKILL", identity,
+            )  # fmt: skip
+        pid = node.container_pid(self._holder(), identity, self.place)
+        return lambda: os.kill(pid, signal.SIGKILL)
 
     def volume(self, name: str) -> str:
         """The path on the node of a new, empty folder that every user may write to."""
@@ -72,24 +103,33 @@ class Access:
         folder.chmod(0o777)
         return str(folder)
 
-    def refused_requests(self, account: str, since: str) -> list[str]:
-        """Requests that authorization refused to accounts with this beginning, by the audit log.
+    def requests(self, account: str, since: str) -> list[AuditEvent] | None:
+        """What accounts with this beginning asked the API server, by the audit log.
 
-        ``since`` is a time in the API server's own form (RFC 3339, UTC).
-
-        Kind keeps no audit log unless it is told to: there the answer is always empty.
+        ``since`` is a time in the API server's own form (RFC 3339, UTC). None where no log is kept:
+        kind keeps none unless it is told to.
         """
         log = self.place.logs / "audit.log"
         if self.is_kind or not log.exists():
-            return []
+            return None
         events = [json.loads(line) for line in log.read_text().splitlines()]
         return [
-            f"{event['verb']} {event['requestURI']}"
+            AuditEvent(
+                verb=event["verb"],
+                path=event["requestURI"],
+                refused=_DECISION in event.get("annotations", {})
+                and event["annotations"][_DECISION] == "forbid",
+            )
             for event in events
             if event["user"]["username"].startswith(account)
             and event["requestReceivedTimestamp"] > since
-            and event.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid"
         ]
+
+    def _holder(self) -> processes.Process:
+        holder = processes.find(self.place, namespaces.HOLDER)
+        if holder is None:
+            raise Refused(f"the cluster of {self.kubeconfig} does not run in {self.place.root}")
+        return holder
 
     def close(self) -> None:
         """Take the cluster away, if it was made for this run."""
@@ -158,6 +198,10 @@ def _make_kind(place: Place) -> Access:
              "--wait", "180s")  # fmt: skip
     made_here = not (exists or os.environ.get("E2E_KEEP"))
     return Access(kubeconfig=kubeconfig, context=KIND_CONTEXT, made_here=made_here, place=place)
+
+
+def _run_silently(*command: str) -> None:
+    _run(*command)
 
 
 def _run(*command: str) -> str:

@@ -50,6 +50,19 @@ def import_image(holder: Process, archive: Path, place: Place) -> None:
     )  # fmt: skip
 
 
+def container_pid(holder: Process, container: str, place: Place) -> int:
+    """The id of a container's first process, as this machine knows it."""
+    listed = namespaces.run(
+        holder, "ctr", "--address", str(place.containerd_socket), "--namespace", "k8s.io",
+        "tasks", "ls",
+    )  # fmt: skip
+    for line in listed.splitlines():
+        name, pid, *_ = line.split()
+        if name == container:
+            return int(pid)
+    raise processes.StartFailed(f"container {container} does not run")
+
+
 def start_agents(place: Place, holder: Process) -> None:
     """Start kubelet, kube-proxy and CoreDNS; the API server must answer."""
     for name, command in (

@@ -11,6 +11,9 @@ import contextlib
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
 
 from cluster import support_images
 from cluster.access import Access
@@ -162,6 +165,36 @@ def start_s3(kube: Kube, access: Access) -> S3:
         folders=("sidecar", "root"),
     )  # fmt: skip
     return server
+
+
+@contextlib.contextmanager
+def s3_client(kube: Kube, server: S3) -> Iterator[Any]:
+    """A client of the S3 server, through a forwarded port."""
+    with kube.forwarded("pod/s3", S3_PORT, NAMESPACE) as port:
+        client = boto3.client(
+            "s3",
+            endpoint_url=f"http://127.0.0.1:{port}",
+            region_name="us-east-1",
+            aws_access_key_id=server.access_key,
+            aws_secret_access_key=server.secret_key,
+        )
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+def make_bucket(kube: Kube, server: S3, bucket: str) -> None:
+    """Make an empty bucket."""
+    with s3_client(kube, server) as client:
+        client.create_bucket(Bucket=bucket)
+
+
+def objects(kube: Kube, server: S3, bucket: str) -> list[str]:
+    """Names of all objects in a bucket, up to 1,000."""
+    with s3_client(kube, server) as client:
+        listed = client.list_objects_v2(Bucket=bucket).get("Contents", [])
+    return sorted(each["Key"] for each in listed if "Key" in each)
 
 
 def remove(kube: Kube, name: str) -> None:

@@ -131,16 +131,20 @@ def main(
 
 
 @pytest.fixture
-def own(
-    operator: Kube, access: Access, postgres: backends.Postgres, s3: backends.S3
-) -> Iterator[Instance]:
-    """An instance that the test may spoil."""
+def unmade(operator: Kube) -> Iterator[Instance]:
+    """An instance of which there is nothing yet but its namespace."""
     namespace = f"e2e-own-{secrets.token_hex(3)}"
     operator.make_namespace(namespace)
     made = Instance(kube=operator, namespace=namespace, name="own")
-    made.create(access, postgres, s3)
     yield made
     made.remove()
+
+
+@pytest.fixture
+def own(unmade: Instance, access: Access, postgres: backends.Postgres, s3: backends.S3) -> Instance:
+    """An instance that the test may spoil."""
+    unmade.create(access, postgres, s3)
+    return unmade
 
 
 INSTALL = "helm install to a Ready operator"

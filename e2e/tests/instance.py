@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 import httpx
 
 import backends
@@ -39,7 +38,7 @@ class Instance:
         database = f"{self.namespace}-{self.name}".replace("-", "_")
         backends.create_database(self.kube, database)
         bucket = f"{self.namespace}-{self.name}"
-        _make_bucket(self.kube, s3, bucket)
+        backends.make_bucket(self.kube, s3, bucket)
         claim = f"queue-{self.name}-collector-0"
         self.kube.apply(
             backends.storage_class(),
@@ -178,7 +177,7 @@ class Api:
 
     def get(self, path: str, **parameters: str) -> dict[str, Any]:
         """The answer to a read."""
-        answer = self.ask(path, **parameters)
+        answer = self.ask(path, "GET", body=None, **parameters)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -189,16 +188,3 @@ class Api:
             "traces"
         ]
         return found
-
-
-def _make_bucket(kube: Kube, s3: S3, bucket: str) -> None:
-    with kube.forwarded("pod/s3", backends.S3_PORT, backends.NAMESPACE) as port:
-        client = boto3.client(
-            "s3",
-            endpoint_url=f"http://127.0.0.1:{port}",
-            region_name="us-east-1",
-            aws_access_key_id=s3.access_key,
-            aws_secret_access_key=s3.secret_key,
-        )
-        client.create_bucket(Bucket=bucket)
-        client.close()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
 
 from cluster import images, programs, support_images
 from cluster.access import Access
-from kube import Kube, wait_for
+from kube import Kube, Object, wait_for
 
 NAMESPACE = "tracefoundry-system"
 RELEASE = "tracefoundry"
@@ -76,6 +77,52 @@ def scale(kube: Kube, replicas: int) -> None:
         return len(pods) == replicas and all(kube.pod_ready(pod) for pod in pods)
 
     wait_for(f"{replicas} pods of the operator", done, deadline_s=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An operator's process, and the way to end it in the middle of what it does."""
+
+    kube: Kube
+    pod: str
+    kill: Callable[[], None]
+
+    def forget(self) -> None:
+        """Delete the pod of a killed process: kubelet would wait longer after each crash."""
+        self.kube.run("delete", "pod", self.pod, "-n", NAMESPACE, "--grace-period=0", "--force")
+
+
+def running(kube: Kube, access: Access) -> Running:
+    """The operator as soon as its process runs, ready or not."""
+    found: list[Object] = []
+
+    def runs() -> bool:
+        found[:] = [
+            pod
+            for pod in kube.list("pods", NAMESPACE, f"app.kubernetes.io/name={OPERATOR}")
+            if "deletionTimestamp" not in pod["metadata"]
+            and any("running" in each["state"] for each in _containers(pod))
+        ]
+        return len(found) == 1
+
+    wait_for("a process of the operator", runs, deadline_s=60)
+    (container,) = _containers(found[0])
+    return Running(kube, found[0]["metadata"]["name"], access.killer(container["containerID"]))
+
+
+def wait_ready(kube: Kube) -> None:
+    """Wait until the operator has seen all there is."""
+
+    def ready() -> bool:
+        pods = kube.list("pods", NAMESPACE, f"app.kubernetes.io/name={OPERATOR}")
+        return len(pods) == 1 and kube.pod_ready(pods[0])
+
+    wait_for("a Ready operator", ready, deadline_s=90)
+
+
+def _containers(pod: Object) -> list[Object]:
+    statuses: list[Object] = pod["status"].get("containerStatuses", [])
+    return statuses
 
 
 def passes(kube: Kube) -> float:

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
-
-import pytest
-
 import release
-from backends import S3, Postgres
 from children import children
-from cluster.access import Access
 from instance import Instance
-from kube import Kube, wait_for
+from kube import wait_for
 
 
 def test_a_suspended_instance_keeps_its_data_path(own: Instance) -> None:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from dataclasses import replace
 
-import pytest
-
-from backends import S3, Postgres
-from cluster.access import Access
+from backends import Postgres
 from instance import Instance
-from kube import Kube, condition, wait_for
+from kube import condition, wait_for
 
 
 def test_a_wrong_database_secret_is_said_and_mended(own: Instance, postgres: Postgres) -> None:
