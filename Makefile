@@ -15,7 +15,7 @@ ARGS ?=
 
 export PYTHON DEMO_PORT DEMO_OTLP_PORT DEMO_GRPC_PORT DEMO_DATA DEMO_TRACES
 
-.PHONY: help setup setup-dev demo test lint format bench images test-operator e2e e2e-up e2e-down requirements clean clean-data
+.PHONY: help setup setup-dev demo test faults lint format bench images test-operator e2e e2e-up e2e-down requirements clean clean-data
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
 
@@ -38,7 +38,11 @@ demo: setup  ## run the platform with demo traces in it, until Ctrl-C
 test: setup-dev  ## run the whole test suite (ARGS are passed to pytest)
 	@echo "==> The S3 server of the tests (built once with Go, in about 2 minutes, then cached)"
 	@$(BIN)/python services/tests/payloads/s3_server.py
-	$(BIN)/pytest -m "not cluster_programs" $(ARGS)
+	$(BIN)/pytest -m "not cluster_programs and not faults" $(ARGS)
+
+faults: setup-dev  ## kill -9 of everything under load, object stores that hang, crashes of retention
+	@$(BIN)/python services/tests/payloads/s3_server.py
+	$(BIN)/pytest -m faults services/tests $(ARGS)
 
 test-operator: setup-dev  ## tests of the operator on a real API server, of helm charts and collector
 	@echo "==> Programs of the cluster (built once, in about 12 minutes, then cached)"

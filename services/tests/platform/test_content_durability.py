@@ -12,6 +12,8 @@ from content_ledger import assert_blobs_are_stored, assert_readable, content_loa
 from ingest.ledger import assert_stored_once
 from platform_process import eventually, running
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest) -> str:

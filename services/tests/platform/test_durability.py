@@ -20,6 +20,8 @@ from platform_process import Platform, eventually, run_command, running
 from postgres_server import PostgresServer, system_binaries, wheel_binaries
 from tracefoundry.ingest.worker import COMMIT_BYTES, WAITING_BYTES
 
+pytestmark = pytest.mark.faults
+
 MIB = 1024 * 1024
 
 

@@ -25,6 +25,8 @@ from payloads.s3_server import S3Server
 from platform_process import Platform, eventually, run_command, running
 from store.reading import rows
 
+pytestmark = pytest.mark.faults
+
 
 @dataclass
 class Remote:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import pytest
 import sqlalchemy as sa
 
 from retention.stock import (
@@ -26,6 +27,8 @@ from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.retention import RetentionReport
 from tracefoundry.settings import DAY_NS
 from tracefoundry.store.tables import metadata, payload_blobs, payload_days, projects, spans, traces
+
+pytestmark = pytest.mark.faults
 
 MAX_STEPS = 400
 

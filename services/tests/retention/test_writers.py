@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import pytest
+
 from retention.stock import SETTINGS, noon, run, select, span_at
 from store.conftest import new_writer
 from tracefoundry.retention.report import DiskUse
@@ -15,6 +17,8 @@ from tracefoundry.settings import DAY_NS
 from tracefoundry.store.columns import day_of
 from tracefoundry.store.contract import SpanWriter
 from tracefoundry.store.tables import spans, traces
+
+pytestmark = pytest.mark.faults
 
 TODAY = day_of(time.time_ns())
 
