@@ -28,7 +28,8 @@ def test_a_secret_of_any_kind_is_found_in_any_encoding(kind: str, data: st.DataO
     hidden = data.draw(ENCODINGS)(text)
     redacted, report = REDACTOR.redact_text(hidden)
     assert not looking.leaks(core, redacted), (hidden, redacted)
-    assert rule in [entry.rule for entry in report.counts]
+    # A random key may by chance hold another kind's form (hvs.sk-...), which then names it.
+    assert rule in [entry.rule for entry in report.counts] or "sk-" in core[3:]
 
 
 @settings(max_examples=400, deadline=None)
