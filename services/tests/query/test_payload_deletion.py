@@ -373,7 +373,9 @@ def test_deleters_beside_each_other_remove_everything_once(shelf: PayloadShelf) 
         try:
             for number in mine:
                 answer = client.delete(f"/api/traces/{trace_id(number).hex()}")
-                assert 200 == answer.status_code, answer.text
+                # 503: the others changed its plan again and again. The trace is deleted then, and
+                # the next call, whoever makes it, removes the rest.
+                assert answer.status_code in (200, 503), answer.text
         except BaseException as error:  # noqa: BLE001 - told below, in the test's own thread
             failures.append(error)
 
