@@ -12,6 +12,7 @@ from samples import NOW_NS, trace_id
 from tracefoundry.auth.access import open_access
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.gate import Gate
+from tracefoundry.model.days import day_of
 from tracefoundry.model.payload import Content, PayloadEntry
 from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
@@ -24,7 +25,7 @@ from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.settings import Settings
 from tracefoundry.store import tables
-from tracefoundry.store.columns import ID_BYTES, day_of
+from tracefoundry.store.columns import ID_BYTES
 from tracefoundry.store.reader import TraceReader
 
 TODAY = day_of(NOW_NS)

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from samples import make_span, trace_id
+from tracefoundry.model.days import day_of
 from tracefoundry.model.payload import Content, PayloadRows
 from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.filesystem import FilesystemStore
@@ -21,7 +22,6 @@ from tracefoundry.query.payload_deletion import PayloadRemover
 from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
 from tracefoundry.store import migrations, tables
-from tracefoundry.store.columns import day_of
 from tracefoundry.store.contract import PayloadsGone, PreparedSpan
 from tracefoundry.store.engine import make_engine
 from tracefoundry.store.open import open_writer

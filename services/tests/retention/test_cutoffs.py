@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tracefoundry.retention.cutoffs import GRACE_NS, cutoffs, date_of, day_of_date
+from tracefoundry.model.days import date_of, day_of_date
+from tracefoundry.retention.cutoffs import GRACE_NS, cutoffs
 from tracefoundry.settings import DAY_NS, Settings
 from tracefoundry.store.contract import ProjectRecord
 

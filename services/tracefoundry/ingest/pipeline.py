@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from tracefoundry.ingest.batch import Batch, outcomes
 from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.projects import Projects, Refused, Rules
+from tracefoundry.model.days import day_of
 from tracefoundry.model.genai import registry
 from tracefoundry.model.payload import Content, PayloadRows
 from tracefoundry.otlp import json as otlp_json
@@ -32,13 +33,13 @@ from tracefoundry.store.contract import (
     StoreUnavailable,
 )
 
-DAY_NS = 86_400 * 1_000_000_000
 PAYLOAD_ATTEMPTS = 3
 """Tries of one commit whose payloads were deleted between being found and being locked."""
 
-PAYLOAD_PAUSE_S = 10.0
-"""How long after trouble with the object store it is left alone: content is refused at once, and
-spans without any do not wait behind a store that hangs."""
+PAYLOAD_PAUSE_S = (0.5, 10.0)
+"""Least and most time that the object store is left alone after trouble with it: as long as the
+trouble took. Content is refused at once meanwhile, so spans without any wait for a store that hangs
+no more than half of the time."""
 
 _DECODERS = {
     ("traces", "protobuf"): otlp_protobuf.decode_traces,
@@ -183,13 +184,15 @@ class Pipeline:
         if time.monotonic() < self._payloads_down_until:
             return self._commit_without_content(batches)
         for _ in range(PAYLOAD_ATTEMPTS):
+            started = time.monotonic()
             try:
                 rows = self._store_contents(batches)
             except StoreUnavailable as error:
                 return _unavailable(batches, str(error))
             except ObjectStoreError as error:
                 self._payload_trouble = f"payload store: {error}"
-                self._payloads_down_until = time.monotonic() + PAYLOAD_PAUSE_S
+                now, (least, most) = time.monotonic(), PAYLOAD_PAUSE_S
+                self._payloads_down_until = now + min(max(now - started, least), most)
                 return self._commit_without_content(batches)
             try:
                 return self._commit(batches, rows)
@@ -244,7 +247,7 @@ class _Screened:
 
 
 def _keep(batch: Batch, rules: Rules, time_ns: int, contents: tuple[Content, ...]) -> None:
-    batch.keep((rules.project_id, rules.project, time_ns // DAY_NS), contents)
+    batch.keep((rules.project_id, rules.project, day_of(time_ns)), contents)
 
 
 def _counts(report: Report) -> tuple[tuple[str, int], ...]:

@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from tracefoundry.ingest.messages import IngestRequest
+from tracefoundry.model.days import DAY_NS, day_of
 from tracefoundry.model.span import Resource
 from tracefoundry.redaction.engine import Redactor
 from tracefoundry.redaction.policy import Mode, Policy, UserPatterns
 from tracefoundry.store.contract import ProjectRecord, StoreUnavailable
+from tracefoundry.store.projects import retention_of
 
 DEFAULT_PROJECT = "default"
 FRESH_S = 5.0
@@ -25,7 +27,6 @@ STALE_S = 60.0
 """How long it is believed where it cannot be read again."""
 ASK_AGAIN_S = 1.0
 """Least time between two questions for it: for a name that is not in it, or after a failure."""
-DAY_NS = 86_400 * 1_000_000_000
 
 
 class Rules(msgspec.Struct, frozen=True, gc=False):
@@ -95,15 +96,14 @@ class Projects:
                 "unknown_project",
                 f"project {name[:63]!r} does not exist; create it first, or leave the project out",
             )
-        retention = record.retention_spans_ns or self._retention_ns
-        kept = min(record.retention_payloads_ns or self._payload_retention_ns, retention)
+        retention, kept = retention_of(record, self._retention_ns, self._payload_retention_ns)
         return Rules(
             record.project_id,
             name,
             self._redactor(record),
             now_ns - retention,
             now_ns + self._ahead_ns,
-            (now_ns - kept) // DAY_NS * DAY_NS,
+            day_of(now_ns - kept) * DAY_NS,
         )
 
     def totals(self) -> dict[str, int]:

@@ -6,9 +6,9 @@ commits. What was put for a commit that fails is an object without rows, which r
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterable, Mapping
 
+from tracefoundry.model.days import date_of
 from tracefoundry.model.payload import BlobKey, BlobRow, Content, PayloadRows
 from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.objects import ObjectStore, check_name
@@ -20,7 +20,6 @@ PREVIEW_CHARACTERS = 256
 
 # A character of UTF-8 has at most four bytes.
 _PREVIEW_BYTES = 4 * PREVIEW_CHARACTERS
-_EPOCH = datetime.date(1970, 1, 1)
 
 Lookup = Callable[[int, int, list[bytes]], Mapping[bytes, int]]
 """Depths of those of these refs that a project has stored on a day."""
@@ -59,7 +58,7 @@ class PayloadWriter:
                 continue
             made = build_packs(
                 project,
-                _EPOCH + datetime.timedelta(days=day),
+                date_of(day),
                 (
                     self._codec.encode(
                         project,

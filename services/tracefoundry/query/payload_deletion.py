@@ -21,6 +21,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from tracefoundry.model.days import date_of, day_of_date
 from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
 from tracefoundry.payloads.errors import (
     ObjectMissing,
@@ -34,7 +35,6 @@ from tracefoundry.payloads.objects import ObjectStore, object_name
 from tracefoundry.payloads.packs import BlobLocation, read_blobs
 from tracefoundry.payloads.refs import digest_of, ref_from_digest
 from tracefoundry.query.pack_rewriting import rewrite
-from tracefoundry.query.payload_reading import date_of
 from tracefoundry.store.columns import ID_BYTES
 from tracefoundry.store.contract import StoreUnavailable
 from tracefoundry.store.reader import TraceReader
@@ -260,7 +260,7 @@ class PayloadRemover:
             by_day.setdefault(one.day, set()).add(one.object)
         names = []
         for day, digests in sorted(by_day.items()):
-            number = (datetime.date.fromisoformat(day) - date_of(0)).days
+            number = day_of_date(datetime.date.fromisoformat(day))
             named = self._steps.still_named(project_id, number, digests)
             names += [f"{project}/{day}/{digest.hex()}" for digest in sorted(digests - named)]
         self._store().delete(names)

@@ -13,10 +13,10 @@ from typing import Any
 
 import orjson
 
+from tracefoundry.model.days import day_of
 from tracefoundry.model.payload import LOG
 from tracefoundry.payloads.refs import digest_of
 from tracefoundry.query.times import rfc3339
-from tracefoundry.store.columns import day_of
 from tracefoundry.store.reader import Snapshot
 from tracefoundry.store.reader.payload_rows import PayloadStates
 from tracefoundry.store.reader.row import Row

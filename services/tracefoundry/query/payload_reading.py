@@ -10,12 +10,12 @@ API and exports read through here.
 
 from __future__ import annotations
 
-import datetime
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tracefoundry.model.days import date_of
 from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
 from tracefoundry.payloads.errors import (
     ObjectMissing,
@@ -40,8 +40,6 @@ LARGE_WAIT_SECONDS = 10.0
 LOOKS = 2
 """How often a copy is looked up: what a deletion has just moved is found at the second look."""
 
-_EPOCH = datetime.date(1970, 1, 1)
-
 
 @dataclass(frozen=True, slots=True)
 class ReadPayload:
@@ -50,11 +48,6 @@ class ReadPayload:
     content: bytes
     project: str
     day: int
-
-
-def date_of(day: int) -> datetime.date:
-    """The date of a day since the epoch."""
-    return _EPOCH + datetime.timedelta(days=day)
 
 
 class PayloadReader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-DAY_NS = 86_400 * 1_000_000_000
+from tracefoundry.model.days import DAY_NS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

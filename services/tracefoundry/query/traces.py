@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from tracefoundry.model.days import DAY_NS
 from tracefoundry.model.span import StatusCode
 from tracefoundry.query.access import (
     AdminCaller,
@@ -22,7 +23,7 @@ from tracefoundry.query.deletion_receipt import finish_removal, receipt_json
 from tracefoundry.query.errors import ApiError, invalid_parameter
 from tracefoundry.query.parameters import MAX_NS, TIME_FORMS, Project, time_ns, trace_id_of
 from tracefoundry.query.payload_deletion import PayloadRemover, RemovedPayloads
-from tracefoundry.query.settings import DAY_NS, QuerySettings
+from tracefoundry.query.settings import QuerySettings
 from tracefoundry.query.shapes import encode, group_json, trace_json
 from tracefoundry.store.reader import (
     Deleted,

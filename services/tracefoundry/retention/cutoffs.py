@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tracefoundry.settings import DAY_NS, SECOND_NS, Settings
+from tracefoundry.model.days import day_of
+from tracefoundry.settings import SECOND_NS, Settings
 from tracefoundry.store.contract import ProjectRecord
+from tracefoundry.store.projects import retention_of
 
 GRACE_NS = 120 * SECOND_NS
 """Added to every retention: what was accepted in the last moment of its window has been committed
@@ -15,8 +16,6 @@ by then, or given up."""
 
 DICTIONARY_DAYS = 2
 """How much longer than spans the resources and scopes are kept: they are touched once a day."""
-
-_EPOCH = datetime.date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +74,17 @@ def cutoffs(settings: Settings, projects: Sequence[ProjectRecord], now_ns: int) 
     """
 
     def first_day(retention_ns: int) -> int:
-        return (now_ns - retention_ns - GRACE_NS) // DAY_NS
+        return day_of(now_ns - retention_ns - GRACE_NS)
 
     def of_project(project: ProjectRecord) -> ProjectCutoff:
-        spans_ns = project.retention_spans_ns or settings.retention_spans_ns
-        payloads_ns = project.retention_payloads_ns or settings.retention_payloads_ns
+        spans_ns, payloads_ns = retention_of(
+            project, settings.retention_spans_ns, settings.retention_payloads_ns
+        )
         return ProjectCutoff(
             project_id=project.project_id,
             name=project.name,
             spans_day=first_day(spans_ns),
-            payloads_day=first_day(min(payloads_ns, spans_ns)),
+            payloads_day=first_day(payloads_ns),
         )
 
     each = [of_project(project) for project in projects]
@@ -94,18 +94,8 @@ def cutoffs(settings: Settings, projects: Sequence[ProjectRecord], now_ns: int) 
         projects=each,
         spans_day=spans_day,
         payloads_day=min([first_day(payloads_ns), *(one.payloads_day for one in each)]),
-        window_day=(now_ns - settings.retention_spans_ns) // DAY_NS,
-        today=now_ns // DAY_NS,
+        window_day=day_of(now_ns - settings.retention_spans_ns),
+        today=day_of(now_ns),
         dictionary_day=spans_day - DICTIONARY_DAYS,
         audit_ns=now_ns - settings.retention_audit_ns,
     )
-
-
-def date_of(day: int) -> datetime.date:
-    """The date of a day since the epoch."""
-    return _EPOCH + datetime.timedelta(days=day)
-
-
-def day_of_date(date: datetime.date) -> int:
-    """Days since the epoch of a date."""
-    return (date - _EPOCH).days

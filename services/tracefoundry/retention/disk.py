@@ -13,10 +13,11 @@ from pathlib import Path
 
 import msgspec
 
+from tracefoundry.model.days import date_of
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.retention.context import Run
-from tracefoundry.retention.cutoffs import Cutoffs, date_of
+from tracefoundry.retention.cutoffs import Cutoffs
 from tracefoundry.retention.partitions import SPAN_TABLES, days_of, drop
 from tracefoundry.retention.payloads import expire_day, oldest_day
 from tracefoundry.retention.report import DiskUse

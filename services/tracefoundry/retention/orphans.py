@@ -12,10 +12,10 @@ import datetime
 import itertools
 from collections.abc import Iterable, Mapping
 
+from tracefoundry.model.days import DAY_NS, day_of_date
 from tracefoundry.payloads.objects import ObjectStore, StoredObject, check_name, day_prefix
 from tracefoundry.retention.context import Run
-from tracefoundry.retention.cutoffs import Cutoffs, day_of_date
-from tracefoundry.settings import DAY_NS
+from tracefoundry.retention.cutoffs import Cutoffs
 from tracefoundry.store.expiry.payloads import named_objects
 
 ORPHAN_AGE_NS = DAY_NS

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tracefoundry.model.days import date_of
 from tracefoundry.retention.context import Run
-from tracefoundry.retention.cutoffs import Cutoffs, date_of
+from tracefoundry.retention.cutoffs import Cutoffs
 from tracefoundry.retention.report import PartitionReport
 from tracefoundry.store.expiry import partitions
 from tracefoundry.store.expiry.partitions import Partition

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tracefoundry.model.days import date_of
 from tracefoundry.payloads.objects import ObjectStore, day_prefix
 from tracefoundry.retention.context import Run
-from tracefoundry.retention.cutoffs import Cutoffs, ProjectCutoff, date_of
+from tracefoundry.retention.cutoffs import Cutoffs, ProjectCutoff
 from tracefoundry.retention.partitions import PAYLOAD_TABLES, days_of, drop
 from tracefoundry.retention.report import PayloadDay, Reason
 from tracefoundry.store.expiry import payloads

@@ -8,8 +8,9 @@ is left.
 
 from __future__ import annotations
 
+from tracefoundry.model.days import date_of
 from tracefoundry.retention.context import Run
-from tracefoundry.retention.cutoffs import Cutoffs, ProjectCutoff, date_of
+from tracefoundry.retention.cutoffs import Cutoffs, ProjectCutoff
 from tracefoundry.retention.partitions import SPAN_TABLES, days_of, drop
 from tracefoundry.retention.report import ProjectSpans
 from tracefoundry.settings import DAY_NS

@@ -19,12 +19,6 @@ from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import TraceSummary
 
 ID_BYTES = 16
-DAY_NS = 86_400 * 1_000_000_000
-
-
-def day_of(time_ns: int) -> int:
-    """Days since the Unix epoch, UTC."""
-    return time_ns // DAY_NS
 
 
 def resource_id(resource: Resource) -> bytes:

@@ -12,10 +12,10 @@ import math
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import psycopg
@@ -36,6 +36,8 @@ STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 5_000
 """Longest wait for a lock: ``lock_timeout`` on PostgreSQL, ``busy_timeout`` on SQLite."""
 
+Result = TypeVar("Result")
+
 ACCEPTED_URLS = "postgresql://USER:PASSWORD@HOST:5432/DATABASE or sqlite:///PATH"
 
 _MODE = "tracefoundry_mode"
@@ -44,6 +46,8 @@ _DEADLINE = "tracefoundry_deadline"
 """When a SQLite read must end (monotonic seconds), in a connection's info."""
 _STEPS_BETWEEN_LOOKS = 20_000
 _LOCK_POLL_SECONDS = 0.002
+_GAVE_WAY = frozenset({"40001", "40P01"})
+"""SQLSTATE of a serialisation failure and of a deadlock."""
 _READ_ONLY = "25006"
 """SQLSTATE of a write on a server, or in a transaction, that takes none."""
 _MISSING_SCHEMA = frozenset({"42P01", "42703", "3F000"})
@@ -116,6 +120,25 @@ def writing(engine: sa.Engine, statement_timeout_ms: int = 300_000) -> Iterator[
                 )
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
             yield connection
+
+
+def write_again(
+    engine: sa.Engine, work: Callable[[sa.Connection], Result], attempts: int = 3
+) -> Result:
+    """Work in a write transaction of its own, again where the database gave way to another one.
+
+    Raises:
+        StoreUnavailable: nothing was changed; trying again may help.
+    """
+    for attempt in range(1, attempts + 1):
+        try:
+            with writing(engine) as connection:
+                return work(connection)
+        except StoreUnavailable as error:
+            code = getattr(getattr(error.__cause__, "orig", None), "sqlstate", None)
+            if attempt == attempts or code not in _GAVE_WAY:
+                raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import errors, sql
 
+from tracefoundry.model.days import day_of_date
 from tracefoundry.store.expiry.session import driver_errors
 from tracefoundry.store.postgres.partitions import ADVISORY_LOCK
 
@@ -40,7 +41,6 @@ _PASSING = (
 )
 """Somebody holds it, or another partition of the table has a detach pending."""
 
-_EPOCH = datetime.date(1970, 1, 1)
 
 _ATTACHED = """
 SELECT p.relname, c.relname, i.inhdetachpending, pg_relation_size(c.oid),
@@ -212,6 +212,6 @@ def _day_in(name: str, table: str) -> int | None:
     if match is None:
         return None
     try:
-        return (datetime.date(int(match[1]), int(match[2]), int(match[3])) - _EPOCH).days
+        return day_of_date(datetime.date(int(match[1]), int(match[2]), int(match[3])))
     except ValueError:
         return None

@@ -8,8 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tracefoundry.store.engine import reading
-from tracefoundry.store.expiry.rows import transact
+from tracefoundry.store.engine import reading, write_again
 from tracefoundry.store.tables import payload_blobs, payload_days
 
 
@@ -56,7 +55,7 @@ def mark_day(engine: sa.Engine, project: int, day: int, now_ns: int, reason: str
         row = {"project_id": project, "day": day, "expired_at_ns": now_ns, "reason": reason}
         connection.execute(insert.values(row).on_conflict_do_nothing())
 
-    transact(engine, work)
+    write_again(engine, work)
 
 
 def mark_is_over(project: int, before_day: int) -> list[sa.ColumnElement[bool]]:

@@ -8,48 +8,23 @@ meanwhile stays.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.engine import reading, writing
+from tracefoundry.store.engine import reading, write_again
 
 BATCH_ROWS = 5_000
 """Rows deleted in one transaction: writers get their turn between two."""
 FOUND_ROWS = 50_000
 """Rows looked up at once on SQLite, where looking may read a whole index."""
-ATTEMPTS = 3
-"""How often a batch is tried when the database gives way to another transaction."""
-
-_GAVE_WAY = frozenset({"40001", "40P01"})
-"""SQLSTATE of a serialisation failure and of a deadlock."""
 
 _BYTES: postgresql.ARRAY[bytes] = postgresql.ARRAY(sa.LargeBinary)
 
 Check = Callable[[], None]
 """Called between batches; raises to end the work there."""
 Condition = sa.ColumnElement[bool]
-
-_Result = TypeVar("_Result")
-
-
-def transact(engine: sa.Engine, work: Callable[[sa.Connection], _Result]) -> _Result:
-    """Work in a transaction of its own, again where the database gave way to another one.
-
-    Raises:
-        StoreUnavailable: nothing was changed; trying again may help.
-    """
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with writing(engine) as connection:
-                return work(connection)
-        except StoreUnavailable as error:
-            code = getattr(getattr(error.__cause__, "orig", None), "sqlstate", None)
-            if attempt == ATTEMPTS or code not in _GAVE_WAY:
-                raise
-    raise AssertionError("the last attempt returns or raises")
 
 
 def execute(engine: sa.Engine, statement: sa.Delete | sa.Update) -> int:
@@ -58,7 +33,7 @@ def execute(engine: sa.Engine, statement: sa.Delete | sa.Update) -> int:
     Raises:
         StoreUnavailable: nothing was changed; trying again may help.
     """
-    return transact(engine, lambda connection: connection.execute(statement).rowcount)
+    return write_again(engine, lambda connection: connection.execute(statement).rowcount)
 
 
 def one_of(

@@ -20,9 +20,9 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from tracefoundry.store.columns import DAY_NS
-from tracefoundry.store.engine import reading
-from tracefoundry.store.expiry.rows import BATCH_ROWS, Check, execute, one_of, transact
+from tracefoundry.model.days import DAY_NS
+from tracefoundry.store.engine import reading, write_again
+from tracefoundry.store.expiry.rows import BATCH_ROWS, Check, execute, one_of
 from tracefoundry.store.reader.row import Row
 from tracefoundry.store.tables import span_logs, span_payload_refs, spans, traces
 
@@ -79,7 +79,7 @@ def mark_expired(engine: sa.Engine, project: int, before_ns: int, check: Check) 
             return total, cut
         after = batch[-1]
         ids = sorted(row.trace_id for row in batch)
-        marked = transact(engine, partial(_mark, project=project, ids=ids, before_ns=before_ns))
+        marked = write_again(engine, partial(_mark, project=project, ids=ids, before_ns=before_ns))
         total += len(marked)
         cut += sum(row.last_start_ns >= before_ns for row in marked)
 
@@ -144,7 +144,7 @@ def remove_expired(engine: sa.Engine, project: int, before_ns: int, check: Check
         after = batch[-1]
         ids = sorted(row.trace_id for row in batch)
         work = partial(_remove, project=project, ids=ids, before_ns=before_ns)
-        removed = transact(engine, work)
+        removed = write_again(engine, work)
         total.traces += removed.traces
         total.told_of += removed.told_of
         total.spans += removed.spans

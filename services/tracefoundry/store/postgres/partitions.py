@@ -7,13 +7,12 @@ two writers from making the same one. Retention, which drops partitions, does no
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable
 
 import psycopg
 from psycopg import sql
 
-from tracefoundry.store.columns import DAY_NS, day_of
+from tracefoundry.model.days import DAY_NS, date_of, day_of
 
 PARTITIONED: dict[str, int] = {
     "spans": DAY_NS,
@@ -30,8 +29,7 @@ ADVISORY_LOCK = 0x7F0D_DA75
 
 def partition_name(table: str, day: int) -> str:
     """``spans_20261121`` for a day since the epoch."""
-    date = datetime.date(1970, 1, 1) + datetime.timedelta(days=day)
-    return f"{table}_{date:%Y%m%d}"
+    return f"{table}_{date_of(day):%Y%m%d}"
 
 
 def window_days(now_ns: int, retention_ns: int, ahead_ns: int) -> range:

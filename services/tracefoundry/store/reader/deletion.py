@@ -10,7 +10,7 @@ by afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,8 +18,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.engine import reading, writing
+from tracefoundry.model.days import DAY_NS
+from tracefoundry.store.engine import reading, write_again
 from tracefoundry.store.reader import lone_logs
 from tracefoundry.store.reader.free_pages import give_back
 from tracefoundry.store.reader.row import Row
@@ -30,13 +30,8 @@ from tracefoundry.store.tables import span_logs, spans, tombstones, traces
 BATCH_TRACES = 200
 BATCH_SPANS = 10_000
 """A batch ends with the trace that takes it past this many spans."""
-ATTEMPTS = 3
-"""How often a batch is tried when the database gives way to another transaction."""
-AHEAD_NS = 86_400 * 1_000_000_000
+AHEAD_NS = DAY_NS
 """How far ahead of the clock a span may start and still be accepted (contract, section 6)."""
-
-_GAVE_WAY = frozenset({"40001", "40P01"})
-"""SQLSTATE of a serialisation failure and of a deadlock."""
 
 
 @dataclass(slots=True)
@@ -73,7 +68,7 @@ def delete_trace(
                 break
         return deleted
 
-    deleted = _retried(engine, work)
+    deleted = write_again(engine, work)
     give_back(engine)
     return deleted
 
@@ -104,7 +99,7 @@ def delete_before(
                 break
             ids = [row.trace_id for row in rows]
             total.add(
-                _retried(
+                write_again(
                     engine,
                     partial(
                         _delete,
@@ -124,7 +119,7 @@ def delete_before(
             if not ids:
                 break
             total.add(
-                _retried(
+                write_again(
                     engine,
                     partial(
                         _delete_logs,
@@ -147,19 +142,6 @@ def _window(connection: sa.Connection, project: int, retention_ns: int) -> int:
         sa.select(projects_table.c.retention_spans_ns).where(projects_table.c.project_id == project)
     ).scalar()
     return max(own or 0, retention_ns)
-
-
-def _retried(engine: sa.Engine, work: Callable[[sa.Connection], Deleted]) -> Deleted:
-    """Work in a transaction of its own, again where the database gave way to another one."""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with writing(engine) as connection:
-                return work(connection)
-        except StoreUnavailable as error:
-            code = getattr(getattr(error.__cause__, "orig", None), "sqlstate", None)
-            if attempt == ATTEMPTS or code not in _GAVE_WAY:
-                raise
-    raise AssertionError("the last attempt returns or raises")
 
 
 def _candidates(

@@ -13,14 +13,13 @@ name them (``removing DAY/SHA256``), for the same reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable
+from typing import Any
 
 import sqlalchemy as sa
 
 from tracefoundry.store.columns import ID_BYTES
-from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.engine import reading, writing
+from tracefoundry.store.engine import reading, write_again
 from tracefoundry.store.reader import removal_commit
 from tracefoundry.store.reader.free_pages import give_back
 from tracefoundry.store.reader.payload_rows import BlobPlace, chunks, places_of
@@ -44,14 +43,8 @@ from tracefoundry.store.tables import (
     tombstones,
 )
 
-ATTEMPTS = 3
-"""How often a transaction is tried when the database gives way to another one."""
 UNFINISHED_LIMIT = 500
 """Most tombstones that are finished at once."""
-
-_GAVE_WAY = frozenset({"40001", "40P01"})
-
-_Result = TypeVar("_Result")
 
 
 class PayloadRemoval:
@@ -142,7 +135,9 @@ class PayloadRemoval:
 
         None: somebody needs or has moved one of the blobs by now, and nothing was changed.
         """
-        return self._retried(lambda connection: removal_commit.apply(connection, removal, now_ns))
+        return write_again(
+            self._engine, lambda connection: removal_commit.apply(connection, removal, now_ns)
+        )
 
     def unfinished(self, project: int, refs: Collection[bytes] | None = None) -> list[Unfinished]:
         """Objects that are still to be removed, of these refs or of any; a bounded number."""
@@ -192,19 +187,8 @@ class PayloadRemoval:
                     .values(reason="deleted")
                 )
 
-        self._retried(work)
+        write_again(self._engine, work)
 
     def give_back(self) -> None:
         """Give the space of removed rows back to the file system, where the database does not."""
         give_back(self._engine)
-
-    def _retried(self, work: Callable[[sa.Connection], _Result]) -> _Result:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with writing(self._engine) as connection:
-                    return work(connection)
-            except StoreUnavailable as error:
-                code = getattr(getattr(error.__cause__, "orig", None), "sqlstate", None)
-                if attempt == ATTEMPTS or code not in _GAVE_WAY:
-                    raise
-        raise AssertionError("the last attempt returns or raises")

@@ -6,13 +6,13 @@ that order too, and then looks again at what was worked out without locks.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from tracefoundry.model.days import date_of
 from tracefoundry.store.columns import ID_BYTES
 from tracefoundry.store.reader.payload_rows import chunks
 from tracefoundry.store.reader.removal_plan import (
@@ -114,7 +114,7 @@ def _bury(
                 "deleted_at_ns": now_ns,
                 "keep_until_ns": removal.pending.keep_until_ns,
                 "reason": (
-                    f"{REMOVING} {_date(removal.pending.day)}/{place.object.hex()}"
+                    f"{REMOVING} {date_of(removal.pending.day).isoformat()}/{place.object.hex()}"
                     if first
                     else "deleted"
                 ),
@@ -146,7 +146,3 @@ def _bury(
     connection.execute(
         insert.on_conflict_do_update(index_elements=["project_id", "ref"], set_=changed), rows
     )
-
-
-def _date(day: int) -> str:
-    return (datetime.date(1970, 1, 1) + datetime.timedelta(days=day)).isoformat()
