@@ -408,22 +408,25 @@ def test_a_token_of_one_project_sends_to_no_other(pipeline: Pipeline) -> None:
     assert [2] == [each.project_id for each in own.spans]
 
 
-def test_a_payload_store_in_trouble_is_left_alone_for_a_while(
-    writer: ScriptedWriter, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("took", "quiet_until"), [(0.0, 1_000.5), (7.0, 1_014.0), (60.0, 1_070.0)])
+def test_a_payload_store_in_trouble_is_left_alone_as_long_as_the_trouble_took(
+    writer: ScriptedWriter, monkeypatch: pytest.MonkeyPatch, took: float, quiet_until: float
 ) -> None:
     """What has no content does not wait behind a store that hangs, time and again."""
     asked: list[float] = []
 
     def hanging() -> PayloadWriter:
+        nonlocal now
         asked.append(now)
+        now += took
         raise ObjectStoreUnavailable("it hangs")
 
     now = 1_000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     pipeline = pipeline_over(writer, writer.projects, hanging)
     content = body([span(new_trace_id(), attributes={"gen_ai.input.messages": "hello"})])
-    for moment in (1_000.0, 1_005.0, 1_011.0):
+    for moment in (1_000.0, quiet_until - 0.25, quiet_until):
         now = moment
         (outcome,) = pipeline.commit([prepared(pipeline, traces(), content)])
         assert ("unavailable", "payload store: it hangs") == (outcome.status, outcome.message)
-    assert [1_000.0, 1_011.0] == asked
+    assert [1_000.0, quiet_until] == asked

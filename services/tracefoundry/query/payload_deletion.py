@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -75,13 +76,17 @@ class RemovedPayloads:
 
 
 class PayloadRemover:
-    """Removes payloads from one store's database and objects. Safe between threads."""
+    """Removes payloads from one store's database and objects. Safe between threads.
+
+    Steps of one process take turns; another replica's are noticed when a step is carried out.
+    """
 
     def __init__(self, reader: TraceReader, objects: ObjectStore | None, keys: KeyRing) -> None:
         """``objects`` is None where no payload store is configured."""
         self._steps = reader.payload_removal()
         self._objects = objects
         self._keys = keys
+        self._turn = threading.Lock()
 
     @property
     def configured(self) -> bool:
@@ -113,7 +118,8 @@ class PayloadRemover:
                 break
             before = done.refs
             for pending in self._portions(project_id, page):
-                removal, refs = self._step(project_id, project, pending, now_ns)
+                with self._turn:
+                    removal, refs = self._step(project_id, project, pending, now_ns)
                 done.refs += refs
                 kept.difference_update((page.day, ref) for ref in removal.doomed)
                 stored = self._steps.places(project_id, page.day, pending.refs)

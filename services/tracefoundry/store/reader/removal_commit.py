@@ -44,6 +44,9 @@ def apply(connection: sa.Connection, removal: Removal, now_ns: int) -> int | Non
         packs = packs_of(connection, project, pending.day, removal.packs, lock=True)
         if packs != removal.packs:
             return None
+        # Looked up before the packs were: another deletion may have moved it in between.
+        if any(packs.get(at.object, {}).get(ref) != at for ref, at in removal.doomed.items()):
+            return None
         # A new statement sees what those committed who held the locks before.
         needs = needs_of(connection, project, pending.day, doomed, now_ns, len(doomed))
         heads = {ref[:ID_BYTES] for ref in doomed}
