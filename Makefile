@@ -38,7 +38,7 @@ demo: setup  ## run the platform with demo traces in it, until Ctrl-C
 test: setup-dev  ## run the whole test suite (ARGS are passed to pytest)
 	@echo "==> The S3 server of the tests (built once with Go, in about 2 minutes, then cached)"
 	@$(BIN)/python services/tests/payloads/s3_server.py
-	$(BIN)/pytest -m "not cluster_programs and not faults" $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile -m "not cluster_programs and not faults" $(ARGS)
 
 faults: setup-dev  ## kill -9 of everything under load, object stores that hang, crashes of retention
 	@$(BIN)/python services/tests/payloads/s3_server.py

@@ -106,6 +106,7 @@ def test_json_of_another_shape_is_400_naming_the_place(platform: Platform, wrong
         (-time.time_ns(), "before now"),
         (2**62 - time.time_ns(), "ahead of now"),
     ],
+    ids=["days ago", "days ahead", "the epoch", "a century ahead"],
 )
 def test_times_outside_the_window_are_refused_with_the_reason(
     platform: Platform, offset_ns: int, hint: str
