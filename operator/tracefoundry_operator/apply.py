@@ -169,9 +169,12 @@ def _refusal(method: str, path: str, status: int, content: bytes) -> ApiError:
     try:
         answer = json.loads(content)
         reason, message = answer.get("reason", ""), answer.get("message", "")
-        causes = [each.get("reason") for each in (answer.get("details") or {}).get("causes") or ()]
+        details = answer.get("details") or {}
+        causes = [each.get("reason") for each in details.get("causes") or ()]
+        namespace_gone = status == 404 and details.get("kind") == "namespaces"
     except (ValueError, AttributeError):
         reason, message, causes = "", content[:200].decode("utf-8", "replace"), []
+        namespace_gone = False
     # An object that does not fit its schema is answered with 500, and would be for ever.
     misfit = status == 500 and "failed to create typed patch object" in message
     return ApiError(
@@ -179,5 +182,5 @@ def _refusal(method: str, path: str, status: int, content: bytes) -> ApiError:
         status=status,
         reason=reason,
         permanent=misfit or status in (400, 405, 415, 422),
-        terminating="NamespaceTerminating" in causes,
+        terminating=namespace_gone or "NamespaceTerminating" in causes,
     )

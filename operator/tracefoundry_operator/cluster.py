@@ -21,7 +21,7 @@ class ApiError(Exception):
         status: of HTTP; 0 when there was no answer.
         reason: in one word, from the answer.
         permanent: the same request would be refused again.
-        terminating: the namespace is being deleted, so nothing can be made in it.
+        terminating: the namespace is being deleted or gone, so nothing can be made in it.
     """
 
     def __init__(
