@@ -28,8 +28,7 @@ def test_a_secret_of_any_kind_is_found_in_any_encoding(kind: str, data: st.DataO
     hidden = data.draw(ENCODINGS)(text)
     redacted, report = REDACTOR.redact_text(hidden)
     assert not looking.leaks(core, redacted), (hidden, redacted)
-    # A random key may by chance hold another kind's form (hvs.sk-...), which then names it.
-    assert rule in [entry.rule for entry in report.counts] or "sk-" in core[3:]
+    assert rule in [entry.rule for entry in report.counts]
 
 
 @settings(max_examples=400, deadline=None)
@@ -83,7 +82,10 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) 
 @settings(max_examples=300, deadline=None)
 @given(json_values(LEAVES | SECRETS.map(lambda secret: secret[1])), st.booleans())
 def test_json_stays_json_with_the_same_shape(document: object, escaped: bool) -> None:
-    """Only strings change (and numbers that were cards become strings); keys stay in order."""
+    """Only strings change (and numbers that were cards become strings); keys stay in order. A
+    number alone is a text like any other."""
+    if isinstance(document, int | float):
+        document = [document]
     text = json.dumps(document, ensure_ascii=escaped)
     redacted, report = REDACTOR.redact_text(text)
     if not report.counts:

@@ -191,6 +191,19 @@ def test_forms_that_people_write(text: str, rule: str) -> None:
     assert [rule] == rules_in(f"see {text} there")
 
 
+@pytest.mark.parametrize("number", ["5555555555" + "554444", "5555555555" + "554444.0"])
+def test_a_number_in_json_that_is_a_card_becomes_a_string(number: str) -> None:
+    """Its neighbours stay."""
+    redacted, _ = REDACTOR.redact_text(f'{{"paid": {number}, "to": [{number}, 7]}}')
+    assert '{"paid": "[redacted:card]", "to": ["[redacted:card]", 7]}' == redacted
+
+
+@pytest.mark.parametrize("ending", [".5", ".05", ".0e1", ".00"])
+def test_a_number_that_goes_on_is_no_card(ending: str) -> None:
+    """It is a measurement."""
+    assert [] == rules_in(f'{{"x": {"5555555555" + "554444"}{ending}}}')
+
+
 HEX = secret_samples.HEX
 ISSUED = {
     "together_key": ("tgp", "_v1_", secret_samples.ALNUM, 43),

@@ -49,7 +49,7 @@ def _alone(text: bytes, start: int, end: int) -> bool:
     # 0.4111111111111111 is a fraction, and so is 4111111111111111.5, but not 4111111111111111.0.
     if before[-1:] == b"." and before[:-1].isdigit():
         return False
-    if after == b".0" and not text[end + 2 : end + 3].isdigit():
+    if after == b".0" and not text[end + 2 : end + 3].isalnum():
         return True
     return not (after[:1] == b"." and after[1:].isdigit())
 
