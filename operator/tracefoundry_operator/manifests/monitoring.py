@@ -11,6 +11,9 @@ from tracefoundry_operator.names import Component
 
 API_VERSION = "monitoring.coreos.com/v1"
 
+SET_ASIDE = "tracefoundry_queue_files_set_aside"
+"""Label of the collector's ``target_info``: how many queue files were ever moved aside."""
+
 _PORTS = {
     Component.COLLECTOR: collector.METRICS_PORT_NAME,
     Component.INGEST: ingest.PORT_NAME,
@@ -82,6 +85,17 @@ def _rule(rendering: Rendering) -> Manifest:
                             "A collector dropped spans that ingest refused for good",
                             "The collector's log names the status: 401 means that the ingest token"
                             " is not the registered one.",
+                        ),
+                        # The count is a label, and never falls: the alert stands for an hour after
+                        # each new one.
+                        _alert(
+                            "TraceFoundryQueueFileSetAside",
+                            f'target_info{{{gathered},{SET_ASIDE}!~"0?"}}'
+                            f" unless on (pod, {SET_ASIDE}) target_info{{{gathered}}} offset 1h",
+                            "0m",
+                            "A collector could not read its queue and began a new one",
+                            "Spans in the old file were accepted and are not stored. The file lies"
+                            " beside the queue on the collector's volume; its log names it.",
                         ),
                         _alert(
                             "TraceFoundryIngestAway",
