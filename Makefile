@@ -92,8 +92,8 @@ requirements:  ## pin again what the members ask for (UPGRADE=--upgrade for the 
 		-c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
 
 clean:  ## remove .venv, build output and caches (traces stay)
-	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv build .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . \( -name __pycache__ -o -name .pytest_cache \) -type d -prune -exec rm -rf {} +
 
 clean-data:  ## remove the demo's traces
 	rm -rf .data
