@@ -1,4 +1,4 @@
-"""``python -m cluster prepare|up|down|status``: the local cluster from the command line."""
+"""``python -m cluster check|prepare|up|down|status``: the local cluster from the command line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from cluster.programs import ProgramUnavailable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 1 when it failed or, for status, when the cluster is not up."""
+    """Run one command; 1 when it failed; for check, when no cluster can be had here, and for
+    status, when it is not up."""
     parser = argparse.ArgumentParser(prog="cluster", description=__doc__)
-    parser.add_argument("command", choices=("prepare", "up", "down", "status"))
+    parser.add_argument("command", choices=("check", "prepare", "up", "down", "status"))
     options = parser.parse_args(arguments)
     place = default_place()
     try:
+        if options.command == "check":
+            return _check()
         if options.command == "prepare":
             access.prepare()
         elif options.command == "up":
@@ -37,6 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         StartFailed,
     ) as problem:
         print(f"error: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _check() -> int:
+    """Say whether the tests can have a cluster here, before anything is built for it."""
+    reason = access.obstacle()
+    if reason is not None:
+        print(reason)
         return 1
     return 0
 

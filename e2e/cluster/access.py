@@ -19,7 +19,17 @@ from pathlib import Path
 
 import yaml
 
-from cluster import docker, images, lifecycle, namespaces, node, processes, programs, support_images
+from cluster import (
+    docker,
+    images,
+    lifecycle,
+    machine,
+    namespaces,
+    node,
+    processes,
+    programs,
+    support_images,
+)
 from cluster.place import CONTEXT, Place, default_place
 
 KIND_NAME = "tracefoundry-e2e"
@@ -155,6 +165,13 @@ def open_cluster() -> Access:
     keep = bool(os.environ.get("E2E_KEEP")) or processes.find(place, namespaces.HOLDER) is not None
     lifecycle.up(place)
     return Access(kubeconfig=place.kubeconfig, context=CONTEXT, made_here=not keep, place=place)
+
+
+def obstacle() -> str | None:
+    """What keeps the tests from having a cluster here, in words; None for nothing."""
+    if os.environ.get("KUBECONFIG") or docker.runs():
+        return None
+    return machine.obstacle()
 
 
 def prepare() -> None:

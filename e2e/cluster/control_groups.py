@@ -38,6 +38,14 @@ def make(place: Place) -> None:
         _delegate(_MOUNT)
 
 
+def try_out() -> None:
+    """Make and remove a group in every hierarchy; raises OSError where that is not allowed."""
+    for hierarchy in _hierarchies():
+        group = hierarchy / f"tracefoundry-trial-{os.getpid()}"
+        group.mkdir()
+        group.rmdir()
+
+
 def remove(place: Place) -> None:
     """Remove the group and what is below it; the processes in it must have ended."""
     deadline = time.monotonic() + _REMOVAL_S

@@ -15,6 +15,7 @@ from cluster import (
     control_groups,
     control_plane,
     kubeconfigs,
+    machine,
     namespaces,
     node,
     oci,
@@ -109,10 +110,8 @@ def status(place: Place) -> int:
 
 
 def _require_machine() -> None:
-    if sys.platform != "linux" or os.geteuid() != 0:
-        raise Unsupported(
-            "the local cluster needs Linux and root; with Docker, a kind cluster serves as well"
-        )
+    if (reason := machine.obstacle()) is not None:
+        raise Unsupported(reason)
     packages.require(packages.CLUSTER)
 
 
