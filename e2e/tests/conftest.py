@@ -20,6 +20,8 @@ from instance import SMALL, Instance
 from kube import Kube
 
 _LOG_LINES = "60"
+_KUBE = pytest.StashKey[Kube]()
+"""For the report of a failure, which may be one of another fixture."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,9 +53,11 @@ def access(figures: Figures) -> Iterator[Access]:
 
 
 @pytest.fixture(scope="session")
-def kube(access: Access) -> Kube:
+def kube(access: Access, pytestconfig: pytest.Config) -> Kube:
     """kubectl as administrator."""
-    return Kube(access.kubeconfig, access.context)
+    made = Kube(access.kubeconfig, access.context)
+    pytestconfig.stash[_KUBE] = made
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -156,8 +160,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add events, pods and logs of the test's cluster to the report of a failure."""
     report = yield
-    kube = getattr(item, "funcargs", {}).get("kube")
-    if report.failed and isinstance(kube, Kube):
+    kube = item.config.stash.get(_KUBE, None)
+    if report.failed and kube is not None:
         report.sections.append(("cluster", _state(kube)))
     return report
 
@@ -166,7 +170,10 @@ def _state(kube: Kube) -> str:
     parts = [
         kube.run("get", "pods,jobs,pvc,tracefoundries", "-A", "-o", "wide", check=False),
         kube.run("get", "events", "-A", "--sort-by=.lastTimestamp", check=False)[-6000:],
-    ]
+        kube.run("get", "tracefoundries", "-A", "-o", "yaml", check=False)[-8000:],
+        kube.run("logs", f"deployment/{release.OPERATOR}", "-n", release.NAMESPACE,
+                 f"--tail={_LOG_LINES}", check=False),
+    ]  # fmt: skip
     for line in kube.run("get", "pods", "-A", "--no-headers", check=False).splitlines():
         namespace, name, ready, status, *_ = line.split()
         first, _, second = ready.partition("/")
