@@ -133,8 +133,8 @@ def _go_volumes() -> Sequence[str]:
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     root, modules, builds = answer.stdout.split()
-    volumes = (f"{root}:/usr/local/go:ro", f"{modules}:/root/go/pkg/mod",
-               f"{builds}:/root/.cache/go-build")  # fmt: skip
+    volumes = (f"{root}:/usr/local/go:ro", f"{modules}:/go/pkg/mod",
+               f"{builds}:/go/build")  # fmt: skip
     for folder in (modules, builds):
         Path(folder).mkdir(parents=True, exist_ok=True)
     return [word for volume in volumes for word in ("--volume", volume)]
