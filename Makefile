@@ -45,7 +45,7 @@ faults: setup-dev  ## kill -9 of everything under load, object stores that hang,
 	$(BIN)/pytest -m faults services/tests $(ARGS)
 
 test-operator: setup-dev  ## tests of the operator on a real API server, of helm charts and collector
-	@echo "==> Programs of the cluster (built once, in about 12 minutes, then cached)"
+	@echo "==> Programs of the cluster (built once, in about 15 minutes, then cached)"
 	PYTHONPATH=e2e $(BIN)/python -m cluster prepare
 	$(BIN)/pytest -m cluster_programs operator/tests $(ARGS)
 
