@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 import zstandard
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.api_server import free_ports, wait
@@ -72,6 +73,7 @@ class Ingest:
 
     def __init__(self) -> None:
         self.requests: list[ExportTraceServiceRequest] = []
+        self.logs: list[ExportLogsServiceRequest] = []
         self.tokens: set[str | None] = set()
         ingest = self
 
@@ -83,7 +85,10 @@ class Ingest:
                     raw = zstandard.ZstdDecompressor().decompressobj().decompress(raw)
                 elif encoding == "gzip":
                     raw = gzip.decompress(raw)
-                ingest.requests.append(ExportTraceServiceRequest.FromString(raw))
+                if self.path == "/v1/logs":
+                    ingest.logs.append(ExportLogsServiceRequest.FromString(raw))
+                else:
+                    ingest.requests.append(ExportTraceServiceRequest.FromString(raw))
                 ingest.tokens.add(self.headers.get("Authorization"))
                 self.send_response(200)
                 self.send_header("Content-Type", "application/x-protobuf")
@@ -140,6 +145,9 @@ class Running:
         exporter = config["exporters"]["otlp_http/ingest"]
         exporter["traces_endpoint"] = f"{ingest.url}/v1/traces"
         exporter["logs_endpoint"] = f"{ingest.url}/v1/logs"
+        if "k8s_attributes" in config["processors"]:
+            # There is no API server here: so it adds the address of the sender's pod, no more.
+            config["processors"]["k8s_attributes"]["passthrough"] = True
         file = folder / "config.yaml"
         file.write_text(yaml.safe_dump(config), encoding="utf-8")
         self.log = folder / "log"
@@ -154,16 +162,19 @@ class Running:
 
     def send(self, spans: list[dict[str, Any]], resource: dict[str, str]) -> None:
         """Send spans of one resource, as JSON."""
-        body = {
-            "resourceSpans": [
-                {
-                    "resource": {"attributes": attributes(resource)},
-                    "scopeSpans": [{"scope": {"name": "test"}, "spans": spans}],
-                }
-            ]
-        }
+        scope = {"scope": {"name": "test"}, "spans": spans}
+        of_resource = {"attributes": attributes(resource)}
+        self._post("traces", {"resourceSpans": [{"resource": of_resource, "scopeSpans": [scope]}]})
+
+    def send_logs(self, records: list[dict[str, Any]], resource: dict[str, str]) -> None:
+        """Send log records of one resource, as JSON."""
+        scope = {"scope": {"name": "test"}, "logRecords": records}
+        of_resource = {"attributes": attributes(resource)}
+        self._post("logs", {"resourceLogs": [{"resource": of_resource, "scopeLogs": [scope]}]})
+
+    def _post(self, signal: str, body: dict[str, Any]) -> None:
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/v1/traces",
+            f"http://127.0.0.1:{self.port}/v1/{signal}",
             data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
@@ -221,6 +232,18 @@ def received(ingest: Ingest) -> tuple[dict[str, str], dict[str, str], dict[str, 
     return span_, event, of_resource
 
 
+def received_log(ingest: Ingest) -> tuple[dict[str, str], dict[str, str]]:
+    """Attributes of the one log record that came, and of its resource."""
+    (request,) = ingest.logs
+    resource = request.resource_logs[0]
+    record = resource.scope_logs[0].log_records[0]
+    of_record, of_resource = (
+        {each.key: each.value.string_value for each in group}
+        for group in (record.attributes, resource.resource.attributes)
+    )
+    return of_record, of_resource
+
+
 def test_spans_reach_ingest_with_the_token_and_without_secrets(
     ingest: Ingest, tmp_path: Path
 ) -> None:
@@ -265,6 +288,50 @@ def test_dropped_and_allowed_keys_are_exactly_those_asked_for(
     expected = {*TRICKY_KEYS, "gen_ai.system", "service.name"}
     for found in received(ingest):
         assert expected == found.keys()
+
+
+def test_an_allowlist_keeps_event_names_and_environments(ingest: Ingest, tmp_path: Path) -> None:
+    """Ingest refuses log records without an event name, and queries choose by environment."""
+    always = {
+        "event.name": "gen_ai.user.message",
+        "deployment.environment": "old",
+        "deployment.environment.name": "new",
+        "gen_ai.system": "x",
+        "service.name": "agent",
+    }
+    others = {"event.name.long": "y", "deployment.environment.names": "y", "k8s.pod.name": "y"}
+    spec = {**MINIMAL, "collector": {"attributes": {"allow": ["http.route"]}}}
+    running = Running(spec, ingest, tmp_path)
+    try:
+        record = {"body": {"stringValue": "hello"}, "attributes": attributes(always | others)}
+        running.send([span("one", always | others)], always | others)
+        running.send_logs([record], always | others)
+        wait(lambda: ingest.requests and ingest.logs, "the span and the log record come")
+    finally:
+        running.stop()
+    for found in received(ingest):
+        assert always == found
+    for found in received_log(ingest):
+        assert always == found
+
+
+def test_an_allowlist_keeps_what_kubernetes_attributes_add(ingest: Ingest, tmp_path: Path) -> None:
+    """They are added before the keys are filtered, and were asked for."""
+    spec = {
+        **MINIMAL,
+        "collector": {"attributes": {"allow": ["http.route"]}, "k8sAttributes": True},
+    }
+    running = Running(spec, ingest, tmp_path)
+    try:
+        resource = {"service.name": "agent", "k8s.namespace.name": "shop", "other": "y"}
+        running.send([span("one", {})], resource)
+        running.send_logs([{"attributes": attributes({"event.name": "gen_ai.choice"})}], resource)
+        wait(lambda: ingest.requests and ingest.logs, "the span and the log record come")
+    finally:
+        running.stop()
+    expected = {"service.name": "agent", "k8s.namespace.name": "shop", "k8s.pod.ip": "127.0.0.1"}
+    assert expected == received(ingest)[-1]
+    assert ({"event.name": "gen_ai.choice"}, expected) == received_log(ingest)
 
 
 def test_tail_sampling_keeps_what_was_asked_for(ingest: Ingest, tmp_path: Path) -> None:

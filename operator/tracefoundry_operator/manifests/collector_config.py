@@ -29,8 +29,19 @@ QUEUE_SHARE = 0.4
 """Share of the volume for the queue of each signal; the rest is for compaction, which writes a
 second file before it removes the first."""
 
-ALWAYS_KEPT = (r"gen_ai\.", r"service\.", r"tracefoundry\.")
-"""Beginnings of keys that an allowlist keeps: without them a trace has no name and no project."""
+ALWAYS_KEPT = (
+    r"gen_ai\.",
+    r"service\.",
+    r"tracefoundry\.",
+    r"deployment\.environment(\.name)?$",
+    # Of a log record whose field for it is empty; ingest refuses those that have neither.
+    r"event\.name$",
+)
+"""Beginnings of keys, and whole keys, that an allowlist keeps: without them a trace has no name, no
+project and no environment, and a GenAI event is none."""
+
+KUBERNETES_KEPT = r"k8s\."
+"""Kept too where the attributes of Kubernetes are asked for: they are added before the filter."""
 
 SECRET_KEYS = (
     r"(?i)(^|[._-])(password|passwd|passphrase|secret|client_secret|api[_-]?key|apikey)$",
@@ -66,7 +77,7 @@ def render(collector: Collector, *, ingest_url: str, redact: bool) -> Config:
             "blocked_key_patterns": [_literal(pattern) for pattern in SECRET_KEYS],
             "summary": "info",
         }
-    statements = _key_statements(collector.attributes)
+    statements = _key_statements(collector.attributes, kubernetes=collector.k8s_attributes)
     if statements:
         processors["transform/keys"] = {
             # A statement that fails on one span must not stop the batch: it would be lost.
@@ -216,12 +227,15 @@ def _exporter(ingest_url: str, volume: str) -> Config:
     }
 
 
-def _key_statements(attributes: AttributeFilter) -> list[str]:
+def _key_statements(attributes: AttributeFilter, *, kubernetes: bool) -> list[str]:
     """Statements of the transform processor that keep and remove keys, in every context."""
     found = []
     if attributes.allow:
-        kept = "|".join([*ALWAYS_KEPT, *(f"{_exactly(key)}$" for key in attributes.allow)])
-        found.append(f"keep_matching_keys(attributes, {_quoted(f'^({kept})')})")
+        kept = [*ALWAYS_KEPT, *(f"{_exactly(key)}$" for key in attributes.allow)]
+        if kubernetes:
+            kept.append(KUBERNETES_KEPT)
+        pattern = f"^({'|'.join(kept)})"
+        found.append(f"keep_matching_keys(attributes, {_quoted(pattern)})")
     if attributes.drop:
         pattern = f"^({_alternatives(attributes.drop)})$"
         found.append(f"delete_matching_keys(attributes, {_quoted(pattern)})")

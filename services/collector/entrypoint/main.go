@@ -34,7 +34,7 @@ func main() {
 	if runsPipelines(arguments) {
 		count := 0
 		for _, directory := range queueDirectories(arguments) {
-			count += inspect(self, directory)
+			count += inspect(self, directory, ofVolume)
 		}
 		arguments = append(arguments,
 			fmt.Sprintf("--config=yaml:service::telemetry::resource::%s: %q", countAttribute, fmt.Sprint(count)))

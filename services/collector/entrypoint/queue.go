@@ -29,8 +29,10 @@ const (
 
 // inspect checks every queue file in directory, moves the damaged ones aside, and returns how many
 // were ever moved aside there.
-func inspect(self, directory string) int {
+func inspect(self, directory string, free freeSpace) int {
 	count := readCount(directory)
+	// The queues may have grown since files were set aside; and a rename can need space too.
+	makeRoom(directory, free)
 	entries, err := os.ReadDir(directory)
 	if err != nil {
 		return count
@@ -52,13 +54,15 @@ func inspect(self, directory string) int {
 			continue
 		}
 		count++
-		// Written at once: a crash between two files must not forget the first.
-		if err := os.WriteFile(filepath.Join(directory, countFile), []byte(strconv.Itoa(count)), 0o600); err != nil {
-			say("error", "the count of queue files moved aside could not be kept", map[string]any{"error": err.Error()})
-		}
 		say("error", "a queue file was damaged and is moved aside: the spans still in it are not sent",
 			map[string]any{"file": path, "moved_to": aside, "damage": damage, "moved_aside_so_far": count})
 		dropOldest(path)
+		// On a full volume the count can be written only after this, and it is written at once: a
+		// crash between two files must not forget the first.
+		makeRoom(directory, free)
+		if err := writeCount(directory, count); err != nil {
+			say("error", "the count of queue files moved aside could not be kept", map[string]any{"error": err.Error()})
+		}
 	}
 	return count
 }
@@ -104,6 +108,20 @@ func readCount(directory string) int {
 		return 0
 	}
 	return count
+}
+
+// writeCount writes over the old count: a file that is emptied first gives its block back, which a
+// full volume may not have again.
+func writeCount(directory string, count int) error {
+	file, err := os.OpenFile(filepath.Join(directory, countFile), os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	text := []byte(strconv.Itoa(count))
+	if _, err = file.WriteAt(text, 0); err == nil {
+		err = file.Truncate(int64(len(text)))
+	}
+	return errors.Join(err, file.Sync(), file.Close())
 }
 
 func firstLine(output []byte) string {

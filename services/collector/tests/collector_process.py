@@ -15,6 +15,10 @@ from typing import Any
 
 import yaml
 import zstandard
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -93,10 +97,11 @@ class CollectorProcess:
         """Its own metrics, in the text format of Prometheus."""
         return _read(f"http://127.0.0.1:{self.metrics_port}/metrics")
 
-    def send(self, request: ExportTraceServiceRequest) -> None:
-        """Send spans; returns when it has accepted them."""
+    def send(self, request: ExportTraceServiceRequest | ExportLogsServiceRequest) -> None:
+        """Send spans or log records; returns when it has accepted them."""
+        signal = "logs" if isinstance(request, ExportLogsServiceRequest) else "traces"
         call = urllib.request.Request(
-            f"http://127.0.0.1:{self.http_port}/v1/traces",
+            f"http://127.0.0.1:{self.http_port}/v1/{signal}",
             data=request.SerializeToString(),
             headers={"Content-Type": "application/x-protobuf"},
         )
@@ -118,7 +123,7 @@ class CollectorProcess:
 
 
 class Receiver:
-    """An OTLP endpoint that keeps the span ids it is sent, or refuses, as told."""
+    """An OTLP endpoint that keeps what it is sent, or refuses, as told."""
 
     def __init__(self) -> None:
         """Listen on a free loopback port."""
@@ -126,7 +131,9 @@ class Receiver:
         self.span_ids: set[bytes] = set()
         self.calls = 0
         self.authorizations: set[str] = set()
+        self.encodings: set[str] = set()
         self.requests: list[ExportTraceServiceRequest] = []
+        self.log_requests: list[ExportLogsServiceRequest] = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -157,13 +164,19 @@ class Receiver:
         body = call.rfile.read(int(call.headers["Content-Length"]))
         self.calls += 1
         self.authorizations.add(call.headers.get("Authorization", ""))
+        self.encodings.add(call.headers.get("Content-Encoding", ""))
+        of_logs = call.path == "/v1/logs"
         if self.status == 200:
             if call.headers.get("Content-Encoding") == "zstd":
                 body = zstandard.ZstdDecompressor().decompressobj().decompress(body)
-            request = ExportTraceServiceRequest.FromString(body)
-            self.requests.append(request)
-            self.span_ids.update(span.span_id for span in spans(request))
-        answer = ExportTraceServiceResponse().SerializeToString()
+            if of_logs:
+                self.log_requests.append(ExportLogsServiceRequest.FromString(body))
+            else:
+                request = ExportTraceServiceRequest.FromString(body)
+                self.requests.append(request)
+                self.span_ids.update(span.span_id for span in spans(request))
+        response = ExportLogsServiceResponse() if of_logs else ExportTraceServiceResponse()
+        answer = response.SerializeToString()
         call.send_response(self.status)
         call.send_header("Content-Type", "application/x-protobuf")
         call.send_header("Content-Length", str(len(answer)))

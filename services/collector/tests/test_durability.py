@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from collector_process import CollectorProcess, Receiver, spans
@@ -40,6 +41,7 @@ def test_accepted_spans_are_delivered_compressed_and_with_the_token(
     sent = _send(collector, batches=3)
     _wait(lambda: sent == receiver.span_ids, "delivery")
     assert {"Bearer t"} == receiver.authorizations
+    assert {"zstd"} == receiver.encodings
 
 
 def test_a_kill_during_an_outage_loses_nothing(
@@ -56,6 +58,26 @@ def test_a_kill_during_an_outage_loses_nothing(
     collector.start()
     receiver.status = 200
     _wait(lambda: sent == receiver.span_ids, "delivery of what was queued")
+
+
+def test_log_records_are_delivered_and_a_kill_during_an_outage_loses_none(
+    collector: CollectorProcess, receiver: Receiver
+) -> None:
+    """The events of GenAI instrumentations, with name, body and attributes, by their own queue."""
+    collector.start()
+    sent = [("gen_ai.user.message", "before", "a")]
+    collector.send(_log(*sent[-1]))
+    _wait(lambda: sent == _log_records(receiver), "delivery of a log record")
+    receiver.status = 503
+    sent.append(("gen_ai.choice", "during", "b"))
+    collector.send(_log(*sent[-1]))
+    collector.kill()
+    receiver.status = 200
+    collector.start()
+    # What was on its way when the collector was killed may come twice.
+    _wait(lambda: set(sent) == set(_log_records(receiver)), "delivery of what was queued")
+    assert ({"zstd"}, {"Bearer t"}) == (receiver.encodings, receiver.authorizations)
+    assert [] == receiver.requests
 
 
 def test_a_damaged_queue_is_moved_aside_said_and_counted(
@@ -114,6 +136,30 @@ def _request() -> ExportTraceServiceRequest:
         span.start_time_unix_nano = time.time_ns()
         span.end_time_unix_nano = span.start_time_unix_nano + 1000
     return request
+
+
+def _log(name: str, body: str, system: str) -> ExportLogsServiceRequest:
+    request = ExportLogsServiceRequest()
+    record = request.resource_logs.add().scope_logs.add().log_records.add()
+    record.trace_id = secrets.token_bytes(16)
+    record.span_id = secrets.token_bytes(8)
+    record.time_unix_nano = time.time_ns()
+    record.event_name = name
+    record.body.string_value = body
+    attribute = record.attributes.add()
+    attribute.key = "gen_ai.system"
+    attribute.value.string_value = system
+    return request
+
+
+def _log_records(receiver: Receiver) -> list[tuple[str, str, str]]:
+    return [
+        (record.event_name, record.body.string_value, record.attributes[0].value.string_value)
+        for request in list(receiver.log_requests)
+        for resource in request.resource_logs
+        for scope in resource.scope_logs
+        for record in scope.log_records
+    ]
 
 
 def _aside(collector: CollectorProcess) -> str | None:

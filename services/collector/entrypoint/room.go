@@ -1,0 +1,73 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"syscall"
+)
+
+// A fifth of the space that is free without them: with empty queues that leaves four fifths of the
+// volume, what both queues may take, and it becomes less as they fill.
+const asideShare = 5
+
+// freeSpace says how many bytes can still be written to the volume of a directory.
+type freeSpace func(directory string) (uint64, error)
+
+func ofVolume(directory string) (uint64, error) {
+	var found syscall.Statfs_t
+	if err := syscall.Statfs(directory, &found); err != nil {
+		return 0, err
+	}
+	return uint64(found.Bavail) * uint64(found.Bsize), nil
+}
+
+// makeRoom removes the oldest files set aside in directory until the others take no more than their
+// share. Nobody else can: the image has no shell.
+func makeRoom(directory string, free freeSpace) {
+	aside, _ := filepath.Glob(filepath.Join(directory, "*"+asideMark+"*"))
+	if len(aside) == 0 {
+		return
+	}
+	left, err := free(directory)
+	if err != nil {
+		say("error", "the free space of the queue's volume is not known", map[string]any{"directory": directory, "error": err.Error()})
+		return
+	}
+	sort.Slice(aside, func(i, j int) bool { return whenSetAside(aside[i]) < whenSetAside(aside[j]) })
+	taken := uint64(0)
+	for _, path := range aside {
+		taken += sizeOnVolume(path)
+	}
+	// Counted, not asked for again: some file systems give space back a while after a removal.
+	total := left + taken
+	for _, path := range aside {
+		if taken <= total/asideShare {
+			return
+		}
+		size := sizeOnVolume(path)
+		if err := os.Remove(path); err != nil {
+			say("error", "a damaged queue file could not be removed", map[string]any{"file": path, "error": err.Error()})
+			continue
+		}
+		taken -= size
+		say("warn", "a damaged queue file is removed: the queues need its space",
+			map[string]any{"file": path, "bytes": size, "free_bytes": total - taken})
+	}
+}
+
+func whenSetAside(path string) string {
+	return path[strings.LastIndex(path, asideMark)+len(asideMark):]
+}
+
+func sizeOnVolume(path string) uint64 {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return 0
+	}
+	if status, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(status.Blocks) * 512
+	}
+	return uint64(info.Size())
+}
