@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -11,8 +11,9 @@ import pytest
 from aiohttp import web
 
 from tests.instances import MINIMAL, instance
+from tests.lists import Lists, body
 from tracefoundry_operator import kinds
-from tracefoundry_operator.cluster import ApiError, Body
+from tracefoundry_operator.cluster import Body
 from tracefoundry_operator.conditions import Check
 from tracefoundry_operator.kinds import InstanceKey, ObjectKey
 from tracefoundry_operator.loops import Loops, Result
@@ -137,29 +138,107 @@ async def test_no_pass_begins_before_everything_is_known() -> None:
     assert 0 == before
 
 
-class Lists:
-    """An API server that can only list, and says what the test tells it."""
+class Resources:
+    """An API server that has these resources, and keeps what is written to their status."""
 
-    def __init__(self) -> None:
-        self.items: list[dict[str, Any]] = []
-        self.failures = 0
-        self.after: Callable[[], None] = lambda: None
+    def __init__(self, *bodies: Body) -> None:
+        self.bodies = {body["metadata"]["name"]: body for body in bodies}
 
-    async def list_all(
-        self, kind: kinds.Kind, namespace: str | None, *, selector: str | None = None
-    ) -> AsyncIterator[Body]:
-        """What the test put there."""
-        if self.failures:
-            self.failures -= 1
-            raise ApiError("not now")
-        for item in list(self.items):
-            yield item
-        self.after()
+    async def get(self, kind: kinds.Kind, namespace: str, name: str) -> Body | None:
+        """One of them."""
+        return self.bodies.get(name)
+
+    async def apply(self, kind: kinds.Kind, manifest: Body, **_: Any) -> Body:
+        """Keep a status."""
+        found = self.bodies[manifest["metadata"]["name"]]
+        found["status"] = manifest["status"]
+        return found
+
+    async def create(self, kind: kinds.Kind, manifest: Body, **_: Any) -> Body:
+        """Events go nowhere."""
+        return manifest
 
 
-def body(name: str, version: str) -> dict[str, Any]:
-    """An object of a list."""
-    return {"metadata": {"namespace": "tracing", "name": name, "resourceVersion": version}}
+def resource(kind: str, name: str, spec: dict[str, Any]) -> Body:
+    """A resource as the API server delivers it."""
+    return {
+        "apiVersion": "tracefoundry.dev/v1alpha1",
+        "kind": kind,
+        "metadata": {**body(name, "1")["metadata"], "uid": f"uid-{name}", "generation": 3},
+        "spec": spec,
+    }
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("broken", "reason", "field"),
+    [("incident", "InvalidSpec", "payloads"), ("main", "InstanceInvalid", "suspend")],
+)
+async def test_an_export_that_cannot_be_measured_says_so_and_is_not_tried_again(
+    broken: str, reason: str, field: str
+) -> None:
+    """The definitions in the cluster may be other ones; a try a minute would not mend that."""
+    spec = {"instanceRef": {"name": "main"}, "query": {}}
+    server = Resources(
+        resource("TraceExport", "incident", spec), resource("TraceFoundry", "main", dict(MINIMAL))
+    )
+    server.bodies[broken]["spec"][field] = 7
+    passes = Passes(server, Observed(), Settings(), Metrics(), known_kinds=frozenset())  # type: ignore[arg-type]
+    assert Result.DONE is await passes.over_export(InstanceKey("tracing", "incident"))
+    status = server.bodies["incident"]["status"]
+    accepted, complete = status["conditions"]
+    assert (3, "False", reason) == (
+        status["observedGeneration"],
+        accepted["status"],
+        accepted["reason"],
+    )
+    assert field in accepted["message"]
+    assert "NotAccepted" == complete["reason"]
+
+
+def pod_body(status: dict[str, Any]) -> Body:
+    """A pod with this status."""
+    return {**body("main-migrate-1-x", "1"), "status": status}
+
+
+@pytest.mark.parametrize(
+    ("status", "started"),
+    [
+        ({}, False),
+        ({"phase": "Pending", "conditions": [{"reason": "Unschedulable"}]}, False),
+        (
+            {
+                "phase": "Pending",
+                "containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff"}}}],
+            },
+            False,
+        ),
+        ({"phase": "Running", "containerStatuses": [{"state": {"running": {}}}]}, True),
+        (
+            {
+                "phase": "Pending",
+                "containerStatuses": [
+                    {"state": {"waiting": {}}, "lastState": {"terminated": {"exitCode": 1}}}
+                ],
+            },
+            True,
+        ),
+        ({"phase": "Failed"}, True),
+    ],
+)
+def test_a_pod_counts_as_started_unless_it_certainly_never_was(
+    status: dict[str, Any], started: bool
+) -> None:
+    """Only then its Job may be deleted."""
+    assert started is read_pod(pod_body(status)).started
+
+
+@pytest.mark.parametrize(("code", "expected"), [(1, "said"), (0, None)])
+def test_only_what_a_failed_container_left_is_told(code: int, expected: str | None) -> None:
+    """Also a migration that succeeds may leave something."""
+    terminated = {"exitCode": code, "message": "said"}
+    status = {"phase": "Failed", "containerStatuses": [{"state": {"terminated": terminated}}]}
+    assert expected == read_pod(pod_body(status)).message
 
 
 class Comparison:
@@ -175,6 +254,7 @@ class Comparison:
                     selector=None,
                     concerns=lambda _: True,
                     versions=lambda: dict(self.known),
+                    version=self.known.get,
                     take_in=self.take_in,
                     drop=lambda key: self.known.pop(key) and None,
                 ),
@@ -183,6 +263,10 @@ class Comparison:
             namespaces=(),
             grace_s=0.02,
         )
+
+    def knows(self, name: str, version: str) -> None:
+        """Have an object known in a version."""
+        self.known[key_of(name)] = version
 
     def take_in(self, body: Body) -> None:
         """Note an object."""
@@ -207,17 +291,19 @@ async def test_the_start_waits_until_everything_could_be_listed() -> None:
 
 @pytest.mark.asyncio
 async def test_a_change_that_no_watch_told_is_taken_in_and_the_watch_called_silent() -> None:
-    """The liveness probe then fails."""
+    """The liveness probe then fails, until the watch tells anything."""
     lists = Lists()
     lists.items = [body("a", "2"), body("b", "1")]
     found = Comparison(lists)
-    found.known = {key_of("a"): "1"}
+    found.knows("a", "1")
     await found.resync.compare()
     assert ({key_of("a"): "2", key_of("b"): "1"}, {"Secret"}) == (
         found.known,
         found.resync.silent,
     )
     await found.resync.compare()
+    assert {"Secret"} == found.resync.silent
+    found.resync.told(kinds.SECRET, "tracing")
     assert frozenset() == found.resync.silent
 
 
@@ -227,7 +313,7 @@ async def test_a_change_that_the_watch_tells_in_time_is_no_silence() -> None:
     lists = Lists()
     lists.items = [body("a", "2")]
     found = Comparison(lists)
-    found.known = {key_of("a"): "1"}
+    found.knows("a", "1")
     lists.after = lambda: found.take_in(body("a", "2"))
     before = dict(found.known)
     await found.resync.compare()
@@ -238,7 +324,7 @@ async def test_a_change_that_the_watch_tells_in_time_is_no_silence() -> None:
 async def test_what_was_deleted_while_a_watch_was_interrupted_is_forgotten() -> None:
     """Nobody tells of it; it is no silence either."""
     found = Comparison(Lists())
-    found.known = {key_of("a"): "1"}
+    found.knows("a", "1")
     await found.resync.compare()
     assert ({}, frozenset()) == (found.known, found.resync.silent)
 

@@ -22,8 +22,6 @@ from tracefoundry_operator.kinds import Kind
 from tracefoundry_operator.manifests.rendering import Manifest
 
 TIMEOUT_S = 30.0
-PAGE = 500
-"""Objects of one page of a list."""
 
 _TOKEN_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -61,9 +59,11 @@ class KubernetesApi:
         self, kind: Kind, namespace: str | None, *, selector: str | None = None
     ) -> AsyncIterator[Body]:
         """See :class:`~tracefoundry_operator.cluster.Cluster`."""
-        query = [("limit", str(PAGE))]
+        query = [("limit", str(kind.page))]
         if selector is not None:
             query.append(("labelSelector", selector))
+        if kind.fields is not None:
+            query.append(("fieldSelector", kind.fields))
         following: str | None = None
         while following != "":
             page = await self._request(
@@ -71,9 +71,13 @@ class KubernetesApi:
                 kind.path(namespace),
                 query=[*query, ("continue", following)] if following else query,
             )
-            for item in page.get("items", ()):
-                yield item
+            items = page.get("items") or []
             following = page.get("metadata", {}).get("continue", "")
+            # Or a page would be held while the next one is read.
+            del page
+            items.reverse()
+            while items:
+                yield items.pop()
 
     async def apply(
         self, kind: Kind, manifest: Manifest, *, manager: str, force: bool, status: bool = False

@@ -55,6 +55,8 @@ class Cluster(Protocol):
     ) -> AsyncIterator[Body]:
         """All objects of a namespace, or of the cluster, page by page.
 
+        The kind's own field selector limits it too. Who keeps no object has one page in memory.
+
         Raises:
             ApiError: a page could not be had.
         """

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -31,6 +31,9 @@ from tracefoundry_operator.watches import SELECTOR, Watches
 
 RESYNCS_MISSED = 4
 """Comparisons that may fail in a row before the process is started anew."""
+
+WATCH_PAGE = kinds.SECRET_PAGE
+"""Objects of one page of the list that a watch begins with: kopf has one size for all kinds."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,15 +59,13 @@ async def _run(settings: Settings, api: KubernetesApi) -> None:
     watches = Watches(observed, passes, instances=instances, exports=exports)
     resync = Resync(api, watches.watched(owned), metrics, namespaces=settings.watch_namespaces)
     prober = Prober(passes, observed, wake=instances.wake, interval_s=settings.probe_s)
-    metrics.follow(event_age=watches.age.seconds, resync_age=resync.age.seconds)
+    watches.told = resync.told
+    ages = {kind: age.seconds for kind, age in watches.ages.items()}
+    metrics.follow(event_ages=ages, resync_age=resync.age.seconds)
     started = False
 
     def alive() -> str | None:
-        if resync.silent:
-            return f"no watch tells of changes in: {', '.join(sorted(resync.silent))}"
-        if started and resync.age.seconds() > RESYNCS_MISSED * settings.resync_s:
-            return f"no comparison with the API server for {resync.age.seconds():.0f} s"
-        return None
+        return problem(resync, resync_s=settings.resync_s) if started else None
 
     def ready() -> str | None:
         return None if started else "the first lists are not complete"
@@ -95,6 +96,18 @@ async def _run(settings: Settings, api: KubernetesApi) -> None:
         await runner.cleanup()
 
 
+def problem(resync: Resync, *, resync_s: float) -> str | None:
+    """Why the process should be started anew; None when it is well.
+
+    How long ago a watch delivered anything is no reason: of most kinds nothing changes for days.
+    """
+    if resync.silent:
+        return f"no watch tells of changes in: {', '.join(sorted(resync.silent))}"
+    if resync.age.seconds() > RESYNCS_MISSED * resync_s:
+        return f"no comparison with the API server for {resync.age.seconds():.0f} s"
+    return None
+
+
 async def _watch(
     settings: Settings, watches: Watches, owned: tuple[Kind, ...], loops: tuple[Loops, ...]
 ) -> None:
@@ -112,6 +125,7 @@ async def _watch(
     kopf_settings.scanning.disabled = True
     kopf_settings.posting.enabled = False
     kopf_settings.watching.server_timeout = 600
+    kopf_settings.watching.chunk_size = WATCH_PAGE
     # Handlers only take notes: nothing is worth waiting for when the operator ends.
     kopf_settings.queueing.idle_timeout = 0.5
     kopf_settings.queueing.exit_timeout = 0.5
@@ -119,9 +133,11 @@ async def _watch(
     kopf_settings.networking.error_backoffs = (1, 1, 2, 3, 5)
     for kind in (INSTANCE, EXPORT, SECRET, POD, *owned):
         version = kind.api_version.rpartition("/")[2]
+        selector = (kind.group, version, kind.plural)
         if kind not in (INSTANCE, EXPORT, SECRET):
-            selector = (kind.group, version, kind.plural)
             kopf_settings.watching.label_selectors[selector] = SELECTOR
+        if kind.fields is not None:
+            kopf_settings.watching.field_selectors[selector] = kind.fields
         kopf.on.event(kind.group, version, kind.plural, registry=registry)(_handler(watches, kind))
     namespaces: dict[str, Any] = (
         {"namespaces": list(settings.watch_namespaces)}
@@ -133,7 +149,13 @@ async def _watch(
 
 def _handler(watches: Watches, kind: Kind) -> _Handler:
     async def seen(event: kopf.RawEvent, **_: Any) -> None:
-        watches.event(kind, event["type"], event["object"])
+        body = cast("dict[str, Any]", event["object"])
+        watches.event(kind, event["type"], body)
+        if kind == SECRET:
+            # kopf holds an event until its object was quiet for a while. What kubectl applied
+            # stands among the annotations once more.
+            body.pop("data", None)
+            body["metadata"].pop("annotations", None)
 
     seen.__name__ = f"seen_{kind.plural}"
     return seen

@@ -11,14 +11,27 @@ from typing import NamedTuple
 
 from tracefoundry_operator.api import API_VERSION, export, instance
 
+PAGE = 100
+"""Objects of one page of a list."""
+
+SECRET_PAGE = 10
+"""Secrets of one page: each may have 1 MiB, and takes three times as much while it is read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind, and where its objects are."""
+    """A kind, and where its objects are.
+
+    Attributes:
+        fields: field selector that limits its lists and watches alike.
+        page: objects of one page of a list.
+    """
 
     api_version: str
     name: str
     plural: str
+    fields: str | None = None
+    page: int = PAGE
 
     def path(self, namespace: str | None, name: str | None = None) -> str:
         """Path of an object, of all of a namespace, or of all of the cluster."""
@@ -36,7 +49,9 @@ class Kind:
 INSTANCE = Kind(API_VERSION, instance.KIND, instance.PLURAL)
 EXPORT = Kind(API_VERSION, export.KIND, export.PLURAL)
 
-SECRET = Kind("v1", "Secret", "secrets")
+SECRET = Kind("v1", "Secret", "secrets", fields="type!=helm.sh/release.v1", page=SECRET_PAGE)
+"""Without helm's releases, which no resource refers to: often the most and largest of a cluster."""
+
 POD = Kind("v1", "Pod", "pods")
 CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
 EVENT = Kind("v1", "Event", "events")

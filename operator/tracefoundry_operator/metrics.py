@@ -47,7 +47,8 @@ class Metrics:
         )
         self.event_age = Gauge(
             "tracefoundry_operator_last_watch_event_age_seconds",
-            "Time since a watch delivered anything.",
+            "Time since the watch of a kind delivered anything.",
+            ("kind",),
             registry=self.registry,
         )
         self.resync_age = Gauge(
@@ -68,9 +69,12 @@ class Metrics:
             registry=self.registry,
         ).labels(__version__).set(1)
 
-    def follow(self, *, event_age: Callable[[], float], resync_age: Callable[[], float]) -> None:
-        """Read the ages when somebody asks for them."""
-        self.event_age.set_function(event_age)
+    def follow(
+        self, *, event_ages: Mapping[str, Callable[[], float]], resync_age: Callable[[], float]
+    ) -> None:
+        """Read the ages, those of events by kind, when somebody asks for them."""
+        for kind, age in event_ages.items():
+            self.event_age.labels(kind).set_function(age)
         self.resync_age.set_function(resync_age)
 
     def show_conditions(self, key: InstanceKey, conditions: Iterable[Mapping[str, Any]]) -> None:

@@ -2,15 +2,18 @@
 
 A watch can fall silent without an error, and what was deleted while it was interrupted is never
 told. So all kinds are listed now and then. What the lists say and no watch told within a grace
-time is taken in; and if it was a change, not only a deletion, the watch is silent: the liveness
-probe then fails, because only a new process makes all watches anew.
+time is taken in; and if it was a change, not only a deletion, the watch is silent, until it tells
+anything again. So long the liveness probe fails: only a new process makes all watches anew.
+
+Lists are read object by object, and only their versions are remembered: the Secrets of a whole
+cluster do not fit into the operator's memory.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from tracefoundry_operator.cluster import ApiError, Body, Cluster
@@ -34,6 +37,7 @@ class Watched:
         selector: labels that limit the list, as the watch is limited.
         concerns: whether an object is one that is kept; labels are copied to others.
         versions: resourceVersion of each object that is known.
+        version: resourceVersion of one object, as it is known; None when it is not.
         take_in: note an object.
         drop: forget an object.
     """
@@ -42,6 +46,7 @@ class Watched:
     selector: str | None
     concerns: Callable[[Body], bool]
     versions: Callable[[], dict[ObjectKey, str]]
+    version: Callable[[ObjectKey], str | None]
     take_in: Callable[[Body], None]
     drop: Callable[[ObjectKey], None]
 
@@ -64,16 +69,23 @@ class Resync:
         self._namespaces: tuple[str | None, ...] = namespaces or (None,)
         self._grace_s = grace_s
         self.age = Stopwatch()
-        self.silent: frozenset[str] = frozenset()
-        """Kinds whose watch did not tell what the last comparison found."""
+        self._silent: set[tuple[str, str | None]] = set()
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """Kinds with a watch that did not tell what a comparison found, and nothing since."""
+        return frozenset(kind for kind, _ in self._silent)
+
+    def told(self, kind: Kind, namespace: str) -> None:
+        """Note that a watch itself delivered something of this kind and namespace."""
+        self._silent.discard(self._watch(kind, namespace))
 
     async def start(self) -> None:
         """List everything until it works: nothing may be decided on half of it."""
         while True:
             try:
                 for each in self._watched:
-                    for body in (await self._list(each)).values():
-                        each.take_in(body)
+                    await self._take_in_all(each)
             except ApiError as error:
                 _log.warning("cannot list yet: %s", error)
                 await asyncio.sleep(START_RETRY_S)
@@ -96,56 +108,61 @@ class Resync:
         Raises:
             ApiError: a list could not be had.
         """
-        silent = set()
         for each in self._watched:
-            if await self._compare(each):
-                silent.add(each.kind.name)
-        if silent:
-            _log.error("no watch told of changes in: %s", ", ".join(sorted(silent)))
-        self.silent = frozenset(silent)
+            await self._compare(each)
+        if self._silent:
+            _log.error("no watch told of changes in: %s", ", ".join(sorted(self.silent)))
         self.age.reset()
 
-    async def _compare(self, each: Watched) -> bool:
-        """True when a change was found that no watch told."""
+    async def _compare(self, each: Watched) -> None:
         before = each.versions()
-        listed = await self._list(each)
-        suspects = {
-            key: body
-            for key, body in listed.items()
-            if before.get(key) != body["metadata"]["resourceVersion"]
-        }
-        ghosts = before.keys() - listed.keys()
+        suspects, listed = set(), set()
+        async for key, body in self._list(each):
+            listed.add(key)
+            if before.get(key) != _version(body):
+                suspects.add(key)
+        ghosts = before.keys() - listed
         if not suspects and not ghosts:
-            return False
+            return
         await asyncio.sleep(self._grace_s)
-        known = each.versions()
         for key in ghosts:
-            if known.get(key) == before[key]:
+            if each.version(key) == before[key]:
                 self._metrics.missed.labels(each.kind.name).inc()
                 each.drop(key)
-        untold = [key for key in suspects if known.get(key) == before.get(key)]
+        untold = {key for key in suspects if each.version(key) == before.get(key)}
         if not untold:
-            return False
+            return
         # Once more: what was made and deleted meanwhile was told, and is gone.
-        again = await self._list(each)
-        known = each.versions()
-        missed = [
-            again[key]
-            for key in untold
-            if key in again and known.get(key) != again[key]["metadata"]["resourceVersion"]
-        ]
-        for body in missed:
-            self._metrics.missed.labels(each.kind.name).inc()
-            each.take_in(body)
-        return bool(missed)
+        async for key, body in self._list(each):
+            if key in untold and each.version(key) == before.get(key) != _version(body):
+                self._metrics.missed.labels(each.kind.name).inc()
+                each.take_in(body)
+                self._silent.add(self._watch(each.kind, key.namespace))
 
-    async def _list(self, each: Watched) -> dict[ObjectKey, Body]:
-        return {
-            _key(each.kind, body): body
-            for namespace in self._namespaces
-            async for body in self._cluster.list_all(each.kind, namespace, selector=each.selector)
-            if each.concerns(body)
-        }
+    async def _take_in_all(self, each: Watched) -> None:
+        listed = set()
+        async for key, body in self._list(each):
+            listed.add(key)
+            each.take_in(body)
+        # Of a list before, which could not be had to its end.
+        for key in each.versions().keys() - listed:
+            each.drop(key)
+
+    async def _list(self, each: Watched) -> AsyncIterator[tuple[ObjectKey, Body]]:
+        for namespace in self._namespaces:
+            found = self._cluster.list_all(each.kind, namespace, selector=each.selector)
+            async for body in found:
+                if each.concerns(body):
+                    yield _key(each.kind, body), body
+
+    def _watch(self, kind: Kind, namespace: str) -> tuple[str, str | None]:
+        """The watch that has to tell of this namespace: there is one for all, or one for each."""
+        return kind.name, namespace if namespace in self._namespaces else None
+
+
+def _version(body: Body) -> str:
+    version: str = body["metadata"]["resourceVersion"]
+    return version
 
 
 def _key(kind: Kind, body: Body) -> ObjectKey:

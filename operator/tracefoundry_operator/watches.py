@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from tracefoundry_operator import references
@@ -17,7 +18,15 @@ from tracefoundry_operator.kinds import (
 )
 from tracefoundry_operator.metrics import Stopwatch
 from tracefoundry_operator.names import APPLICATION, MANAGER, InvalidName
-from tracefoundry_operator.observed import Observed, read_child, read_pod, read_secret
+from tracefoundry_operator.observed import (
+    Child,
+    Observed,
+    Pod,
+    Secret,
+    read_child,
+    read_pod,
+    read_secret,
+)
 from tracefoundry_operator.passes import Passes, instance_label
 from tracefoundry_operator.resync import Watched
 
@@ -42,12 +51,15 @@ class Watches:
         self._passes = passes
         self._wakes = {INSTANCE.name: instances, EXPORT.name: exports}
         self._resources: dict[ObjectKey, str] = {}
-        self.age = Stopwatch()
-        """Since a watch delivered anything."""
+        self.ages: dict[str, Stopwatch] = {}
+        """Since a watch delivered anything, by kind."""
+        self.told: Callable[[Kind, str], None] = lambda kind, namespace: None
+        """Called for what a watch delivered, with its kind and namespace."""
 
     def event(self, kind: Kind, type_: str | None, body: Body) -> None:
         """Take in what a watch delivered. ``type_`` is None for what was there at its start."""
-        self.age.reset()
+        self.ages[kind.name].reset()
+        self.told(kind, body["metadata"]["namespace"])
         if type_ == "DELETED":
             self.drop(kind, _key(kind, body))
         else:
@@ -85,7 +97,9 @@ class Watches:
 
     def watched(self, kinds: tuple[Kind, ...]) -> tuple[Watched, ...]:
         """All kinds with their records, for comparison; resources last, when all else is known."""
-        return tuple(self._watched(kind) for kind in (SECRET, POD, *kinds, INSTANCE, EXPORT))
+        everything = (SECRET, POD, *kinds, INSTANCE, EXPORT)
+        self.ages.update({kind.name: Stopwatch() for kind in everything})
+        return tuple(self._watched(kind) for kind in everything)
 
     def _watched(self, kind: Kind) -> Watched:
         return Watched(
@@ -95,6 +109,7 @@ class Watches:
                 kind in (SECRET, POD, INSTANCE, EXPORT) or read_child(kind.name, body) is not None
             ),
             versions=lambda: self._versions(kind),
+            version=self._version,
             take_in=lambda body: self.take_in(kind, body),
             drop=lambda key: self.drop(kind, key),
         )
@@ -117,6 +132,18 @@ class Watches:
             for key, child in self._observed.children.items()
             if key.kind == kind.name
         }
+
+    def _version(self, key: ObjectKey) -> str | None:
+        if key.kind in (INSTANCE.name, EXPORT.name):
+            return self._resources.get(key)
+        record: Secret | Pod | Child | None
+        if key.kind == SECRET.name:
+            record = self._observed.secrets.get(key.namespace, {}).get(key.name)
+        elif key.kind == POD.name:
+            record = self._observed.pods.get(key)
+        else:
+            record = self._observed.children.get(key)
+        return record.resource_version if record is not None else None
 
     def _take_in_resource(self, kind: Kind, body: Body) -> None:
         key = _key(kind, body)
