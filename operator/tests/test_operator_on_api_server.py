@@ -297,6 +297,71 @@ def test_suspend_stops_retention_and_unmanaged_stops_everything(
     wait(lambda: not suspended(), "retention runs")
 
 
+def test_suspending_together_with_a_new_version_stops_retention_of_the_old_one(
+    operator: OperatorProcess, tracing: TracingNamespace
+) -> None:
+    """Though nothing is rolled out; and the roll-out lets it go on when suspend is taken back."""
+    tracing.put(MINIMAL)
+    tracing.settle()
+
+    def retention() -> dict[str, Any]:
+        found = tracing.find(BY_NAME["CronJob"], "main-retention")
+        assert found is not None
+        spec: dict[str, Any] = found["spec"]
+        return spec
+
+    before = retention()
+    tracing.change({"suspend": True, "version": "0.2.0"})
+    wait(lambda: retention()["suspend"], "retention is suspended")
+    tracing.wait_for("SchemaMigrated", "False", "Suspended")
+    assert {**before, "suspend": True} == retention()
+
+    tracing.change({"suspend": False})
+    tracing.end_migration()
+    wait(lambda: not retention()["suspend"], "retention goes on")
+    template = retention()["jobTemplate"]["spec"]["template"]
+    assert template["spec"]["containers"][0]["image"].endswith(":0.2.0")
+
+
+def test_a_migration_that_cannot_start_is_made_anew_when_the_spec_is_mended(
+    operator: OperatorProcess, tracing: TracingNamespace
+) -> None:
+    """A pull secret that was forgotten: the same Job, with another pod."""
+    tracing.put(MINIMAL)
+    wait(tracing.unfinished_job, "a migration")
+    first = tracing.unfinished_job()
+    assert first is not None
+    tracing.make_pod(
+        first,
+        {
+            "phase": "Pending",
+            "containerStatuses": [
+                {
+                    "name": "migrate",
+                    "image": "",
+                    "imageID": "",
+                    "ready": False,
+                    "restartCount": 0,
+                    "state": {"waiting": {"reason": "ImagePullBackOff", "message": "refused"}},
+                }
+            ],
+        },
+    )
+    assert "refused" in tracing.wait_for("Degraded", "True", "PodsFailing")
+    tracing.change({"imagePullSecrets": [{"name": "pull"}]})
+
+    def again() -> bool:
+        job = tracing.unfinished_job()
+        return job is not None and job["metadata"]["uid"] != first["metadata"]["uid"]
+
+    wait(again, "another Job")
+    second = tracing.unfinished_job()
+    assert second is not None
+    assert first["metadata"]["name"] == second["metadata"]["name"]
+    assert [{"name": "pull"}] == second["spec"]["template"]["spec"]["imagePullSecrets"]
+    tracing.settle()
+
+
 def test_an_autoscaled_deployment_keeps_its_pods_when_it_is_handed_over_and_back(
     operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,8 +13,16 @@ from tests.instances import FULL, MINIMAL, SECRETS, instance, rendering
 from tracefoundry_operator import kinds, ownership, reconcile
 from tracefoundry_operator.kinds import ObjectKey, key_of
 from tracefoundry_operator.manifests import instance as manifests
-from tracefoundry_operator.manifests.rendering import Manifest
-from tracefoundry_operator.observed import Child, JobState, Secret, View, WorkloadState
+from tracefoundry_operator.manifests.rendering import TEMPLATE_CHECKSUM, Manifest
+from tracefoundry_operator.observed import (
+    Child,
+    ConfigMap,
+    JobState,
+    Pod,
+    Secret,
+    View,
+    WorkloadState,
+)
 from tracefoundry_operator.reconcile import (
     Apply,
     Create,
@@ -21,6 +30,7 @@ from tracefoundry_operator.reconcile import (
     HandOver,
     Migration,
     Plan,
+    Suspend,
 )
 from tracefoundry_operator.settings import Settings
 
@@ -53,21 +63,48 @@ def child(manifest: Manifest, *, state: Any = None, **changed: Any) -> Child:
         "owns_replicas": "replicas" in manifest.get("spec", {}),
         "deleting": False,
         "state": state,
+        "template": manifest["metadata"].get("annotations", {}).get(TEMPLATE_CHECKSUM),
+        "suspended": manifest.get("spec", {}).get("suspend", False),
         **changed,
     }
     return Child(**values)
 
 
-def view(children: Iterable[Child] = (), *, secrets: Mapping[str, str] = SECRETS) -> View:
+def migration_pod(job: str, **changed: Any) -> Pod:
+    """A pod of a migration Job, whose container has not started."""
+    values: dict[str, Any] = {
+        "namespace": "tracing",
+        "name": f"{job}-x",
+        "resource_version": "1",
+        "instance_label": "main",
+        "component": "migrate",
+        "job": job,
+        "address": None,
+        "problem": "ImagePullBackOff: not allowed",
+        "message": None,
+        "started": False,
+        **changed,
+    }
+    return Pod(**values)
+
+
+def view(
+    children: Iterable[Child] = (),
+    *,
+    secrets: Mapping[str, str] = SECRETS,
+    pods: Iterable[Pod] = (),
+) -> View:
     """What is known, with all Secrets there."""
     return View(
         children={each.key: each for each in children},
-        pods=(),
+        pods=tuple(pods),
         secrets={
             name: Secret(resource_version=version, keys=ALL_KEYS)
             for name, version in secrets.items()
         },
-        config_maps={"patterns": "7"},
+        config_maps={
+            "patterns": ConfigMap(resource_version="7", keys=frozenset({"patterns.yaml"}))
+        },
     )
 
 
@@ -161,6 +198,17 @@ def test_missing_patterns_are_named() -> None:
     assert (sentence,) == plan(FULL, seen).missing
 
 
+def test_patterns_without_their_key_are_named_with_the_key() -> None:
+    """As for a Secret: a pod would wait for the file without a word."""
+    there = {"patterns": ConfigMap(resource_version="7", keys=frozenset({"patterns.yml"}))}
+    seen = View(children={}, pods=(), secrets=view().secrets, config_maps=there)
+    sentence = (
+        "ConfigMap 'patterns' (redaction.patternsConfigMapRef) has no value under the key"
+        " 'patterns.yaml'"
+    )
+    assert (sentence,) == plan(FULL, seen).missing
+
+
 def test_a_changed_secret_makes_a_new_job_and_leaves_the_pods_until_it_is_complete() -> None:
     """A new token is registered before anybody uses it."""
     seen = view(settled(MINIMAL).values(), secrets={**SECRETS, "ingest-token": "900"})
@@ -184,6 +232,136 @@ def test_a_suspended_instance_gets_no_new_job() -> None:
     """The data path stays as it is."""
     found = plan({**MINIMAL, "suspend": True}, view())
     assert (Migration.SUSPENDED, BASE) == (found.migration, touched(found))
+
+
+def suspensions(found: Plan) -> list[Suspend]:
+    """What a plan suspends."""
+    return [action for action in found.actions if isinstance(action, Suspend)]
+
+
+@pytest.mark.parametrize(
+    ("migration", "job", "secrets"),
+    [
+        (Migration.RUNNING, RUNNING, SECRETS),
+        (Migration.FAILED, failed(1), SECRETS),
+        (Migration.WAITING, RUNNING, {name: "1" for name in SECRETS if name != "s3"}),
+        (Migration.SUSPENDED, None, SECRETS),
+        (Migration.COMPLETE, COMPLETE, SECRETS),
+    ],
+)
+def test_suspending_stops_retention_whatever_the_roll_out_waits_for(
+    migration: Migration, job: JobState | None, secrets: Mapping[str, str]
+) -> None:
+    """That field alone: the image stays that of the version which runs."""
+    children = settled(MINIMAL, job=job or COMPLETE)
+    suspended = {**MINIMAL, "suspend": True} | ({} if job is not None else {"version": "0.2.0"})
+    found = plan(suspended, view(children.values(), secrets=secrets))
+    (action,) = suspensions(found)
+    key = ObjectKey("CronJob", "tracing", "main-retention")
+    metadata = {"name": key.name, "namespace": "tracing", "uid": children[key].uid}
+    assert migration is found.migration
+    assert {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": metadata,
+        "spec": {"suspend": True},
+    } == action.manifest
+
+    children[key] = dataclasses.replace(children[key], suspended=True)
+    again = plan(suspended, view(children.values(), secrets=secrets))
+    assert [] == suspensions(again)
+
+
+def test_retention_that_was_suspended_by_itself_goes_on_with_the_roll_out() -> None:
+    """The operator's own fields lack ``suspend`` then, so it applies all of them."""
+    children = settled(MINIMAL)
+    key = ObjectKey("CronJob", "tracing", "main-retention")
+    children[key] = dataclasses.replace(children[key], suspended=True, owned_digest="less")
+    (action,) = plan(MINIMAL, view(children.values())).actions
+    assert isinstance(action, Apply)
+    assert (key, False) == (key_of(action.manifest), action.manifest["spec"]["suspend"])
+
+
+TOLERANT = {**MINIMAL, "migration": {"tolerations": [{"key": "tracing", "operator": "Exists"}]}}
+
+
+def deleted(found: Plan) -> list[str]:
+    """Names of what a plan deletes."""
+    return [action.child.key.name for action in found.actions if isinstance(action, Delete)]
+
+
+def job_of(children: Mapping[ObjectKey, Child]) -> Child:
+    """The migration Job."""
+    (found,) = [each for each in children.values() if each.key.kind == "Job"]
+    return found
+
+
+def test_a_migration_that_cannot_start_is_made_anew_when_the_spec_is_mended() -> None:
+    """A toleration is not part of the Job's name; without one it would wait for hours."""
+    children = settled(MINIMAL, job=RUNNING)
+    job = job_of(children)
+    pods = [migration_pod(job.key.name)]
+    assert [] == deleted(plan(MINIMAL, view(children.values(), pods=pods)))
+    mended = plan(TOLERANT, view(children.values(), pods=pods))
+    assert (Migration.RUNNING, [job.key.name]) == (mended.migration, deleted(mended))
+
+    children[job.key] = dataclasses.replace(job, deleting=True)
+    assert () == plan(TOLERANT, view(children.values(), pods=pods)).actions
+    del children[job.key]
+    (action,) = plan(TOLERANT, view(children.values(), pods=pods)).actions
+    assert isinstance(action, Create)
+    assert job.key == key_of(action.manifest)
+
+
+@pytest.mark.parametrize(
+    ("state", "pods"),
+    [
+        (RUNNING, [{"started": True, "problem": None}]),
+        (RUNNING, [{"started": True, "message": "no"}, {"name": "second"}]),
+        (RUNNING, []),
+        (dataclasses.replace(RUNNING, ended=1), [{}]),
+        (COMPLETE, [{}]),
+    ],
+)
+def test_a_migration_that_started_is_not_made_anew(
+    state: JobState, pods: list[dict[str, Any]]
+) -> None:
+    """Nor one of which nothing is known yet."""
+    children = settled(MINIMAL, job=state)
+    name = job_of(children).key.name
+    seen = view(children.values(), pods=[migration_pod(name, **each) for each in pods])
+    assert [] == deleted(plan(TOLERANT, seen))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "active", "expected"), [(30, 0, False), (90, 1, False), (90, 0, True)]
+)
+def test_a_migration_whose_pods_are_refused_is_made_anew(
+    seconds: int, active: int, expected: bool
+) -> None:
+    """A quota or a policy refuses them: there is no pod then that could tell."""
+    since = (NOW - dt.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    state = dataclasses.replace(RUNNING, started_at=since, active=active)
+    children = settled(MINIMAL, job=state)
+    assert expected is bool(deleted(plan(TOLERANT, view(children.values()))))
+
+
+def test_a_suspended_migration_that_cannot_start_is_left_until_it_could_be_made_anew() -> None:
+    """No new Job is made as long as ``suspend`` is true."""
+    children = settled(MINIMAL, job=RUNNING)
+    seen = view(children.values(), pods=[migration_pod(job_of(children).key.name)])
+    assert [] == deleted(plan({**TOLERANT, "suspend": True}, seen))
+
+
+@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize("job", [RUNNING, COMPLETE])
+def test_a_superseded_migration_is_deleted_unless_it_started(job: JobState, started: bool) -> None:
+    """A typo in the version would pull for hours; ending a migration half way helps nobody."""
+    children = settled(MINIMAL, job=job)
+    manifest = {"kind": "Job", "metadata": {"name": "main-migrate-1", "namespace": "tracing"}}
+    children[key_of(manifest)] = child(manifest, state=RUNNING)
+    seen = view(children.values(), pods=[migration_pod("main-migrate-1", started=started)])
+    assert ([] if started else ["main-migrate-1"]) == deleted(plan(MINIMAL, seen))
 
 
 def test_an_unmanaged_instance_is_left_alone() -> None:

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from tests.instances import MINIMAL, instance
-from tests.test_reconcile import COMPLETE, RUNNING, child, failed, plan, settled, view
+from tests.test_reconcile import (
+    COMPLETE,
+    RUNNING,
+    child,
+    failed,
+    job_of,
+    migration_pod,
+    plan,
+    settled,
+    view,
+)
 from tracefoundry_operator import events, status
 from tracefoundry_operator.conditions import MESSAGE_LIMIT, Check, remembered
 from tracefoundry_operator.kinds import ObjectKey
@@ -41,7 +51,14 @@ def running(
 
 def compute(seen: View, spec: Any = MINIMAL, **more: Any) -> dict[str, Any]:
     """The status of an instance."""
-    values: dict[str, Any] = {"checks": {}, "errors": [], "previous": {}, "now": NOW, **more}
+    values: dict[str, Any] = {
+        "checks": {},
+        "asked": False,
+        "errors": [],
+        "previous": {},
+        "now": NOW,
+        **more,
+    }
     return status.compute(instance(spec), plan(spec, seen), seen, **values)
 
 
@@ -119,6 +136,50 @@ def test_a_failed_migration_is_told_in_the_words_of_its_pod() -> None:
         conditions(found)["DatabaseReady"][0],
         conditions(found)["Degraded"][0],
     )
+
+
+def test_a_failing_migration_tells_why_after_its_first_attempt() -> None:
+    """Whoever gave a wrong password need not wait until the Job gives up."""
+    children = running(workload(2), job=RUNNING)
+    job = job_of(children).key.name
+    pods = [
+        migration_pod(job, name=name, created_at=created, message=message, started=True,
+                      problem=None)
+        for name, created, message in (
+            ("b", "2026-11-21T11:00:00Z", "no route"),
+            ("a", "2026-11-21T11:01:00Z", "the password is wrong\n"),
+            ("c", "2026-11-21T11:02:00Z", None),
+        )
+    ]  # fmt: skip
+    found = compute(view(children.values(), pods=pods))
+    sentence = f"Job {job!r} tries again; its last attempt failed: the password is wrong"
+    messages = {each["type"]: each["message"] for each in found["conditions"]}
+    assert {
+        "Ready": ("True", "AllPodsReady"),
+        "Progressing": ("True", "MigrationRunning"),
+        "SchemaMigrated": ("False", "MigrationFailing"),
+        "Degraded": ("True", "MigrationFailing"),
+    }.items() <= conditions(found).items()
+    assert (sentence, f"{sentence}.") == (messages["SchemaMigrated"], messages["Degraded"])
+
+
+def test_pods_of_superseded_migrations_are_no_concern() -> None:
+    """The instance is healthy, whatever somebody once asked for."""
+    children = running(workload(2))
+    present = job_of(children).key.name
+    old = compute(view(children.values(), pods=[migration_pod("main-migrate-1")]))
+    own = compute(view(children.values(), pods=[migration_pod(present)]))
+    assert ("False", "AsExpected") == conditions(old)["Degraded"]
+    assert ("True", "PodsFailing") == conditions(own)["Degraded"]
+
+
+def test_the_database_is_unknown_when_pods_of_ingest_were_asked_in_vain() -> None:
+    """That the migration reached it was long ago. The next operator's start says no better."""
+    seen = view(running(workload(2)).values())
+    found = compute(seen, asked=True)
+    assert ("Unknown", "IngestSilent") == conditions(found)["DatabaseReady"]
+    assert ("True", "AllPodsReady") == conditions(found)["Ready"]
+    assert found == compute(seen, previous=found, checks=remembered(found), now=LATER)
 
 
 def test_what_ingest_says_of_database_and_bucket_is_told() -> None:

@@ -176,6 +176,34 @@ class TracingNamespace:
         path = kinds.JOB.path(self.name, job["metadata"]["name"])
         self.server.merge(f"{path}/status", {"status": status})
 
+    def make_pod(self, job: Json, status: Json) -> None:
+        """Do what the Job controller and a kubelet do with the pod of a Job."""
+        metadata, template = job["metadata"], job["spec"]["template"]
+        name = f"{metadata['name']}-{metadata['uid'][:5]}"
+        self.server.request(
+            "POST",
+            kinds.POD.path(self.name),
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {
+                    "name": name,
+                    "labels": template["metadata"]["labels"],
+                    "ownerReferences": [
+                        {
+                            "apiVersion": "batch/v1",
+                            "kind": "Job",
+                            "name": metadata["name"],
+                            "uid": metadata["uid"],
+                            "controller": True,
+                        }
+                    ],
+                },
+                "spec": template["spec"],
+            },
+        )
+        self.server.merge(f"{kinds.POD.path(self.name, name)}/status", {"status": status})
+
     def run_pods(self, name: str = "main", only: Iterable[str] | None = None) -> None:
         """Do what the controllers do when all pods are ready."""
         for kind in (kinds.DEPLOYMENT, kinds.STATEFUL_SET):

@@ -17,10 +17,13 @@ from tracefoundry_operator.kinds import BY_NAME, ObjectKey, key_of
 from tracefoundry_operator.manifests.rendering import Manifest
 from tracefoundry_operator.metrics import Metrics
 from tracefoundry_operator.observed import Observed, controller_of, read_child
-from tracefoundry_operator.reconcile import Action, Apply, Create, Delete, HandOver
+from tracefoundry_operator.reconcile import Action, Apply, Create, Delete, HandOver, Suspend
 
 HANDOVER_MANAGER = "tracefoundry-operator-handover"
 """Field manager that holds the number of pods until an autoscaler changes it."""
+
+SUSPEND_MANAGER = "tracefoundry-operator-suspend"
+"""Field manager that holds ``suspend`` of a CronJob until the next roll-out takes it back."""
 
 
 @dataclass(slots=True)
@@ -81,6 +84,13 @@ class Executor:
                 await self._cluster.apply(
                     BY_NAME[manifest["kind"]], manifest, manager=HANDOVER_MANAGER, force=True
                 )
+                return True
+            case Suspend(manifest):
+                kind = BY_NAME[manifest["kind"]]
+                body = await self._cluster.apply(
+                    kind, manifest, manager=SUSPEND_MANAGER, force=True
+                )
+                self._take_in(kind.name, body)
                 return True
             case Create(manifest):
                 return await self._create(instance, manifest)

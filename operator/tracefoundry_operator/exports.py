@@ -67,7 +67,7 @@ def compute(
         "Complete",
         "False",
         "NotSupportedYet" if accepted.status == "True" else "NotAccepted",
-        "This version of the operator makes no export Jobs: use `tracefoundry export`."
+        "This version makes no export Jobs."
         if accepted.status == "True"
         else "It is not accepted.",
     )

@@ -15,6 +15,7 @@ from typing import Any
 from tracefoundry_operator import ownership
 from tracefoundry_operator.api.instance import KIND
 from tracefoundry_operator.kinds import ObjectKey
+from tracefoundry_operator.manifests.rendering import TEMPLATE_CHECKSUM
 
 INSTANCE_LABEL = "app.kubernetes.io/instance"
 COMPONENT_LABEL = "app.kubernetes.io/component"
@@ -42,6 +43,12 @@ class JobState:
     message: str
     finished_at: str | None
     """RFC 3339; of the condition that ended it."""
+    started_at: str | None = None
+    """RFC 3339; since when its controller makes pods."""
+    active: int = 0
+    """Pods that have not ended."""
+    ended: int = 0
+    """Pods that have ended, however."""
 
     @property
     def running(self) -> bool:
@@ -62,6 +69,10 @@ class Child:
     owns_replicas: bool
     deleting: bool
     state: WorkloadState | JobState | None
+    template: str | None = None
+    """Checksum of the pod template that a Job was made with; None when it does not say."""
+    suspended: bool = False
+    """Of a CronJob: it starts no Jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +89,11 @@ class Pod:
     problem: str | None
     """Why it does not run, in words of Kubernetes."""
     message: str | None
-    """What its ended container left as termination message."""
+    """What its failed container left as termination message."""
+    created_at: str = ""
+    """RFC 3339."""
+    started: bool = True
+    """A container of it runs or ran; False only where that is certain."""
 
     @property
     def told(self) -> tuple[str | None, ...]:
@@ -95,14 +110,22 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigMap:
+    """A ConfigMap of the user: its version, and the keys that hold something."""
+
+    resource_version: str
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """What concerns one instance, at one moment."""
 
     children: Mapping[ObjectKey, Child]
     pods: tuple[Pod, ...]
     secrets: Mapping[str, Secret]
-    config_maps: Mapping[str, str]
-    """resourceVersion by name, of those that the spec names and that exist."""
+    config_maps: Mapping[str, ConfigMap]
+    """By name, of those that the spec names and that exist."""
 
 
 class Observed:
@@ -133,7 +156,9 @@ class Observed:
                 del self._by_owner[known.owner_uid]
         return known
 
-    def view(self, *, uid: str, namespace: str, label: str, config_maps: Mapping[str, str]) -> View:
+    def view(
+        self, *, uid: str, namespace: str, label: str, config_maps: Mapping[str, ConfigMap]
+    ) -> View:
         """What concerns the instance with this uid and value of the instance label."""
         return View(
             children={key: self.children[key] for key in sorted(self._by_owner.get(uid, ()))},
@@ -163,6 +188,8 @@ def read_child(kind: str, body: Mapping[str, Any]) -> Child | None:
         owns_replicas=ownership.owns_replicas(body),
         deleting="deletionTimestamp" in metadata,
         state=_state(kind, body),
+        template=metadata.get("annotations", {}).get(TEMPLATE_CHECKSUM),
+        suspended=kind == "CronJob" and bool(body.get("spec", {}).get("suspend")),
     )
 
 
@@ -191,6 +218,8 @@ def read_pod(body: Mapping[str, Any]) -> Pod:
         address=None if gone else status.get("podIP"),
         problem=_pod_problem(status),
         message=_termination_message(status),
+        created_at=metadata.get("creationTimestamp", ""),
+        started=_started(status),
     )
 
 
@@ -200,6 +229,15 @@ def read_secret(body: Mapping[str, Any]) -> Secret:
     return Secret(
         resource_version=body["metadata"]["resourceVersion"],
         keys=frozenset(key for key, value in data.items() if value),
+    )
+
+
+def read_config_map(body: Mapping[str, Any]) -> ConfigMap:
+    """The record of a ConfigMap, without its values."""
+    values = {**(body.get("data") or {}), **(body.get("binaryData") or {})}
+    return ConfigMap(
+        resource_version=body["metadata"]["resourceVersion"],
+        keys=frozenset(key for key, value in values.items() if value),
     )
 
 
@@ -235,9 +273,11 @@ def _workload_problems(conditions: Iterable[Mapping[str, Any]]) -> Iterator[str]
 
 
 def _job(body: Mapping[str, Any]) -> JobState:
+    status = body.get("status", {})
+    uncounted = status.get("uncountedTerminatedPods") or {}
     ended = [
         condition
-        for condition in body.get("status", {}).get("conditions", ())
+        for condition in status.get("conditions", ())
         if condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True"
     ]
     last = ended[-1] if ended else {}
@@ -246,6 +286,11 @@ def _job(body: Mapping[str, Any]) -> JobState:
         failed=last.get("type") == "Failed",
         message=last.get("message", ""),
         finished_at=last.get("lastTransitionTime"),
+        started_at=status.get("startTime"),
+        active=status.get("active", 0) + status.get("terminating", 0),
+        ended=status.get("failed", 0)
+        + status.get("succeeded", 0)
+        + sum(len(uncounted.get(outcome) or ()) for outcome in ("failed", "succeeded")),
     )
 
 
@@ -263,7 +308,17 @@ def _pod_problem(status: Mapping[str, Any]) -> str | None:
 def _termination_message(status: Mapping[str, Any]) -> str | None:
     for container in status.get("containerStatuses", ()):
         for state in (container.get("state", {}), container.get("lastState", {})):
-            message = state.get("terminated", {}).get("message")
-            if message:
-                return str(message)
+            ended = state.get("terminated", {})
+            if ended.get("message") and ended.get("exitCode") != 0:
+                return str(ended["message"])
     return None
+
+
+def _started(status: Mapping[str, Any]) -> bool:
+    if status.get("phase", "Pending") != "Pending":
+        return True
+    return any(
+        "running" in state or "terminated" in state
+        for container in status.get("containerStatuses", ())
+        for state in (container.get("state", {}), container.get("lastState", {}))
+    )

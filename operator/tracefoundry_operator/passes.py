@@ -13,13 +13,19 @@ from tracefoundry_operator.api import API_VERSION
 from tracefoundry_operator.api.export import read_export
 from tracefoundry_operator.api.instance import Instance, InvalidSpec, read_instance
 from tracefoundry_operator.cluster import ApiError, Body, Cluster
-from tracefoundry_operator.conditions import Checks, remembered
+from tracefoundry_operator.conditions import Checks, Condition, remembered, timed
 from tracefoundry_operator.execute import Executor, Outcome
 from tracefoundry_operator.kinds import CONFIG_MAP, EVENT, EXPORT, INSTANCE, InstanceKey, Kind
 from tracefoundry_operator.loops import Result
 from tracefoundry_operator.metrics import Metrics
 from tracefoundry_operator.names import Component, InvalidName
-from tracefoundry_operator.observed import INSTANCE_LABEL, Observed, View
+from tracefoundry_operator.observed import (
+    INSTANCE_LABEL,
+    ConfigMap,
+    Observed,
+    View,
+    read_config_map,
+)
 from tracefoundry_operator.ownership import MANAGER
 from tracefoundry_operator.settings import Settings
 
@@ -129,6 +135,7 @@ class Passes:
             plan,
             self._view(instance, config_maps),
             checks=remembered(previous) if checks is None else checks,
+            asked=checks is not None,
             errors=outcome.errors,
             previous=previous,
             now=now,
@@ -141,14 +148,39 @@ class Passes:
             self.export_targets.pop(key, None)
             self.written.pop((EXPORT.name, key), None)
             return Result.GONE
-        export = read_export(body)
-        target = InstanceKey(key.namespace, export.spec.instance_ref.name)
-        self.export_targets[key] = target
-        found = await self._cluster.get(INSTANCE, *target)
-        instance = None if found is None else read_instance(found)
-        present = exports.compute(export, instance, body.get("status") or {}, now=self._now())
+        previous: Mapping[str, Any] = body.get("status") or {}
+        try:
+            export = read_export(body)
+        except InvalidSpec as error:
+            self.export_targets.pop(key, None)
+            present = self._not_accepted(body, "InvalidSpec", str(error))
+        else:
+            target = InstanceKey(key.namespace, export.spec.instance_ref.name)
+            self.export_targets[key] = target
+            found = await self._cluster.get(INSTANCE, *target)
+            try:
+                instance = None if found is None else read_instance(found)
+            except InvalidSpec as error:
+                present = self._not_accepted(body, "InstanceInvalid", str(error))
+            else:
+                present = exports.compute(export, instance, previous, now=self._now())
         await self._write_status(EXPORT, body, present)
         return Result.DONE
+
+    def _not_accepted(self, body: Body, reason: str, message: str) -> dict[str, Any]:
+        """Status of an export that cannot be measured; what else was known of it stays."""
+        previous: Mapping[str, Any] = body.get("status") or {}
+        generation = body["metadata"].get("generation", 1)
+        found = [
+            Condition("Accepted", "False", reason, message),
+            Condition("Complete", "False", "NotAccepted", "It is not accepted."),
+        ]
+        before = previous.get("conditions", ())
+        return {
+            **previous,
+            "observedGeneration": generation,
+            "conditions": timed(found, before, generation, now=self._now()),
+        }
 
     async def _write_status(self, kind: Kind, body: Body, present: dict[str, Any]) -> None:
         previous = body.get("status") or {}
@@ -184,15 +216,15 @@ class Passes:
                 # The condition says the same; nothing depends on the event.
                 _log.warning("event for %s %s/%s: %s", kind.name, *key, error)
 
-    async def _config_maps(self, instance: Instance) -> dict[str, str]:
+    async def _config_maps(self, instance: Instance) -> dict[str, ConfigMap]:
         found = {}
         for name in references.config_maps(instance.spec):
             body = await self._cluster.get(CONFIG_MAP, instance.namespace, name)
             if body is not None:
-                found[name] = body["metadata"]["resourceVersion"]
+                found[name] = read_config_map(body)
         return found
 
-    def _view(self, instance: Instance, config_maps: Mapping[str, str]) -> View:
+    def _view(self, instance: Instance, config_maps: Mapping[str, ConfigMap]) -> View:
         return self._observed.view(
             uid=instance.uid,
             namespace=instance.namespace,

@@ -16,9 +16,12 @@ from tracefoundry_operator import kinds, ownership, references
 from tracefoundry_operator.api.instance import Instance
 from tracefoundry_operator.kinds import ObjectKey, key_of
 from tracefoundry_operator.manifests import instance as manifests
-from tracefoundry_operator.manifests.rendering import Manifest, Rendering
+from tracefoundry_operator.manifests.rendering import TEMPLATE_CHECKSUM, Manifest, Rendering
 from tracefoundry_operator.observed import Child, JobState, View, WorkloadState
 from tracefoundry_operator.settings import Settings
+
+PODS_COME_WITHIN = dt.timedelta(minutes=1)
+"""A Job without a pod after this long has none because the cluster refuses to make it."""
 
 RETRY_MIGRATION_AFTER = dt.timedelta(minutes=10)
 """A failed migration Job is made again after this long: a database may be away for a while, and
@@ -43,6 +46,13 @@ class HandOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspend:
+    """Let this very CronJob start no more Jobs; all else of it stays as it is."""
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
     """Make the object if there is none; it is never changed."""
 
@@ -56,7 +66,7 @@ class Delete:
     child: Child
 
 
-Action = Apply | HandOver | Create | Delete
+Action = Apply | HandOver | Suspend | Create | Delete
 
 
 class Migration(StrEnum):
@@ -100,7 +110,9 @@ def make_rendering(instance: Instance, settings: Settings, view: View) -> Render
         services=settings.services_image(instance.spec),
         collector=settings.collector(instance.spec),
         secret_versions={name: secret.resource_version for name, secret in view.secrets.items()},
-        config_map_versions=view.config_maps,
+        config_map_versions={
+            name: each.resource_version for name, each in view.config_maps.items()
+        },
         operator_namespace=settings.namespace,
     )
 
@@ -148,14 +160,20 @@ def plan(
     if instance.spec.management_state == "Unmanaged":
         return plan_of((), None)
 
+    suspensions = _suspend(view) if instance.spec.suspend else []
     base = [action for manifest in stages.base for action in _converge(manifest, view, applied)]
     job = view.children.get(job_key)
     migration = _migration(job, missing=bool(absent), suspended=instance.spec.suspend)
-    actions: list[Action] = [*base, *_job_actions(stages.migration, job, migration, now)]
+    remake = not instance.spec.suspend and _can_be_remade(stages.migration, job, view, now)
+    actions: list[Action] = [
+        *suspensions,
+        *base,
+        *_job_actions(stages.migration, job, migration, now, remake=remake),
+    ]
     if migration is Migration.COMPLETE:
         for manifest in rollout:
             actions += _converge(manifest, view, applied)
-    actions += _prune(view, rendered, rolled_out=migration is Migration.COMPLETE)
+    actions += _prune(view, rendered, rolled_out=migration is Migration.COMPLETE, now=now)
     return plan_of(tuple(actions), migration)
 
 
@@ -193,6 +211,23 @@ def _converge(
     return [*actions, Apply(manifest, known=True)]
 
 
+def _suspend(view: View) -> list[Action]:
+    """Retention is to stop whatever the roll-out waits for, and as it is: not in a new version."""
+    return [
+        Suspend(
+            {
+                "apiVersion": kinds.BY_NAME[key.kind].api_version,
+                "kind": key.kind,
+                # With the uid, nothing is made where the CronJob was deleted meanwhile.
+                "metadata": {"name": key.name, "namespace": key.namespace, "uid": child.uid},
+                "spec": {"suspend": True},
+            }
+        )
+        for key, child in view.children.items()
+        if key.kind == "CronJob" and not child.suspended and not child.deleting
+    ]
+
+
 def _migration(job: Child | None, *, missing: bool, suspended: bool) -> Migration:
     state = job.state if job is not None and not job.deleting else None
     if missing:
@@ -205,10 +240,17 @@ def _migration(job: Child | None, *, missing: bool, suspended: bool) -> Migratio
 
 
 def _job_actions(
-    manifest: Manifest, job: Child | None, migration: Migration, now: dt.datetime
+    manifest: Manifest,
+    job: Child | None,
+    migration: Migration,
+    now: dt.datetime,
+    *,
+    remake: bool,
 ) -> list[Action]:
     if job is None:
         return [Create(manifest)] if migration is Migration.RUNNING else []
+    if migration is Migration.RUNNING and remake:
+        return [Delete(job)]
     state = job.state
     if (
         migration is Migration.FAILED
@@ -220,16 +262,50 @@ def _job_actions(
     return []
 
 
-def _prune(view: View, rendered: frozenset[ObjectKey], *, rolled_out: bool) -> list[Action]:
+def _can_be_remade(manifest: Manifest, job: Child | None, view: View, now: dt.datetime) -> bool:
+    """Whether the Job never started, and another one would be made now.
+
+    What keeps its pods from starting (a pull secret, a toleration) is not part of its name, since
+    a finished migration must not run again for it.
+    """
+    return (
+        job is not None
+        and not job.deleting
+        and job.template != manifest["metadata"]["annotations"][TEMPLATE_CHECKSUM]
+        and _never_started(job, view, now)
+    )
+
+
+def _never_started(job: Child, view: View, now: dt.datetime) -> bool:
+    """Whether no container of a running Job ever started, as far as that is certain."""
+    state = job.state
+    if not isinstance(state, JobState) or not state.running or state.ended:
+        return False
+    pods = [pod for pod in view.pods if pod.job == job.key.name]
+    if pods:
+        return not any(pod.started for pod in pods)
+    return (
+        not state.active
+        and state.started_at is not None
+        and now - dt.datetime.fromisoformat(state.started_at) > PODS_COME_WITHIN
+    )
+
+
+def _prune(
+    view: View, rendered: frozenset[ObjectKey], *, rolled_out: bool, now: dt.datetime
+) -> list[Action]:
     """Children that the spec asks for no more.
 
-    A running Job is left to end. While the roll-out waits, only what no pod runs from is pruned.
+    A running Job is left to end unless it never started. While the roll-out waits, only what no
+    pod runs from is pruned.
     """
     found: list[Action] = []
     for key, child in view.children.items():
         if key in rendered or child.deleting:
             continue
         if isinstance(child.state, JobState) and child.state.running:
+            if _never_started(child, view, now):
+                found.append(Delete(child))
             continue
         if rolled_out or key.kind in _BASE_KINDS:
             found.append(Delete(child))

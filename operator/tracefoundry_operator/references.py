@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tracefoundry_operator.api.instance import TraceFoundrySpec
-from tracefoundry_operator.manifests.services import ACCESS_KEY, SECRET_KEY
+from tracefoundry_operator.manifests.services import ACCESS_KEY, PATTERNS_FILE, SECRET_KEY
 from tracefoundry_operator.observed import View
 
 
@@ -54,9 +54,11 @@ def missing(spec: TraceFoundrySpec, view: View) -> tuple[str, ...]:
             continue
         if sentence not in found:
             found.append(sentence)
-    found += [
-        f"ConfigMap {name!r} (redaction.patternsConfigMapRef) does not exist"
-        for name in config_maps(spec)
-        if name not in view.config_maps
-    ]
+    for name in config_maps(spec):
+        patterns = view.config_maps.get(name)
+        named = f"ConfigMap {name!r} (redaction.patternsConfigMapRef)"
+        if patterns is None:
+            found.append(f"{named} does not exist")
+        elif PATTERNS_FILE not in patterns.keys:
+            found.append(f"{named} has no value under the key {PATTERNS_FILE!r}")
     return tuple(found)

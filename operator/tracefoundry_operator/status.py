@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tracefoundry_operator import names
+from tracefoundry_operator import migration_status, names
 from tracefoundry_operator.api.instance import Instance
 from tracefoundry_operator.conditions import (
     CHECK_FAILED,
@@ -41,6 +41,7 @@ def compute(
     view: View,
     *,
     checks: Checks,
+    asked: bool,
     errors: Sequence[str],
     previous: Mapping[str, Any],
     now: dt.datetime,
@@ -52,19 +53,23 @@ def compute(
         plan: what the last pass found.
         view: children and pods after it.
         checks: what pods of ingest say.
+        asked: this operator has asked them; else ``checks`` is what an earlier one heard.
         errors: what could not be applied, one sentence each.
         previous: the status that the resource has.
         now: time of conditions that change.
     """
     workloads = _workloads(instance, view)
+    silent = asked or _were_silent(previous)
     found = [
         _ready(plan, workloads, errors),
         _progressing(plan, workloads),
         _degraded(plan, workloads, view, checks, errors),
         _from_check(
-            ConditionType.DATABASE_READY, checks.get("database"), _without_database(plan, view)
+            ConditionType.DATABASE_READY,
+            checks.get("database"),
+            _without_database(plan, view, silent=silent),
         ),
-        _schema(plan, view),
+        migration_status.schema(plan, view),
         _from_check(ConditionType.OBJECT_STORE_READY, checks.get("object_store"), _NOT_ASKED),
     ]
     addresses = names.endpoints(instance.name, instance.namespace)
@@ -145,7 +150,7 @@ def _ready(
         return Condition(
             ConditionType.READY, "True", "AllPodsReady", "All components have their pods."
         )
-    waiting = _why_waiting(plan)
+    waiting = migration_status.why_waiting(plan)
     if waiting is not None and all(state is None for state in workloads.values()):
         return Condition(ConditionType.READY, "False", *waiting)
     reason = "ApplyFailed" if errors else "PodsNotReady"
@@ -166,7 +171,7 @@ def _progressing(plan: Plan, workloads: Mapping[Component, WorkloadState | None]
             "MigrationRunning",
             f"Job {plan.migration_job!r} brings the database to version {plan.version}.",
         )
-    waiting = _why_waiting(plan)
+    waiting = migration_status.why_waiting(plan)
     if waiting is not None:
         return Condition(ConditionType.PROGRESSING, "False", *waiting)
     unfinished = _unfinished(workloads)
@@ -182,22 +187,6 @@ def _progressing(plan: Plan, workloads: Mapping[Component, WorkloadState | None]
     )
 
 
-def _why_waiting(plan: Plan) -> tuple[str, str] | None:
-    """Reason and message when the roll-out waits for something that does not come by itself."""
-    match plan.migration:
-        case None:
-            return "Unmanaged", "managementState is Unmanaged."
-        case Migration.WAITING:
-            return "ReferenceMissing", _sentences(plan.missing)
-        case Migration.SUSPENDED:
-            return "Suspended", "suspend is true, so the migration Job is not started."
-        case Migration.FAILED:
-            return "MigrationFailed", f"Job {plan.migration_job!r} failed; see SchemaMigrated."
-        case Migration.RUNNING:
-            return "MigrationRunning", f"Job {plan.migration_job!r} has not ended yet."
-    return None
-
-
 def _degraded(
     plan: Plan,
     workloads: Mapping[Component, WorkloadState | None],
@@ -209,7 +198,8 @@ def _degraded(
         return Condition(
             ConditionType.DEGRADED, "Unknown", "Unmanaged", "managementState is Unmanaged."
         )
-    pods = _pod_problems(view.pods)
+    failing = migration_status.last_attempt(plan, view)
+    pods = _pod_problems(view.pods, plan.migration_job)
     stuck = [
         f"{component}: {state.problem}"
         for component, state in workloads.items()
@@ -233,6 +223,7 @@ def _degraded(
             if plan.migration is Migration.FAILED
             else (),
         ),
+        ("MigrationFailing", [failing] if failing is not None else ()),
         (CHECK_FAILED, failed),
         ("RolloutStuck", stuck),
         ("PodsFailing", pods),
@@ -241,11 +232,12 @@ def _degraded(
     found = [(reason, each) for reason, each in causes if each]
     if not found:
         return Condition(ConditionType.DEGRADED, "False", "AsExpected", "Nothing is wrong.")
-    message = _sentences([sentence for _, each in found for sentence in each])
+    message = migration_status.sentences([sentence for _, each in found for sentence in each])
     return Condition(ConditionType.DEGRADED, "True", found[0][0], message)
 
 
 _NOT_ASKED = ("Unknown", "NoPodAnswered", "No pod of ingest could be asked yet.")
+_SILENT = ("Unknown", "IngestSilent", "The migration reached it, but no pod of ingest answers.")
 
 
 def _from_check(
@@ -258,40 +250,33 @@ def _from_check(
     return Condition(kind, "False", CHECK_FAILED, check.reason)
 
 
-def _without_database(plan: Plan, view: View) -> tuple[str, str, str]:
-    """What the migration says of the database, when no pod of ingest could be asked."""
+def _without_database(plan: Plan, view: View, *, silent: bool) -> tuple[str, str, str]:
+    """What the migration says of the database, when no pod of ingest has.
+
+    A migration that is complete says so of its own time only: once pods of ingest were asked and
+    none answered, nobody knows.
+    """
     if plan.migration is Migration.FAILED:
-        return "False", "MigrationFailed", _migration_message(plan, view)
+        return "False", "MigrationFailed", migration_status.failure(plan, view)
     if plan.migration is Migration.COMPLETE:
-        return "True", "Migrated", "The migration reached it."
+        return _SILENT if silent else ("True", "Migrated", "The migration reached it.")
     return _NOT_ASKED
 
 
-def _schema(plan: Plan, view: View) -> Condition:
-    kind = ConditionType.SCHEMA_MIGRATED
-    if plan.migration is Migration.COMPLETE:
-        return Condition(kind, "True", "Migrated", f"Job {plan.migration_job!r} is complete.")
-    if plan.migration is Migration.FAILED:
-        return Condition(kind, "False", "MigrationFailed", _migration_message(plan, view))
-    waiting = _why_waiting(plan)
-    reason, message = waiting if waiting is not None else ("MigrationRunning", "")
-    status = "Unknown" if plan.migration is None else "False"
-    return Condition(kind, status, reason, message)
+def _were_silent(previous: Mapping[str, Any]) -> bool:
+    """Whether an earlier operator asked in vain: the start of the next one writes no other status
+    until it has asked, too."""
+    return any(
+        condition["type"] == ConditionType.DATABASE_READY and condition["reason"] == _SILENT[1]
+        for condition in previous.get("conditions", ())
+    )
 
 
-def _migration_message(plan: Plan, view: View) -> str:
-    said = [pod.message for pod in view.pods if pod.job == plan.migration_job and pod.message]
-    if said:
-        return f"Job {plan.migration_job!r} failed: {said[-1].strip()}"
-    for child in view.children.values():
-        if child.key.name == plan.migration_job and child.state is not None:
-            return f"Job {plan.migration_job!r} failed: {getattr(child.state, 'message', '')}"
-    return f"Job {plan.migration_job!r} failed."
-
-
-def _pod_problems(pods: Iterable[Pod]) -> list[str]:
-    return [f"pod {pod.name}: {pod.problem}" for pod in pods if pod.problem is not None][:5]
-
-
-def _sentences(parts: Sequence[str]) -> str:
-    return ". ".join(part.rstrip(".") for part in parts) + "."
+def _pod_problems(pods: Iterable[Pod], migration_job: str) -> list[str]:
+    """Why pods do not run; those of migrations that nobody wants any more do not matter."""
+    return [
+        f"pod {pod.name}: {pod.problem}"
+        for pod in pods
+        if pod.problem is not None
+        and (pod.component != Component.MIGRATE or pod.job == migration_job)
+    ][:5]

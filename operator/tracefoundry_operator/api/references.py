@@ -46,8 +46,10 @@ class TokenSecretRef(NameRef, frozen=True, kw_only=True):
 
 
 class Tls(Resource, frozen=True, kw_only=True):
-    """How a server's certificate is verified. Without an authority an object store's is by the public
-    ones, and a database's as its URL says."""
+    """How a server's certificate is verified.
+
+    Without an authority: an object store's by the public ones, a database's as its URL says.
+    """
 
     ca_secret_ref: CaSecretRef | None = None
 

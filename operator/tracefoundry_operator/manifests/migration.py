@@ -20,7 +20,13 @@ from tracefoundry_operator.manifests.pods import (
     value,
 )
 from tracefoundry_operator.manifests.quantities import resources
-from tracefoundry_operator.manifests.rendering import Manifest, Rendering, versions_of
+from tracefoundry_operator.manifests.rendering import (
+    TEMPLATE_CHECKSUM,
+    Manifest,
+    Rendering,
+    checksum,
+    versions_of,
+)
 from tracefoundry_operator.names import Component
 
 TOKENS_FOLDER = f"{services.FOLDER}/tokens"
@@ -48,6 +54,8 @@ def input_hash(rendering: Rendering) -> str:
     """Digest of what the Job's result depends on: image, Secrets and their keys.
 
     Resources and node selectors are left out: a finished migration need not run again for them.
+    The Job carries a checksum of its whole pod template besides, so that one that never started
+    can be told from the one that would be made now.
     """
     spec = rendering.instance.spec
     inputs = {
@@ -106,6 +114,7 @@ def render(rendering: Rendering) -> Manifest:
         "Job",
         Component.MIGRATE,
         name=names.migration_job_name(rendering.name, input_hash(rendering)),
+        annotations={TEMPLATE_CHECKSUM: checksum(template)},
         spec={
             "backoffLimit": 3,
             "activeDeadlineSeconds": DEADLINE_S,

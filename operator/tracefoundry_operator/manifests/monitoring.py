@@ -14,6 +14,8 @@ API_VERSION = "monitoring.coreos.com/v1"
 SET_ASIDE = "tracefoundry_queue_files_set_aside"
 """Label of the collector's ``target_info``: how many queue files were ever moved aside."""
 
+RETENTION_FAILING_AFTER_S = 2 * 24 * 3600
+
 _PORTS = {
     Component.COLLECTOR: collector.METRICS_PORT_NAME,
     Component.INGEST: ingest.PORT_NAME,
@@ -105,10 +107,41 @@ def _rule(rendering: Rendering) -> Manifest:
                             "Spans wait in the collectors' queues: see the pods and the condition"
                             " Ready of the TraceFoundry.",
                         ),
+                        _alert(
+                            "TraceFoundryRetentionFailing",
+                            _retention_fails(rendering),
+                            "2h",
+                            "Retention has not succeeded for two days",
+                            "Nothing that is too old is deleted, and the database and the bucket"
+                            " grow: see the log of the last Job of the CronJob"
+                            f" {rendering.child(Component.RETENTION)}. Needs kube-state-metrics.",
+                        ),
                     ],
                 }
             ]
         },
+    )
+
+
+def _retention_fails(rendering: Rendering) -> str:
+    """Two days without a success, although runs were due.
+
+    A success that is younger than the last run says that none was due since, as with a weekly
+    schedule or just after ``suspend``. Without any success the age of the CronJob counts.
+    """
+    cron_job = (
+        f'namespace="{rendering.instance.namespace}"'
+        f',cronjob="{rendering.child(Component.RETENTION)}"'
+    )
+
+    def figure(name: str) -> str:
+        return f"max by (namespace, cronjob) (kube_cronjob_{name}{{{cron_job}}})"
+
+    succeeded = f"({figure('status_last_successful_time')} or {figure('created')})"
+    return (
+        f"time() - {succeeded} > {RETENTION_FAILING_AFTER_S}"
+        f" and {figure('status_last_schedule_time')} > {succeeded}"
+        f" and {figure('spec_suspend')} == 0"
     )
 
 

@@ -22,6 +22,9 @@ Manifest = dict[str, Any]
 OWN_ANNOTATIONS = "tracefoundry.dev/"
 """Prefix of annotations that the operator sets; users' annotations with it are left out."""
 
+TEMPLATE_CHECKSUM = f"{OWN_ANNOTATIONS}template-checksum"
+"""Annotation of a migration Job: checksum of the pod template that it was made with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerImage:
