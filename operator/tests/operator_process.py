@@ -69,8 +69,8 @@ class OperatorProcess:
         assert self._process is not None
         return self._process.pid
 
-    def start(self, *, ready: bool = True, **settings: str) -> None:
-        """Start it, and wait until it has listed everything."""
+    def start(self, *, ready: bool = True, program: Path | None = None, **settings: str) -> None:
+        """Start it, and wait until it has listed everything; ``program`` stands in for its own."""
         (self.port,) = free_ports(1)
         self._settings = settings
         environment = {
@@ -84,7 +84,7 @@ class OperatorProcess:
         }
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tracefoundry_operator.main"],
+                [sys.executable, *([program] if program else ["-m", "tracefoundry_operator.main"])],
                 env=environment, cwd=self._server.folder, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log,
             )  # fmt: skip
@@ -113,6 +113,17 @@ class OperatorProcess:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def has_ended(self) -> bool:
+        """Whether it is dead."""
+        return self._process is None or self._process.poll() is not None
+
+    def has_counted(self, name: str) -> bool:
+        """Whether a metric is above zero; no while it does not answer."""
+        try:
+            return self.total(name) > 0
+        except OSError:
+            return False
 
     def log(self) -> str:
         """All that it wrote."""
