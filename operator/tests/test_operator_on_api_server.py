@@ -443,8 +443,13 @@ def test_an_instance_that_is_made_again_gets_children_of_its_own(
 def test_an_object_that_somebody_else_made_is_left_alone_and_told(
     operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:
-    """All else is made."""
-    service = kinds.BASE[2]
+    """Whether or not it contradicts what would be made. All else is made."""
+    account, _, service = kinds.BASE[:3]
+    tracing.server.request(
+        "POST",
+        account.path(tracing.name),
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "main-query"}},
+    )
     tracing.server.request(
         "POST",
         service.path(tracing.name),
@@ -462,7 +467,20 @@ def test_an_object_that_somebody_else_made_is_left_alone_and_told(
     assert found is not None
     assert {"app": "mine"} == found["spec"]["selector"]
     assert "Service 'main-ui': there is one already that the operator did not make" in message
+    assert "ServiceAccount 'main-query': there is one already" in message
+    mine = tracing.find(account, "main-query")
+    assert mine is not None
+    assert "ownerReferences" not in mine["metadata"]
     wait(tracing.unfinished_job, "the migration")
+
+    tracing.delete(service, "main-ui")
+    tracing.delete(account, "main-query")
+
+    def made() -> bool:
+        found = [tracing.find(service, "main-ui"), tracing.find(account, "main-query")]
+        return all(each and "ownerReferences" in each["metadata"] for each in found)
+
+    wait(made, "those in their places are made", seconds=60)
 
 
 def test_killing_the_operator_again_and_again_makes_no_second_job(

@@ -110,14 +110,15 @@ class Executor:
             raise ApiError(
                 f"it still belongs to an earlier TraceFoundry {before.owner_name!r}", status=409
             )
+        # Applied to somebody else's object it would make it ours, and delete it with the instance,
+        # wherever the two do not contradict each other.
+        ours = action.known or await self._is_ours(instance, key)
         try:
-            body = await self._cluster.apply(
-                kind, manifest, manager=ownership.MANAGER, force=action.known
-            )
+            body = await self._cluster.apply(kind, manifest, manager=ownership.MANAGER, force=ours)
         except ApiError as error:
-            if error.status != 409 or action.known:
+            # Somebody made it in this moment.
+            if error.status != 409 or ours or not await self._is_ours(instance, key):
                 raise
-            await self._check_ownership(instance, key, error)
             body = await self._cluster.apply(kind, manifest, manager=ownership.MANAGER, force=True)
         version = body["metadata"]["resourceVersion"]
         self.applied[key] = (ownership.rendered_digest(manifest), version)
@@ -132,23 +133,25 @@ class Executor:
             if error.status != 409:
                 raise
             # A pass before this one made it, and the watch has not told yet.
-            await self._check_ownership(instance, key, error)
+            if not await self._is_ours(instance, key):
+                raise
             return False
         self._take_in(key.kind, body)
         return True
 
-    async def _check_ownership(self, instance: Instance, key: ObjectKey, refused: ApiError) -> None:
-        """Raises when the object that is there is not the instance's."""
+    async def _is_ours(self, instance: Instance, key: ObjectKey) -> bool:
+        """Whether the object is there, of the instance; raises when it is somebody else's."""
         found = await self._cluster.get(BY_NAME[key.kind], key.namespace, key.name)
         if found is None:
-            raise refused
+            return False
         owner = controller_of(found["metadata"])
         if owner is None or owner.get("uid") != instance.uid:
             raise ApiError(
                 "there is one already that the operator did not make; rename or delete it",
                 status=409,
-            ) from refused
+            )
         self._take_in(key.kind, found)
+        return True
 
     def _take_in(self, kind: str, body: Body) -> None:
         child = read_child(kind, body)
