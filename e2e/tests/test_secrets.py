@@ -11,20 +11,29 @@ from kube import condition, wait_for
 
 
 def test_a_wrong_database_secret_is_said_and_mended(own: Instance, postgres: Postgres) -> None:
-    """A condition while it is wrong; Ready when it is right, without another touch."""
+    """A condition with PostgreSQL's own words while it is wrong; Ready when it is right, without
+    another touch."""
     own.wait_ready()
+    before = _serving(own)
     right = own.kube.get("secret", "pg", own.namespace)
     assert right is not None
     wrong = replace(postgres, password=secrets.token_hex(8))
     own.kube.apply(own.secret("pg", url=wrong.url("nowhere")))
 
     def said() -> bool:
-        return "False" in {
-            condition(own.get(), kind) for kind in ("DatabaseReady", "SchemaMigrated")
-        }
+        (found,) = [
+            each for each in own.get()["status"]["conditions"] if each["type"] == "SchemaMigrated"
+        ]
+        failing = {"MigrationFailing", "MigrationFailed"}
+        return (
+            found["status"] == "False"
+            and found["reason"] in failing
+            and "password authentication failed" in found["message"]
+        )
 
     wait_for("a condition that says so", said, deadline_s=120)
     # The old pods go on: what was accepted before is still served.
+    assert before == _serving(own)
     with own.api() as api:
         api.traces("any")
     own.kube.apply(
@@ -56,6 +65,16 @@ def test_a_rotated_secret_rolls_the_pods_that_use_it(own: Instance) -> None:
     own.send_traces("rotated", 3)
     with own.api() as api:
         wait_for("traces", lambda: len(api.traces("rotated")) == 3, deadline_s=60)
+
+
+def _serving(instance: Instance) -> set[str]:
+    selector = "app.kubernetes.io/component in (ingest,query)"
+    found = {
+        str(pod["metadata"]["uid"])
+        for pod in instance.kube.list("pods", instance.namespace, selector)
+    }
+    assert found
+    return found
 
 
 def _uid(instance: Instance) -> str | None:
