@@ -169,14 +169,17 @@ def open_cluster() -> Access:
 
 def obstacle() -> str | None:
     """What keeps the tests from having a cluster here, in words; None for nothing."""
-    if os.environ.get("KUBECONFIG") or docker.runs():
-        return None
-    return machine.obstacle()
+    return machine.obstacle() if _is_local() else None
+
+
+def _is_local() -> bool:
+    """Whether the tests would get the local cluster."""
+    return not os.environ.get("KUBECONFIG") and not docker.runs()
 
 
 def prepare() -> None:
     """Build all that a run needs, so that no test waits for a compiler."""
-    own = not os.environ.get("KUBECONFIG") and not docker.runs()
+    own = _is_local()
     needed = (*(lifecycle.CLUSTER_PROGRAMS if own else ()), *TEST_PROGRAMS)
     for name in needed:
         programs.program(name)

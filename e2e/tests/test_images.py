@@ -21,8 +21,8 @@ each_image = pytest.mark.parametrize("image", images.IMAGES, ids=lambda image: i
 def test_an_image_is_no_larger_than_promised(image: Image, figures: Figures) -> None:
     """Uncompressed, above the base that it shares with others."""
     built = images.build(image)
-    megabytes = built.above_base_bytes / images.MEGABYTE
-    figures.add(f"{image.name}, above its base", megabytes, "MB", at_most=image.limit_bytes / 1e6)
+    size, limit = (each / images.MEGABYTE for each in (built.above_base_bytes, image.limit_bytes))
+    figures.add(f"{image.name}, above its base", size, "MB", at_most=limit)
     assert built.above_base_bytes < image.limit_bytes
 
 

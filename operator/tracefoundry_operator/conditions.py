@@ -7,7 +7,7 @@ the one before, and nothing is written.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -97,6 +97,11 @@ def timed(
             }
         )
     return found
+
+
+def sentences(parts: Sequence[str]) -> str:
+    """Parts as sentences, each with one full stop."""
+    return ". ".join(part.rstrip(".") for part in parts) + "."
 
 
 def _short(message: str) -> str:

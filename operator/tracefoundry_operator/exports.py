@@ -63,21 +63,31 @@ def compute(
             if found
             else Condition("Accepted", "True", "WithinBounds", "The instance allows it.")
         )
-    complete = Condition(
-        "Complete",
-        "False",
-        "NotSupportedYet" if accepted.status == "True" else "NotAccepted",
-        "This version makes no export Jobs."
+    return _told(accepted, previous, export.generation, now=now)
+
+
+def invalid(
+    generation: int, reason: str, message: str, previous: Mapping[str, Any], *, now: dt.datetime
+) -> dict[str, Any]:
+    """The status of an export that cannot be measured: it, or its instance, cannot be read."""
+    accepted = Condition("Accepted", "False", reason, message)
+    return _told(accepted, previous, generation, now=now)
+
+
+def _told(
+    accepted: Condition, previous: Mapping[str, Any], generation: int, *, now: dt.datetime
+) -> dict[str, Any]:
+    """The conditions; what else was known of the export stays."""
+    complete = (
+        Condition("Complete", "False", "NotSupportedYet", "This version makes no export Jobs.")
         if accepted.status == "True"
-        else "It is not accepted.",
+        else Condition("Complete", "False", "NotAccepted", "It is not accepted.")
     )
-    rest = {name: value for name, value in previous.items() if name != "conditions"}
+    before = previous.get("conditions", ())
     return {
-        **rest,
-        "observedGeneration": export.generation,
-        "conditions": timed(
-            [accepted, complete], previous.get("conditions", ()), export.generation, now=now
-        ),
+        **previous,
+        "observedGeneration": generation,
+        "conditions": timed([accepted, complete], before, generation, now=now),
     }
 
 

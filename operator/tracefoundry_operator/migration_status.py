@@ -6,9 +6,7 @@ should not have to wait until all attempts are used up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from tracefoundry_operator.conditions import Condition, ConditionType
+from tracefoundry_operator.conditions import Condition, ConditionType, sentences
 from tracefoundry_operator.observed import View
 from tracefoundry_operator.reconcile import Migration, Plan
 
@@ -73,8 +71,3 @@ def _last_words(plan: Plan, view: View) -> str | None:
         if pod.job == plan.migration_job and pod.message
     ]
     return max(said)[1].strip() if said else None
-
-
-def sentences(parts: Sequence[str]) -> str:
-    """Parts as sentences, each with one full stop."""
-    return ". ".join(part.rstrip(".") for part in parts) + "."

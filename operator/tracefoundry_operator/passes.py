@@ -13,7 +13,7 @@ from tracefoundry_operator.api import API_VERSION
 from tracefoundry_operator.api.export import read_export
 from tracefoundry_operator.api.instance import Instance, InvalidSpec, read_instance
 from tracefoundry_operator.cluster import ApiError, Body, Cluster
-from tracefoundry_operator.conditions import Checks, Condition, remembered, timed
+from tracefoundry_operator.conditions import Checks, remembered
 from tracefoundry_operator.execute import Executor, Outcome
 from tracefoundry_operator.kinds import CONFIG_MAP, EVENT, EXPORT, INSTANCE, InstanceKey, Kind
 from tracefoundry_operator.loops import Result
@@ -149,11 +149,12 @@ class Passes:
             self.written.pop((EXPORT.name, key), None)
             return Result.GONE
         previous: Mapping[str, Any] = body.get("status") or {}
+        generation, now = body["metadata"].get("generation", 1), self._now()
         try:
             export = read_export(body)
         except InvalidSpec as error:
             self.export_targets.pop(key, None)
-            present = self._not_accepted(body, "InvalidSpec", str(error))
+            present = exports.invalid(generation, "InvalidSpec", str(error), previous, now=now)
         else:
             target = InstanceKey(key.namespace, export.spec.instance_ref.name)
             self.export_targets[key] = target
@@ -161,26 +162,12 @@ class Passes:
             try:
                 instance = None if found is None else read_instance(found)
             except InvalidSpec as error:
-                present = self._not_accepted(body, "InstanceInvalid", str(error))
+                message = str(error)
+                present = exports.invalid(generation, "InstanceInvalid", message, previous, now=now)
             else:
-                present = exports.compute(export, instance, previous, now=self._now())
+                present = exports.compute(export, instance, previous, now=now)
         await self._write_status(EXPORT, body, present)
         return Result.DONE
-
-    def _not_accepted(self, body: Body, reason: str, message: str) -> dict[str, Any]:
-        """Status of an export that cannot be measured; what else was known of it stays."""
-        previous: Mapping[str, Any] = body.get("status") or {}
-        generation = body["metadata"].get("generation", 1)
-        found = [
-            Condition("Accepted", "False", reason, message),
-            Condition("Complete", "False", "NotAccepted", "It is not accepted."),
-        ]
-        before = previous.get("conditions", ())
-        return {
-            **previous,
-            "observedGeneration": generation,
-            "conditions": timed(found, before, generation, now=self._now()),
-        }
 
     async def _write_status(self, kind: Kind, body: Body, present: dict[str, Any]) -> None:
         previous = body.get("status") or {}

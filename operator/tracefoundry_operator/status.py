@@ -19,6 +19,7 @@ from tracefoundry_operator.conditions import (
     Checks,
     Condition,
     ConditionType,
+    sentences,
     timed,
 )
 from tracefoundry_operator.kinds import ObjectKey
@@ -232,7 +233,7 @@ def _degraded(
     found = [(reason, each) for reason, each in causes if each]
     if not found:
         return Condition(ConditionType.DEGRADED, "False", "AsExpected", "Nothing is wrong.")
-    message = migration_status.sentences([sentence for _, each in found for sentence in each])
+    message = sentences([sentence for _, each in found for sentence in each])
     return Condition(ConditionType.DEGRADED, "True", found[0][0], message)
 
 

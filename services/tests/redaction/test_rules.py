@@ -105,7 +105,7 @@ def test_a_secret_is_named_by_its_rule(kind: str, data: st.DataObject) -> None:
         "C:\\new\\table\\users",
         "00-0af7651916cd43dd8448eb211c80319c-" + "41111111" + "11111111-01",
         "9373 1234 4111 1111 " + "1111 1111 5678",
-        "PWD=/home/agent/work",
+        "PWD=/srv/agent/work",
         "pwd: ~/src",
         "password is required",
         "the token is invalid or expired",

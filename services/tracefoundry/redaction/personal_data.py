@@ -32,6 +32,11 @@ def is_email(text: bytes, start: int, end: int) -> bool:
     return address.rpartition(b".")[2].lower() not in _NO_DOMAINS
 
 
+def zero_fraction(text: bytes, end: int) -> int:
+    """Length of the ``.0`` behind an integer that was written as a float; 0 where there is none."""
+    return 2 if text[end : end + 2] == b".0" and not text[end + 2 : end + 3].isalnum() else 0
+
+
 def _alone(text: bytes, start: int, end: int) -> bool:
     """No letter, digit or decimal part touches it, and no further group of a hyphenated number."""
     before = text[start - 2 : start] if start > 1 else text[:start]
@@ -49,7 +54,7 @@ def _alone(text: bytes, start: int, end: int) -> bool:
     # 0.4111111111111111 is a fraction, and so is 4111111111111111.5, but not 4111111111111111.0.
     if before[-1:] == b"." and before[:-1].isdigit():
         return False
-    if after == b".0" and not text[end + 2 : end + 3].isalnum():
+    if zero_fraction(text, end):
         return True
     return not (after[:1] == b"." and after[1:].isdigit())
 

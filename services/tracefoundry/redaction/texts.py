@@ -29,6 +29,7 @@ from tracefoundry.redaction.layers import (
     unescaped,
 )
 from tracefoundry.redaction.long_base64 import LONG_RUN, stretches
+from tracefoundry.redaction.personal_data import zero_fraction
 from tracefoundry.redaction.policy import Policy
 from tracefoundry.redaction.rules import MARKER, Rule, marker
 from tracefoundry.redaction.screening import Screen, Suspicion
@@ -209,8 +210,8 @@ class TextRedactor:
             rule, pattern = self._rules[number]
             new = marker(rule.name).encode()
             for start, end in _matches(rule, pattern, text):
-                if rule.bare_number and _has_zero_fraction(text, end):
-                    end += 2
+                if rule.bare_number:
+                    end += zero_fraction(text, end)
                 quoted = rule.bare_number and _is_bare(text, start, end)
                 yield Edit(
                     _behind_escape(text, start),
@@ -255,11 +256,6 @@ def _behind_escape(text: bytes, start: int) -> int:
     r"""``start``, or behind it where it would cut an escape in two: the ``r`` of ``\rk_live_``."""
     backslashes = start - len(text[max(0, start - 64) : start].rstrip(b"\\")) - max(0, start - 64)
     return start + backslashes % 2
-
-
-def _has_zero_fraction(text: bytes, end: int) -> bool:
-    """Whether a number goes on as an integer that was written as a float."""
-    return text[end : end + 2] == b".0" and not text[end + 2 : end + 3].isdigit()
 
 
 def _is_bare(text: bytes, start: int, end: int) -> bool:

@@ -8,12 +8,11 @@ is left.
 
 from __future__ import annotations
 
-from tracefoundry.model.days import date_of
+from tracefoundry.model.days import DAY_NS, date_of
 from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs, ProjectCutoff
 from tracefoundry.retention.partitions import SPAN_TABLES, days_of, drop
 from tracefoundry.retention.report import ProjectSpans
-from tracefoundry.settings import DAY_NS
 from tracefoundry.store.expiry import rows, traces
 from tracefoundry.store.expiry.partitions import Partition
 from tracefoundry.store.tables import span_logs, span_payload_refs, spans
