@@ -80,7 +80,7 @@ class ScriptedWriter:
     def maintain(self, now_ns: int) -> None:
         pass
 
-    def settle(self, now_ns: int) -> int:
+    def recompute_deferred_summaries(self, now_ns: int) -> int:
         return 0
 
     def close(self) -> None:

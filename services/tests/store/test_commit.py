@@ -328,8 +328,8 @@ def test_a_very_large_trace_is_recomputed_later(
         True,
         1,
     )
-    assert writer.settle(time.time_ns()) == 0
-    assert writer.settle(time.time_ns() + 6_000_000_000) == 1
+    assert writer.recompute_deferred_summaries(time.time_ns()) == 0
+    assert writer.recompute_deferred_summaries(time.time_ns() + 6_000_000_000) == 1
     settled = only_trace(migrated_url)
     assert (settled["totals_pending"], settled["input_tokens"]) == (False, 111)
 

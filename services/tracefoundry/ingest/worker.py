@@ -209,7 +209,7 @@ class Worker:
             if what == "maintain":
                 self._writer.maintain(time.time_ns())
             else:
-                self._writer.settle(time.time_ns())
+                self._writer.recompute_deferred_summaries(time.time_ns())
         except StoreError as error:
             _log.warning("%s put off: %s", what, error)
             return False

@@ -96,7 +96,7 @@ class PostgresWriter:
             partitions.ensure(connection, days)
             connection.execute(statements.PURGE_TOMBSTONES, (now_ns,))
 
-    def settle(self, now_ns: int) -> int:
+    def recompute_deferred_summaries(self, now_ns: int) -> int:
         def work(tx: Transaction) -> int:
             rows = (
                 self._connected()

@@ -82,7 +82,7 @@ class SqliteWriter:
                 (now_ns,),
             )
 
-    def settle(self, now_ns: int) -> int:
+    def recompute_deferred_summaries(self, now_ns: int) -> int:
         def work(tx: Transaction) -> int:
             rows = self._connected().execute(
                 "SELECT project_id, trace_id, span_count, recomputed_at_ns, missing_expired"
