@@ -19,7 +19,7 @@ import sqlalchemy as sa
 import zstandard
 
 from tracefoundry.payloads.codec import walk_blobs
-from tracefoundry.store.engine import make_engine
+from tracefoundry.store.sql.engine import make_engine
 
 Where = tuple[str, bytes]
 

@@ -14,8 +14,8 @@ from tracefoundry.auth.projects import Projects
 from tracefoundry.auth.tokens import Tokens
 from tracefoundry.settings import SECOND_NS, Settings
 from tracefoundry.store import migrations
-from tracefoundry.store.audit import AuditEntry
-from tracefoundry.store.engine import make_engine
+from tracefoundry.store.sql.audit import AuditEntry
+from tracefoundry.store.sql.engine import make_engine
 
 START_NS = 1_700_000_000 * SECOND_NS
 

@@ -15,10 +15,10 @@ from tracefoundry.auth.audit import AuditLog
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.token_text import new_token
 from tracefoundry.settings import SECOND_NS
-from tracefoundry.store import tables
-from tracefoundry.store.audit import AuditEntry
 from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.engine import make_engine
+from tracefoundry.store.sql import tables
+from tracefoundry.store.sql.audit import AuditEntry
+from tracefoundry.store.sql.engine import make_engine
 
 VIEWER = Caller(name="eye", role=Role.VIEWER, project_id=3, project="shop", address="10.0.0.9")
 

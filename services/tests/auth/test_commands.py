@@ -13,8 +13,8 @@ import pytest
 from platform_process import run_command
 from tracefoundry.auth.token_text import hash_of, new_token
 from tracefoundry.cli.app import main
-from tracefoundry.store import tokens
-from tracefoundry.store.engine import make_engine, reading
+from tracefoundry.store.sql import tokens
+from tracefoundry.store.sql.engine import make_engine, reading
 
 Run = Callable[..., tuple[int, str, str]]
 

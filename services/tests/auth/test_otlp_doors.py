@@ -31,8 +31,8 @@ from tracefoundry.ingest.service import IngestService
 from tracefoundry.query.origin import LOOPBACK_HOSTS
 from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
-from tracefoundry.store.audit import AuditEntry
-from tracefoundry.store.engine import make_engine
+from tracefoundry.store.sql.audit import AuditEntry
+from tracefoundry.store.sql.engine import make_engine
 
 REFUSED = {
     "none": (401, 16),

@@ -12,9 +12,9 @@ from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.errors import AccessError
 from tracefoundry.auth.token_text import hash_of, new_token
 from tracefoundry.settings import DAY_NS
-from tracefoundry.store import tables, tokens
-from tracefoundry.store.engine import reading
-from tracefoundry.store.tokens import TokenRecord
+from tracefoundry.store.sql import tables, tokens
+from tracefoundry.store.sql.engine import reading
+from tracefoundry.store.sql.tokens import TokenRecord
 
 
 def found(office: Office, text: str) -> TokenRecord | None:

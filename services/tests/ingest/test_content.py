@@ -30,7 +30,7 @@ from tracefoundry.redaction.policy import UserPatterns
 from tracefoundry.settings import DAY_NS
 from tracefoundry.store import migrations
 from tracefoundry.store.contract import SpanWriter
-from tracefoundry.store.engine import make_engine
+from tracefoundry.store.sql.engine import make_engine
 
 ENTRY_FIELDS = ["slot", "place", "key", "type", "ref", "bytes", "media_type", "state"]
 

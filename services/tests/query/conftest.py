@@ -16,8 +16,8 @@ from query.rows import create_tables
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
-from tracefoundry.store.engine import make_engine
-from tracefoundry.store.reader import TraceReader
+from tracefoundry.store.sql.engine import make_engine
+from tracefoundry.store.sql.reader import TraceReader
 
 
 @dataclass

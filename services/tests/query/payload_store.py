@@ -24,9 +24,9 @@ from tracefoundry.payloads.storing import PayloadWriter
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.settings import Settings
-from tracefoundry.store import tables
-from tracefoundry.store.columns import ID_BYTES
-from tracefoundry.store.reader import TraceReader
+from tracefoundry.store.sql import tables
+from tracefoundry.store.sql.columns import ID_BYTES
+from tracefoundry.store.sql.reader import TraceReader
 
 TODAY = day_of(NOW_NS)
 DEFAULT = (1, "default")

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import facts_of, summarise
-from tracefoundry.store import columns, tables
 from tracefoundry.store.postgres.partitions import PARTITIONED
+from tracefoundry.store.sql import columns, tables
 
 
 def create_tables(engine: sa.Engine) -> None:

@@ -23,10 +23,11 @@ from tracefoundry.auth.token_text import new_token
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.settings import Settings
-from tracefoundry.store import migrations, tables
-from tracefoundry.store.audit import AuditEntry
-from tracefoundry.store.engine import make_engine
-from tracefoundry.store.reader import TraceReader
+from tracefoundry.store import migrations
+from tracefoundry.store.sql import tables
+from tracefoundry.store.sql.audit import AuditEntry
+from tracefoundry.store.sql.engine import make_engine
+from tracefoundry.store.sql.reader import TraceReader
 
 Level = Literal["open", "viewer", "engineer", "admin"]
 

@@ -21,8 +21,8 @@ from tracefoundry.query.app import create_app
 from tracefoundry.query.origin import LOOPBACK_HOSTS
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.settings import Settings
-from tracefoundry.store import tables
-from tracefoundry.store.reader import TraceReader
+from tracefoundry.store.sql import tables
+from tracefoundry.store.sql.reader import TraceReader
 
 
 @dataclass

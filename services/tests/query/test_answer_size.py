@@ -17,8 +17,8 @@ TRACE = trace_id(1).hex()
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of 2,500 bytes and 10 logs."""
-    monkeypatch.setattr("tracefoundry.store.reader.page_size.PAGE_BYTES", 2_500)
-    monkeypatch.setattr("tracefoundry.store.reader.page_size.LOGS_LIMIT", 10)
+    monkeypatch.setattr("tracefoundry.store.sql.reader.page_size.PAGE_BYTES", 2_500)
+    monkeypatch.setattr("tracefoundry.store.sql.reader.page_size.LOGS_LIMIT", 10)
 
 
 def pages(api: Api, **parameters: Any) -> list[dict[str, Any]]:

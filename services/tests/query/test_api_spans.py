@@ -162,7 +162,7 @@ def test_a_page_of_very_large_spans_ends_early_and_goes_on(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The memory of one answer is bounded, and nothing is lost."""
-    monkeypatch.setattr("tracefoundry.store.reader.page_size.PAGE_BYTES", 2500)
+    monkeypatch.setattr("tracefoundry.store.sql.reader.page_size.PAGE_BYTES", 2500)
     insert(
         api.engine, [make_span(1, n, start=n, attributes={"t": "x" * 1000}) for n in range(1, 6)]
     )
@@ -206,7 +206,7 @@ def test_counts_are_unknown_in_a_very_large_trace(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would need all of its spans."""
-    monkeypatch.setattr("tracefoundry.store.reader.spans.COUNTS_LIMIT", 0)
+    monkeypatch.setattr("tracefoundry.store.sql.reader.spans.COUNTS_LIMIT", 0)
     insert(api.engine, [make_span(1, 1, attributes=CALL)])
     (span,) = api.get(f"/api/traces/{TRACE}/spans")["spans"]
     assert span["genai"]["counts"] is None

@@ -8,9 +8,9 @@ import time
 from samples import make_span, trace_id
 from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
 from tracefoundry.store import migrations
-from tracefoundry.store.engine import make_engine
 from tracefoundry.store.open import open_writer
-from tracefoundry.store.reader import TraceReader
+from tracefoundry.store.sql.engine import make_engine
+from tracefoundry.store.sql.reader import TraceReader
 
 
 def test_spans_that_come_during_and_after_a_delete_stay_out(database_url: str) -> None:

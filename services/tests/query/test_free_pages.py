@@ -12,8 +12,8 @@ from query.rows import insert
 from samples import make_span, trace_id
 from tracefoundry.store import migrations
 from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.engine import make_engine
-from tracefoundry.store.reader import TraceReader
+from tracefoundry.store.sql.engine import make_engine
+from tracefoundry.store.sql.reader import TraceReader
 
 DAY_NS = 86_400 * 1_000_000_000
 
@@ -41,7 +41,7 @@ def test_after_delete_before_no_page_is_free(
     filled_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In more than one step, each a short transaction."""
-    monkeypatch.setattr("tracefoundry.store.reader.free_pages.STEP_PAGES", 50)
+    monkeypatch.setattr("tracefoundry.store.sql.reader.free_pages.STEP_PAGES", 50)
     before = pages_of(filled_url)[0]
     reader = TraceReader(make_engine(filled_url))
     now = time.time_ns()
@@ -67,7 +67,7 @@ def test_a_delete_is_done_even_if_its_pages_cannot_be_given_back(
     def busy(_engine: object) -> int:
         raise StoreUnavailable("the database is locked")
 
-    monkeypatch.setattr("tracefoundry.store.reader.free_pages._step", busy)
+    monkeypatch.setattr("tracefoundry.store.sql.reader.free_pages._step", busy)
     reader = TraceReader(make_engine(filled_url))
     now = time.time_ns()
     first = reader.delete_before([1], now, now_ns=now, retention_ns=7 * DAY_NS)

@@ -22,10 +22,10 @@ from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.refs import digest_of
 from tracefoundry.query import payload_deletion
 from tracefoundry.query.payload_deletion import PayloadRemover
-from tracefoundry.store import tables
-from tracefoundry.store.engine import writing
-from tracefoundry.store.reader import TraceReader
-from tracefoundry.store.reader.payload_removal import PayloadRemoval
+from tracefoundry.store.sql import tables
+from tracefoundry.store.sql.engine import writing
+from tracefoundry.store.sql.reader import TraceReader
+from tracefoundry.store.sql.reader.payload_removal import PayloadRemoval
 
 OTHER = (2, "other")
 
@@ -162,7 +162,7 @@ def test_many_traces_go_by_time_with_what_they_share(
     shelf: PayloadShelf, monkeypatch: pytest.MonkeyPatch, edges: int
 ) -> None:
     """In small steps; a value that only deleted traces shared is not kept for any of them."""
-    monkeypatch.setattr("tracefoundry.store.reader.removal_plan.EDGES_AT_ONCE", edges)
+    monkeypatch.setattr("tracefoundry.store.sql.reader.removal_plan.EDGES_AT_ONCE", edges)
     monkeypatch.setattr(payload_deletion, "STEP_REFS", 3)
     monkeypatch.setattr(payload_deletion, "PAGE_REFS", 7)
     traces(shelf, *range(1, 11))
@@ -461,7 +461,7 @@ def test_a_step_that_others_change_again_and_again_says_so(
     traces(shelf, 1)
     shelf.put([b"x"])
     monkeypatch.setattr(
-        "tracefoundry.store.reader.payload_removal.PayloadRemoval.apply", lambda *_: None
+        "tracefoundry.store.sql.reader.payload_removal.PayloadRemoval.apply", lambda *_: None
     )
     answer = shelf.client("admin").delete(f"/api/traces/{trace_id(1).hex()}")
     assert (503, "store_unavailable") == (answer.status_code, answer.json()["error"]["code"])

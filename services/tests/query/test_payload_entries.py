@@ -13,7 +13,7 @@ from tracefoundry.model.genai import plain
 from tracefoundry.model.span import Event, Link, LogRecord, Resource
 from tracefoundry.payloads.refs import digest_of, ref_of
 from tracefoundry.settings import DAY_NS
-from tracefoundry.store import tables
+from tracefoundry.store.sql import tables
 
 TRACE = trace_id(1).hex()
 SECRET = "hush-hush"
@@ -174,7 +174,7 @@ def test_entries_of_logs_stand_with_their_place_among_the_logs(shelf: PayloadShe
 
 def test_previews_count_for_the_size_of_a_page(shelf: PayloadShelf, monkeypatch: Any) -> None:
     """A page of spans with many previews ends early, and goes on."""
-    monkeypatch.setattr("tracefoundry.store.reader.page_size.PAGE_BYTES", 12_000)
+    monkeypatch.setattr("tracefoundry.store.sql.reader.page_size.PAGE_BYTES", 12_000)
     value = b"p" * 256
     shelf.put([value])
     insert(

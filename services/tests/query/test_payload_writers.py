@@ -21,11 +21,12 @@ from tracefoundry.payloads.storing import PayloadWriter
 from tracefoundry.query.payload_deletion import PayloadRemover
 from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
-from tracefoundry.store import migrations, tables
+from tracefoundry.store import migrations
 from tracefoundry.store.contract import PayloadsGone, PreparedSpan
-from tracefoundry.store.engine import make_engine
 from tracefoundry.store.open import open_writer
-from tracefoundry.store.reader import TraceReader
+from tracefoundry.store.sql import tables
+from tracefoundry.store.sql.engine import make_engine
+from tracefoundry.store.sql.reader import TraceReader
 
 TRACES = 40
 

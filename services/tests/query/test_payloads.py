@@ -18,8 +18,8 @@ from tracefoundry.payloads.refs import digest_of, ref_of
 from tracefoundry.query import payload_reading
 from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.query.payloads import media_type_of
-from tracefoundry.store import tables
-from tracefoundry.store.reader import TraceReader
+from tracefoundry.store.sql import tables
+from tracefoundry.store.sql.reader import TraceReader
 
 OTHER = (2, "other")
 

@@ -13,7 +13,7 @@ from samples import make_log, make_span
 from tracefoundry.payloads.refs import ref_of
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
-from tracefoundry.store.reader import TraceReader, search
+from tracefoundry.store.sql.reader import TraceReader, search
 
 OTHER = (2, "other")
 

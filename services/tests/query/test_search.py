@@ -13,8 +13,8 @@ from query.rows import insert
 from samples import make_span
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
-from tracefoundry.store.reader import search
-from tracefoundry.store.reader.text_query import TextQuery
+from tracefoundry.store.sql.reader import search
+from tracefoundry.store.sql.reader.text_query import TextQuery
 
 
 def found(api: Api, text: str) -> list[int]:

@@ -11,10 +11,10 @@ from query.rows import create_tables
 from tracefoundry.query.app import create_app
 from tracefoundry.query.origin import LOOPBACK_HOSTS, refusal
 from tracefoundry.query.settings import QuerySettings
-from tracefoundry.store import tables
 from tracefoundry.store.contract import StoreMisconfigured, StoreUnavailable
-from tracefoundry.store.engine import make_engine, reading, shown_url, writing
-from tracefoundry.store.reader import TraceReader
+from tracefoundry.store.sql import tables
+from tracefoundry.store.sql.engine import make_engine, reading, shown_url, writing
+from tracefoundry.store.sql.reader import TraceReader
 
 
 def test_health_and_readiness(api: Api) -> None:
@@ -203,7 +203,7 @@ def test_a_read_that_takes_too_long_ends_as_unavailable(
 ) -> None:
     """On SQLite too, which has no statement timeout of its own."""
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n"
-    monkeypatch.setattr("tracefoundry.store.engine.STATEMENT_TIMEOUT_MS", 100)
+    monkeypatch.setattr("tracefoundry.store.sql.engine.STATEMENT_TIMEOUT_MS", 100)
     engine.dispose()  # connections that are made now have the short limit
     with pytest.raises(StoreUnavailable), reading(engine) as connection:
         connection.exec_driver_sql(endless)

@@ -19,9 +19,9 @@ from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.objects import object_name
 from tracefoundry.retention import RetentionReport, run_once
 from tracefoundry.settings import DAY_NS, Settings
-from tracefoundry.store import tables
-from tracefoundry.store.engine import make_engine
 from tracefoundry.store.postgres import partitions
+from tracefoundry.store.sql import tables
+from tracefoundry.store.sql.engine import make_engine
 
 TODAY = 20_600
 NOW_NS = TODAY * DAY_NS + DAY_NS // 2

@@ -14,7 +14,7 @@ from tracefoundry.cli.app import main
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.settings import DAY_NS
 from tracefoundry.store import migrations
-from tracefoundry.store.expiry.session import open_session
+from tracefoundry.store.sql.expiry.session import open_session
 
 TODAY = time.time_ns() // DAY_NS
 

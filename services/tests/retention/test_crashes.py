@@ -26,7 +26,14 @@ from store.conftest import new_writer
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.retention import RetentionReport
 from tracefoundry.settings import DAY_NS
-from tracefoundry.store.tables import metadata, payload_blobs, payload_days, projects, spans, traces
+from tracefoundry.store.sql.tables import (
+    metadata,
+    payload_blobs,
+    payload_days,
+    projects,
+    spans,
+    traces,
+)
 
 pytestmark = pytest.mark.faults
 

@@ -22,7 +22,7 @@ from retention.stock import (
 )
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.retention.report import DiskUse
-from tracefoundry.store.tables import payload_days, spans, traces
+from tracefoundry.store.sql.tables import payload_days, spans, traces
 
 LIMITED = replace(SETTINGS, retention_disk_percent=80)
 

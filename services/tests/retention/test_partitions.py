@@ -14,9 +14,9 @@ from retention.stock import (
     select,
     span_at,
 )
-from tracefoundry.store.expiry import partitions
-from tracefoundry.store.expiry.session import RUN_LOCK, open_session
-from tracefoundry.store.tables import spans, traces
+from tracefoundry.store.sql.expiry import partitions
+from tracefoundry.store.sql.expiry.session import RUN_LOCK, open_session
+from tracefoundry.store.sql.tables import spans, traces
 
 GOING = "spans_20260518"
 """The partition of TODAY - 9."""
@@ -32,7 +32,7 @@ def expired(postgres: str) -> str:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks are waited for a moment only."""
-    monkeypatch.setattr("tracefoundry.store.expiry.session.LOCK_TIMEOUT_MS", 50)
+    monkeypatch.setattr("tracefoundry.store.sql.expiry.session.LOCK_TIMEOUT_MS", 50)
     monkeypatch.setattr(partitions, "PAUSE_S", 0.01)
 
 

@@ -21,7 +21,7 @@ from retention.stock import (
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.settings import DAY_NS
-from tracefoundry.store.tables import (
+from tracefoundry.store.sql.tables import (
     payload_blobs,
     payload_days,
     payload_list_parts,

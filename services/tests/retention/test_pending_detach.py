@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from retention.stock import TODAY, noon, put_spans, run, select, span_at
-from tracefoundry.store.tables import spans
+from tracefoundry.store.sql.tables import spans
 
 
 def test_a_writer_takes_up_a_day_whose_detach_was_interrupted(postgres: str) -> None:

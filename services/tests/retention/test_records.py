@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from retention.stock import NOW_NS, TODAY, execute, run, select
 from tracefoundry.settings import DAY_NS
-from tracefoundry.store.tables import (
+from tracefoundry.store.sql.tables import (
     audit_log,
     payload_tombstones,
     resources,

@@ -19,7 +19,7 @@ from retention.stock import (
 )
 from samples import llm, trace_id
 from tracefoundry.settings import DAY_NS
-from tracefoundry.store.tables import span_logs, spans, traces
+from tracefoundry.store.sql.tables import span_logs, spans, traces
 
 FIRST_KEPT = TODAY - 7
 

@@ -16,7 +16,7 @@ from tracefoundry.model.days import day_of
 from tracefoundry.retention.report import DiskUse
 from tracefoundry.settings import DAY_NS
 from tracefoundry.store.contract import SpanWriter
-from tracefoundry.store.tables import spans, traces
+from tracefoundry.store.sql.tables import spans, traces
 
 pytestmark = pytest.mark.faults
 

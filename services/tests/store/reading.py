@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tracefoundry.store.engine import make_engine
-from tracefoundry.store.tables import traces
+from tracefoundry.store.sql.engine import make_engine
+from tracefoundry.store.sql.tables import traces
 
 
 def rows(url: str, statement: sa.Executable | str) -> list[dict[str, Any]]:

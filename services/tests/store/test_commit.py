@@ -21,7 +21,7 @@ from tracefoundry.settings import DAY_NS
 from tracefoundry.store import migrations
 from tracefoundry.store import recompute as recompute_module
 from tracefoundry.store.contract import CommitResult, SpanWriter
-from tracefoundry.store.engine import make_engine
+from tracefoundry.store.sql.engine import make_engine
 
 
 def store(writer: SpanWriter, *spans: Span) -> CommitResult:

@@ -14,9 +14,10 @@ from alembic.runtime.migration import MigrationContext
 from samples import make_log, make_span
 from store.conftest import new_writer
 from store.reading import count, rows, trace_rows
-from tracefoundry.store import migrations, tables
+from tracefoundry.store import migrations
 from tracefoundry.store.contract import StoreMisconfigured, StoreUnavailable
-from tracefoundry.store.engine import make_engine
+from tracefoundry.store.sql import tables
+from tracefoundry.store.sql.engine import make_engine
 
 
 def test_an_empty_database_gets_the_newest_schema_and_a_default_project(database_url: str) -> None:

@@ -19,10 +19,10 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from tracefoundry.auth.caller import Caller
-from tracefoundry.store import audit, projects
-from tracefoundry.store.audit import AuditEntry, AuditPosition
 from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.engine import reading, writing
+from tracefoundry.store.sql import audit, projects
+from tracefoundry.store.sql.audit import AuditEntry, AuditPosition
+from tracefoundry.store.sql.engine import reading, writing
 
 ROWS_A_MINUTE = 100
 """Refusals of one token in one minute that get a row each; more are counted in one."""

@@ -26,10 +26,10 @@ import sqlalchemy as sa
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.errors import Unauthenticated
 from tracefoundry.auth.token_text import hash_of
-from tracefoundry.store import tokens
 from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.engine import reading
-from tracefoundry.store.tokens import TokenRecord
+from tracefoundry.store.sql import tokens
+from tracefoundry.store.sql.engine import reading
+from tracefoundry.store.sql.tokens import TokenRecord
 
 FRESH_S = 5.0
 """How long a known token is believed without asking."""

@@ -20,9 +20,9 @@ from tracefoundry.settings import (
     SettingsError,
     parse_duration_ns,
 )
-from tracefoundry.store import projects
 from tracefoundry.store.contract import ProjectRecord
-from tracefoundry.store.engine import reading, writing
+from tracefoundry.store.sql import projects
+from tracefoundry.store.sql.engine import reading, writing
 
 NAME_FORM = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 DEFAULT = "default"

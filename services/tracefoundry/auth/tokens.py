@@ -14,9 +14,9 @@ from tracefoundry.auth.errors import AccessError
 from tracefoundry.auth.projects import unknown_project
 from tracefoundry.auth.token_text import check_brought, hash_of, new_token
 from tracefoundry.settings import MAX_RETENTION_NS, SECOND_NS, SettingsError, parse_duration_ns
-from tracefoundry.store import projects, tokens
-from tracefoundry.store.engine import reading, writing
-from tracefoundry.store.tokens import TokenRecord
+from tracefoundry.store.sql import projects, tokens
+from tracefoundry.store.sql.engine import reading, writing
+from tracefoundry.store.sql.tokens import TokenRecord
 
 NAME_FORM = "letters, digits, spaces and . _ @ + -, beginning with a letter or digit"
 GRACE_NS = 86_400 * SECOND_NS

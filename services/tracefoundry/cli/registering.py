@@ -31,7 +31,7 @@ def access_at(data: Path | None, database: str | None) -> Iterator[Access]:
     from tracefoundry.cli.processes import database_url, read_settings
     from tracefoundry.store import migrations
     from tracefoundry.store.contract import StoreError
-    from tracefoundry.store.engine import make_engine
+    from tracefoundry.store.sql.engine import make_engine
 
     settings = read_settings()
     url = database_url(settings, database, data)
@@ -109,7 +109,7 @@ def register_tokens(url: str, texts: Mapping[Role, str]) -> list[str]:
     from tracefoundry.auth.errors import AccessError
     from tracefoundry.auth.tokens import Tokens
     from tracefoundry.store.contract import StoreError
-    from tracefoundry.store.engine import make_engine
+    from tracefoundry.store.sql.engine import make_engine
 
     if not texts:
         return []

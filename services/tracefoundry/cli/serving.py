@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tracefoundry.auth.access import Access
     from tracefoundry.auth.gate import Gate
     from tracefoundry.ingest.pool import WorkerPool
-    from tracefoundry.store.reader import TraceReader
+    from tracefoundry.store.sql.reader import TraceReader
 
 DATABASE_WAIT_S = 30.0
 """How long ``serve`` and ``migrate`` wait at start for a database that cannot be reached."""
@@ -144,7 +144,7 @@ def check_database(url: str) -> None:
     Raises:
         CliError: it can never work.
     """
-    from tracefoundry.store.engine import make_engine
+    from tracefoundry.store.sql.engine import make_engine
     from tracefoundry.store.sqlite.connection import database_path
 
     try:
@@ -218,8 +218,8 @@ class _Process:
         from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 
         from tracefoundry.auth.access import open_access
-        from tracefoundry.store.engine import make_engine
-        from tracefoundry.store.reader import TraceReader
+        from tracefoundry.store.sql.engine import make_engine
+        from tracefoundry.store.sql.reader import TraceReader
 
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)

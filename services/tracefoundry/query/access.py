@@ -20,8 +20,8 @@ from fastapi import Depends, Request
 
 from tracefoundry.auth.caller import Caller
 from tracefoundry.query.errors import ApiError
-from tracefoundry.store.reader import Snapshot
-from tracefoundry.store.reader.row import Row
+from tracefoundry.store.sql.reader import Snapshot
+from tracefoundry.store.sql.reader.row import Row
 
 
 def _known(request: Request) -> Caller:

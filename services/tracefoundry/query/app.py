@@ -32,7 +32,7 @@ from tracefoundry.query.settings import QuerySettings
 from tracefoundry.query.spans import span_router
 from tracefoundry.query.traces import trace_router
 from tracefoundry.settings import Settings
-from tracefoundry.store.reader import TraceReader
+from tracefoundry.store.sql.reader import TraceReader
 
 
 def create_app(

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.query.shapes import encode
 from tracefoundry.store.contract import StoreError
-from tracefoundry.store.reader import TraceReader
+from tracefoundry.store.sql.reader import TraceReader
 
 Check = Callable[[], None]
 """A readiness check: returns when well, raises StoreError with the reason when not."""

@@ -17,7 +17,7 @@ from tracefoundry.model.genai import plain
 from tracefoundry.model.genai.events import CHOICE, DETAILS, view_of_event
 from tracefoundry.model.genai.merging import complete
 from tracefoundry.model.genai.view import GenAI
-from tracefoundry.store.reader.row import Row
+from tracefoundry.store.sql.reader.row import Row
 
 _REST = ("operation", "provider", "finish_reasons", "tool_call_id", "price_version")
 _COLUMNS = (

@@ -36,11 +36,11 @@ from tracefoundry.payloads.objects import ObjectStore, object_name
 from tracefoundry.payloads.packs import BlobLocation, read_blobs
 from tracefoundry.payloads.refs import digest_of, ref_from_digest
 from tracefoundry.query.pack_rewriting import rewrite
-from tracefoundry.store.columns import ID_BYTES
 from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.reader import TraceReader
-from tracefoundry.store.reader.payload_rows import BlobPlace
-from tracefoundry.store.reader.removal_plan import Pending, Removal, doomed_among
+from tracefoundry.store.sql.columns import ID_BYTES
+from tracefoundry.store.sql.reader import TraceReader
+from tracefoundry.store.sql.reader.payload_rows import BlobPlace
+from tracefoundry.store.sql.reader.removal_plan import Pending, Removal, doomed_among
 
 log = logging.getLogger(__name__)
 

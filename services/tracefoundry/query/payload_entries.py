@@ -17,9 +17,9 @@ from tracefoundry.model.days import day_of
 from tracefoundry.model.payload import LOG
 from tracefoundry.payloads.refs import digest_of
 from tracefoundry.query.times import rfc3339
-from tracefoundry.store.reader import Snapshot
-from tracefoundry.store.reader.payload_rows import PayloadStates
-from tracefoundry.store.reader.row import Row
+from tracefoundry.store.sql.reader import Snapshot
+from tracefoundry.store.sql.reader.payload_rows import PayloadStates
+from tracefoundry.store.sql.reader.row import Row
 
 Json = dict[str, Any]
 

@@ -30,8 +30,8 @@ from tracefoundry.payloads.lists import assemble
 from tracefoundry.payloads.objects import ObjectStore, object_name
 from tracefoundry.payloads.packs import BlobLocation, PackHeads, read_blobs
 from tracefoundry.payloads.refs import digest_of, ref_from_digest
-from tracefoundry.store.reader import TraceReader
-from tracefoundry.store.reader.payload_rows import BlobCopy
+from tracefoundry.store.sql.reader import TraceReader
+from tracefoundry.store.sql.reader.payload_rows import BlobCopy
 
 LARGE_BYTES = 1024 * 1024
 """A payload above this takes one of the few places for large ones while it is put together."""

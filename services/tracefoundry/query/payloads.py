@@ -22,8 +22,8 @@ from tracefoundry.query.errors import ApiError, invalid_parameter
 from tracefoundry.query.parameters import Project
 from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.query.times import rfc3339
-from tracefoundry.store.reader import TraceReader
-from tracefoundry.store.reader.payload_rows import Fate
+from tracefoundry.store.sql.reader import TraceReader
+from tracefoundry.store.sql.reader.payload_rows import Fate
 
 _REF = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
 _JSON = msgspec.json.Decoder(msgspec.Raw)

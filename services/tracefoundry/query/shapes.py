@@ -19,9 +19,9 @@ from tracefoundry.query.log_views import view_of
 from tracefoundry.query.payload_entries import PayloadEntries
 from tracefoundry.query.withheld import Withholding
 from tracefoundry.store.contract import BEFORE_REDACTION
-from tracefoundry.store.reader.context import SpanContext
-from tracefoundry.store.reader.row import Row
-from tracefoundry.store.reader.statistics import Group
+from tracefoundry.store.sql.reader.context import SpanContext
+from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.store.sql.reader.statistics import Group
 
 Json = dict[str, Any]
 

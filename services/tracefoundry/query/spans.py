@@ -16,8 +16,8 @@ from tracefoundry.query.payload_entries import PayloadEntries
 from tracefoundry.query.shapes import encode, full_json, has_usage, skeleton_json
 from tracefoundry.query.tree import Node, build_tree
 from tracefoundry.query.withheld import Withholding
-from tracefoundry.store.reader import Snapshot, SpanPage, TraceReader
-from tracefoundry.store.reader.row import Row
+from tracefoundry.store.sql.reader import Snapshot, SpanPage, TraceReader
+from tracefoundry.store.sql.reader.row import Row
 
 TREE_SPANS = 200_000
 """Most spans that a tree is built from, the earliest ones; bounds the memory of one request."""

@@ -25,7 +25,7 @@ from tracefoundry.query.parameters import MAX_NS, TIME_FORMS, Project, time_ns, 
 from tracefoundry.query.payload_deletion import PayloadRemover, RemovedPayloads
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.query.shapes import encode, group_json, trace_json
-from tracefoundry.store.reader import (
+from tracefoundry.store.sql.reader import (
     Deleted,
     GroupBy,
     Snapshot,

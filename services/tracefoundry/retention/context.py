@@ -14,8 +14,8 @@ from tracefoundry.payloads.errors import ObjectStoreError
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.retention.report import RetentionReport, StepReport
 from tracefoundry.store.contract import StoreError
-from tracefoundry.store.expiry import rows
-from tracefoundry.store.expiry.session import Session
+from tracefoundry.store.sql.expiry import rows
+from tracefoundry.store.sql.expiry.session import Session
 
 _log = logging.getLogger("tracefoundry.retention")
 

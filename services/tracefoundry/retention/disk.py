@@ -23,9 +23,9 @@ from tracefoundry.retention.payloads import expire_day, oldest_day
 from tracefoundry.retention.report import DiskUse
 from tracefoundry.retention.spans import expire_spans
 from tracefoundry.settings import Settings
-from tracefoundry.store.expiry import database, traces
-from tracefoundry.store.expiry.session import Session
-from tracefoundry.store.reader.free_pages import give_back
+from tracefoundry.store.sql.expiry import database, traces
+from tracefoundry.store.sql.expiry.session import Session
+from tracefoundry.store.sql.reader.free_pages import give_back
 
 Measure = Callable[[], Sequence[DiskUse]]
 """How full everything is now."""

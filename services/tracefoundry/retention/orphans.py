@@ -16,7 +16,7 @@ from tracefoundry.model.days import DAY_NS, day_of_date
 from tracefoundry.payloads.objects import ObjectStore, StoredObject, check_name, day_prefix
 from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs
-from tracefoundry.store.expiry.payloads import named_objects
+from tracefoundry.store.sql.expiry.payloads import named_objects
 
 ORPHAN_AGE_NS = DAY_NS
 """Older objects without a row are leftovers."""

@@ -8,8 +8,8 @@ from tracefoundry.model.days import date_of
 from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs
 from tracefoundry.retention.report import PartitionReport
-from tracefoundry.store.expiry import partitions
-from tracefoundry.store.expiry.partitions import Partition
+from tracefoundry.store.sql.expiry import partitions
+from tracefoundry.store.sql.expiry.partitions import Partition
 
 SPAN_TABLES = ("spans", "span_logs", "span_payload_refs")
 PAYLOAD_TABLES = ("payload_blobs", "payload_list_parts")

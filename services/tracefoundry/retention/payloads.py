@@ -15,8 +15,8 @@ from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs, ProjectCutoff
 from tracefoundry.retention.partitions import PAYLOAD_TABLES, days_of, drop
 from tracefoundry.retention.report import PayloadDay, Reason
-from tracefoundry.store.expiry import payloads
-from tracefoundry.store.tables import payload_blobs, payload_list_parts
+from tracefoundry.store.sql.expiry import payloads
+from tracefoundry.store.sql.tables import payload_blobs, payload_list_parts
 
 
 def expire_payloads(run: Run, cutoffs: Cutoffs) -> None:

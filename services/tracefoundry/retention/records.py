@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs
-from tracefoundry.store.expiry.payloads import mark_is_over
-from tracefoundry.store.tables import (
+from tracefoundry.store.sql.expiry.payloads import mark_is_over
+from tracefoundry.store.sql.tables import (
     audit_log,
     payload_days,
     payload_tombstones,

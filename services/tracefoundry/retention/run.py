@@ -21,9 +21,9 @@ from tracefoundry.retention.records import delete_records
 from tracefoundry.retention.report import RetentionReport
 from tracefoundry.retention.spans import expire_spans
 from tracefoundry.settings import SECOND_NS, Settings
-from tracefoundry.store.expiry import database
-from tracefoundry.store.expiry.session import AnotherRun, open_session
-from tracefoundry.store.reader.free_pages import give_back
+from tracefoundry.store.sql.expiry import database
+from tracefoundry.store.sql.expiry.session import AnotherRun, open_session
+from tracefoundry.store.sql.reader.free_pages import give_back
 from tracefoundry.store.sqlite.connection import database_path
 
 _log = logging.getLogger("tracefoundry.retention")

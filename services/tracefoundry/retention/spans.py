@@ -13,9 +13,9 @@ from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs, ProjectCutoff
 from tracefoundry.retention.partitions import SPAN_TABLES, days_of, drop
 from tracefoundry.retention.report import ProjectSpans
-from tracefoundry.store.expiry import rows, traces
-from tracefoundry.store.expiry.partitions import Partition
-from tracefoundry.store.tables import span_logs, span_payload_refs, spans
+from tracefoundry.store.sql.expiry import rows, traces
+from tracefoundry.store.sql.expiry.partitions import Partition
+from tracefoundry.store.sql.tables import span_logs, span_payload_refs, spans
 
 
 def expire_spans(run: Run, cutoffs: Cutoffs) -> None:

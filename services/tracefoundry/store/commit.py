@@ -26,7 +26,6 @@ from tracefoundry.model.days import day_of
 from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import TraceKey, facts_of, summarise
-from tracefoundry.store.columns import ID_BYTES
 from tracefoundry.store.contract import (
     CommitResult,
     PayloadsGone,
@@ -35,6 +34,7 @@ from tracefoundry.store.contract import (
     Refusal,
 )
 from tracefoundry.store.recompute import recompute
+from tracefoundry.store.sql.columns import ID_BYTES
 from tracefoundry.store.transaction import (
     Backend,
     DictionaryKey,

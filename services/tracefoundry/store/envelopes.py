@@ -7,7 +7,7 @@ other, so remembering the last one of each is enough.
 from __future__ import annotations
 
 from tracefoundry.model.span import Resource, Scope
-from tracefoundry.store import columns
+from tracefoundry.store.sql import columns
 
 
 class EnvelopeIds:

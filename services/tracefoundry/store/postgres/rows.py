@@ -15,7 +15,7 @@ import orjson
 
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.span import LogRecord, Span
-from tracefoundry.store import columns
+from tracefoundry.store.sql import columns
 
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 COPY_TRAILER = struct.pack(">h", -1)

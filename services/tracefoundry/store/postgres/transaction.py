@@ -19,10 +19,10 @@ from psycopg import errors
 from tracefoundry.model.payload import BlobKey, BlobRow
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
-from tracefoundry.store import columns
 from tracefoundry.store.contract import PreparedLog, PreparedSpan
 from tracefoundry.store.postgres import statements
 from tracefoundry.store.postgres.rows import COPY_HEADER, COPY_TRAILER
+from tracefoundry.store.sql import columns
 from tracefoundry.store.transaction import (
     DictionaryKey,
     ExistingTrace,

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from tracefoundry.model.span import LogRecord, Span
-from tracefoundry.store import columns
+from tracefoundry.store.sql import columns
 
 SPAN_COLUMNS = 37
 LOG_COLUMNS = 16

@@ -15,8 +15,8 @@ import orjson
 from tracefoundry.model.payload import BlobKey, BlobRow
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
-from tracefoundry.store import columns
 from tracefoundry.store.contract import PreparedLog, PreparedSpan
+from tracefoundry.store.sql import columns
 from tracefoundry.store.sqlite.rows import LOG_COLUMNS, SPAN_COLUMNS
 from tracefoundry.store.transaction import (
     DictionaryKey,

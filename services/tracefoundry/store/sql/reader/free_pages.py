@@ -14,7 +14,7 @@ import sqlite3
 import sqlalchemy as sa
 
 from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.engine import writing
+from tracefoundry.store.sql.engine import writing
 
 STEP_PAGES = 2_000
 """Pages (4 KiB) given back in one transaction: the spans' writer gets its turn between two."""

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tracefoundry.model.days import date_of
-from tracefoundry.store.columns import ID_BYTES
-from tracefoundry.store.reader.payload_rows import chunks
-from tracefoundry.store.reader.removal_plan import (
+from tracefoundry.store.sql.columns import ID_BYTES
+from tracefoundry.store.sql.reader.payload_rows import chunks
+from tracefoundry.store.sql.reader.removal_plan import (
     Removal,
     doomed_among,
     has_spans,
@@ -23,7 +23,7 @@ from tracefoundry.store.reader.removal_plan import (
     needs_of,
     packs_of,
 )
-from tracefoundry.store.tables import (
+from tracefoundry.store.sql.tables import (
     payload_blobs,
     payload_list_parts,
     payload_tombstones,

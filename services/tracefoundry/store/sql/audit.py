@@ -9,7 +9,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tracefoundry.store.tables import audit_log
+from tracefoundry.store.sql.tables import audit_log
 
 Outcome = Literal["allowed", "denied"]
 

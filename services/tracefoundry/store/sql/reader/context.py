@@ -13,10 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tracefoundry.store.reader import page_size
-from tracefoundry.store.reader.row import Row
-from tracefoundry.store.reader.spans import STREAMED, SpanPage
-from tracefoundry.store.tables import resources, scopes, span_logs
+from tracefoundry.store.sql.reader import page_size
+from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.store.sql.reader.spans import STREAMED, SpanPage
+from tracefoundry.store.sql.tables import resources, scopes, span_logs
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,17 @@ question each: ``lists`` (filters, sorts and keyset cursors), ``search`` (text),
 
 from __future__ import annotations
 
-from tracefoundry.store.reader.deletion import Deleted
-from tracefoundry.store.reader.reader import Snapshot, TraceReader
-from tracefoundry.store.reader.search import SearchResult
-from tracefoundry.store.reader.selection import (
+from tracefoundry.store.sql.reader.deletion import Deleted
+from tracefoundry.store.sql.reader.reader import Snapshot, TraceReader
+from tracefoundry.store.sql.reader.search import SearchResult
+from tracefoundry.store.sql.reader.selection import (
     Sort,
     SpanPosition,
     TracePosition,
     TraceSelection,
 )
-from tracefoundry.store.reader.spans import SpanPage
-from tracefoundry.store.reader.statistics import GroupBy
+from tracefoundry.store.sql.reader.spans import SpanPage
+from tracefoundry.store.sql.reader.statistics import GroupBy
 
 __all__ = [
     "Deleted",

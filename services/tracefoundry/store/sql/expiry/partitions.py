@@ -23,8 +23,8 @@ import psycopg
 from psycopg import errors, sql
 
 from tracefoundry.model.days import day_of_date
-from tracefoundry.store.expiry.session import driver_errors
 from tracefoundry.store.postgres.partitions import ADVISORY_LOCK
+from tracefoundry.store.sql.expiry.session import driver_errors
 
 TRIES = 5
 PAUSE_S = 0.5

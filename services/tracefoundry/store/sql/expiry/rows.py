@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from tracefoundry.store.engine import reading, write_again
+from tracefoundry.store.sql.engine import reading, write_again
 
 BATCH_ROWS = 5_000
 """Rows deleted in one transaction: writers get their turn between two."""

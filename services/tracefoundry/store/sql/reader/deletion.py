@@ -19,13 +19,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tracefoundry.model.days import DAY_NS
-from tracefoundry.store.engine import reading, write_again
-from tracefoundry.store.reader import lone_logs
-from tracefoundry.store.reader.free_pages import give_back
-from tracefoundry.store.reader.row import Row
-from tracefoundry.store.reader.selection import ANY_TIME_NS
-from tracefoundry.store.tables import projects as projects_table
-from tracefoundry.store.tables import span_logs, spans, tombstones, traces
+from tracefoundry.store.sql.engine import reading, write_again
+from tracefoundry.store.sql.reader import lone_logs
+from tracefoundry.store.sql.reader.free_pages import give_back
+from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.store.sql.reader.selection import ANY_TIME_NS
+from tracefoundry.store.sql.tables import projects as projects_table
+from tracefoundry.store.sql.tables import span_logs, spans, tombstones, traces
 
 BATCH_TRACES = 200
 BATCH_SPANS = 10_000

@@ -15,9 +15,9 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from tracefoundry.store.reader.row import Row
-from tracefoundry.store.reader.selection import Sort, TracePosition, TraceSelection
-from tracefoundry.store.tables import traces
+from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.store.sql.reader.selection import Sort, TracePosition, TraceSelection
+from tracefoundry.store.sql.tables import traces
 
 MERGED_PROJECTS = 100
 """Most projects whose pages are merged one by one; more are read by one statement."""

@@ -21,10 +21,10 @@ from functools import partial
 import sqlalchemy as sa
 
 from tracefoundry.model.days import DAY_NS
-from tracefoundry.store.engine import reading, write_again
-from tracefoundry.store.expiry.rows import BATCH_ROWS, Check, execute, one_of
-from tracefoundry.store.reader.row import Row
-from tracefoundry.store.tables import span_logs, span_payload_refs, spans, traces
+from tracefoundry.store.sql.engine import reading, write_again
+from tracefoundry.store.sql.expiry.rows import BATCH_ROWS, Check, execute, one_of
+from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.store.sql.tables import span_logs, span_payload_refs, spans, traces
 
 BATCH_TRACES = 2_000
 

@@ -18,8 +18,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from tracefoundry.model.span import StatusCode
-from tracefoundry.store.reader.row import Row
-from tracefoundry.store.tables import resources, spans
+from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.store.sql.tables import resources, spans
 
 GroupBy = Literal["service", "model", "tool", "agent"]
 GROUP_LIMIT = 1000

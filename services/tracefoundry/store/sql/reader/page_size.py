@@ -14,8 +14,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tracefoundry.store.reader.row import Row
-from tracefoundry.store.tables import resources, scopes, span_logs
+from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.store.sql.tables import resources, scopes, span_logs
 
 PAGE_BYTES = 32 * 1024 * 1024
 """A page of full rows ends before the row that would take it past this size; its first row may be

@@ -7,7 +7,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from tracefoundry.store.tables import projects, tokens
+from tracefoundry.store.sql.tables import projects, tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,17 +17,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tracefoundry.store.reader.lists import list_traces, position_of
-from tracefoundry.store.reader.row import Row
-from tracefoundry.store.reader.selection import (
+from tracefoundry.store.sql.reader.lists import list_traces, position_of
+from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.store.sql.reader.selection import (
     Sort,
     SpanPosition,
     TracePosition,
     TraceSelection,
 )
-from tracefoundry.store.reader.spans import STREAMED
-from tracefoundry.store.reader.text_query import TextQuery
-from tracefoundry.store.tables import payload_blobs, span_payload_refs, spans
+from tracefoundry.store.sql.reader.spans import STREAMED
+from tracefoundry.store.sql.reader.text_query import TextQuery
+from tracefoundry.store.sql.tables import payload_blobs, span_payload_refs, spans
 
 CANDIDATES = 64
 """Traces listed at once."""

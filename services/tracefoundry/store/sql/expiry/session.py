@@ -14,8 +14,8 @@ import psycopg
 import sqlalchemy as sa
 
 from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.engine import make_engine
 from tracefoundry.store.postgres.errors import first_line
+from tracefoundry.store.sql.engine import make_engine
 
 RUN_LOCK = 0x7F0D_DA76
 """Key of the PostgreSQL advisory lock that one run of retention holds."""

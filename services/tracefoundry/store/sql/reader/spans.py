@@ -14,10 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from tracefoundry.model.usage import counting
-from tracefoundry.store.reader import page_size
-from tracefoundry.store.reader.row import Row
-from tracefoundry.store.reader.selection import SpanPosition
-from tracefoundry.store.tables import spans
+from tracefoundry.store.sql.reader import page_size
+from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.store.sql.reader.selection import SpanPosition
+from tracefoundry.store.sql.tables import spans
 
 SAME_ID_LIMIT = 100
 """Most spans with one id that are read at once."""

@@ -18,13 +18,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tracefoundry.store.columns import ID_BYTES
-from tracefoundry.store.engine import reading, write_again
-from tracefoundry.store.reader import removal_commit
-from tracefoundry.store.reader.free_pages import give_back
-from tracefoundry.store.reader.payload_rows import BlobPlace, chunks, places_of
-from tracefoundry.store.reader.removal_commit import REMOVING
-from tracefoundry.store.reader.removal_plan import (
+from tracefoundry.store.sql.columns import ID_BYTES
+from tracefoundry.store.sql.engine import reading, write_again
+from tracefoundry.store.sql.reader import removal_commit
+from tracefoundry.store.sql.reader.free_pages import give_back
+from tracefoundry.store.sql.reader.payload_rows import BlobPlace, chunks, places_of
+from tracefoundry.store.sql.reader.removal_commit import REMOVING
+from tracefoundry.store.sql.reader.removal_plan import (
     Needs,
     Pending,
     Removal,
@@ -34,7 +34,7 @@ from tracefoundry.store.reader.removal_plan import (
     needs_of,
     packs_of,
 )
-from tracefoundry.store.tables import (
+from tracefoundry.store.sql.tables import (
     payload_blobs,
     payload_days,
     payload_list_parts,

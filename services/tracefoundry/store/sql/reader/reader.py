@@ -13,8 +13,8 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.engine import reading
-from tracefoundry.store.reader import (
+from tracefoundry.store.sql.engine import reading
+from tracefoundry.store.sql.reader import (
     context,
     deletion,
     lists,
@@ -23,16 +23,16 @@ from tracefoundry.store.reader import (
     spans,
     statistics,
 )
-from tracefoundry.store.reader.payload_removal import PayloadRemoval
-from tracefoundry.store.reader.row import Row
-from tracefoundry.store.reader.selection import (
+from tracefoundry.store.sql.reader.payload_removal import PayloadRemoval
+from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.store.sql.reader.selection import (
     Sort,
     SpanPosition,
     TracePosition,
     TraceSelection,
 )
-from tracefoundry.store.reader.text_query import TextQuery
-from tracefoundry.store.tables import projects, span_logs, span_payload_refs, tombstones, traces
+from tracefoundry.store.sql.reader.text_query import TextQuery
+from tracefoundry.store.sql.tables import projects, span_logs, span_payload_refs, tombstones, traces
 
 
 class Snapshot:
@@ -203,7 +203,7 @@ class Snapshot:
 
 
 class TraceReader:
-    """Reads and deletes traces through one engine of :func:`tracefoundry.store.engine.make_engine`.
+    """Reads and deletes traces through one engine of :func:`.engine.make_engine`.
 
     The reader owns the engine: :meth:`close` closes its connections.
     """

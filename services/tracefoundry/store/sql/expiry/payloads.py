@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tracefoundry.store.engine import reading, write_again
-from tracefoundry.store.tables import payload_blobs, payload_days
+from tracefoundry.store.sql.engine import reading, write_again
+from tracefoundry.store.sql.tables import payload_blobs, payload_days
 
 
 def days_with_blobs(engine: sa.Engine, project: int, before_day: int) -> list[int]:

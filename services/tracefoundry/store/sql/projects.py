@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from tracefoundry.store.contract import ProjectRecord
-from tracefoundry.store.tables import projects
+from tracefoundry.store.sql.tables import projects
 
 
 def all_projects(connection: sa.Connection) -> list[ProjectRecord]:

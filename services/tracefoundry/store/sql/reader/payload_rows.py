@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from tracefoundry.store.tables import (
+from tracefoundry.store.sql.tables import (
     payload_blobs,
     payload_days,
     payload_tombstones,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from tracefoundry.store.contract import ProjectRecord
-from tracefoundry.store.engine import reading
-from tracefoundry.store.tables import projects
+from tracefoundry.store.sql.engine import reading
+from tracefoundry.store.sql.tables import projects
 
 
 def all_projects(engine: sa.Engine) -> list[ProjectRecord]:

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tracefoundry.store.tables import span_logs, traces
+from tracefoundry.store.sql.tables import span_logs, traces
 
 BATCH_TRACES = 200
 BATCH_LOGS = 10_000
