@@ -7,22 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SECOND_NS = 1_000_000_000
-DAY_NS = 86_400 * SECOND_NS
+from tracefoundry.model.times import DAY_NS, UNIT_NS
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
-"""Limit of one OTLP/HTTP body, before and after decompression (OTLP 1.11)."""
-
-WINDOW_AHEAD_NS = DAY_NS
-"""How far in the future a span may start: clocks differ, but not by more than a day."""
-
-_DURATION_UNITS_NS = {
-    "s": SECOND_NS,
-    "m": 60 * SECOND_NS,
-    "h": 3_600 * SECOND_NS,
-    "d": DAY_NS,
-    "w": 7 * DAY_NS,
-}
 MAX_RETENTION_NS = 3_660 * DAY_NS
 
 REDACTION_MODES = ("strict", "standard", "off")
@@ -43,7 +29,7 @@ def parse_duration_ns(text: str, name: str) -> int:
         raise SettingsError(
             f"{name}={text!r} is not a duration: use a whole number and s, m, h, d or w, like 7d"
         )
-    return int(match[1]) * _DURATION_UNITS_NS[match[2]]
+    return int(match[1]) * UNIT_NS[match[2]]
 
 
 def parse_bytes(text: str, name: str) -> int:

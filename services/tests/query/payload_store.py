@@ -12,8 +12,8 @@ from samples import NOW_NS, trace_id
 from tracefoundry.auth.access import open_access
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.gate import Gate
-from tracefoundry.model.days import day_of
 from tracefoundry.model.payload import Content, PayloadEntry
+from tracefoundry.model.times import day_of
 from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
 from tracefoundry.payloads.filesystem import FilesystemStore

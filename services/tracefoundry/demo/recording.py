@@ -25,7 +25,8 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode
 from tracefoundry import __version__
 from tracefoundry.demo.material import AGENTS
 from tracefoundry.demo.scenarios import PlannedTrace, plan
-from tracefoundry.demo.story import SECOND_NS, PlannedSpan
+from tracefoundry.demo.story import PlannedSpan
+from tracefoundry.model.times import SECOND_NS
 
 SCOPE = "tracefoundry.demo"
 

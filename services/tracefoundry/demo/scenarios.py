@@ -23,7 +23,8 @@ from tracefoundry.demo.material import (
     Case,
 )
 from tracefoundry.demo.steps import Conversation
-from tracefoundry.demo.story import SECOND_NS, PlannedSpan, Story
+from tracefoundry.demo.story import PlannedSpan, Story
+from tracefoundry.model.times import SECOND_NS
 
 TOOL_DEADLINE_MS = 30_000
 USERS = 14

@@ -17,7 +17,6 @@ from opentelemetry.trace import SpanKind
 AttributeValue = str | bool | int | float | list[str]
 
 MILLISECOND_NS = 1_000_000
-SECOND_NS = 1_000_000_000
 
 
 @dataclass(slots=True)

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from tracefoundry.ingest.batch import Batch, outcomes
 from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.projects import Projects, Refused, Rules
-from tracefoundry.model.days import day_of
 from tracefoundry.model.genai import registry
 from tracefoundry.model.payload import Content, PayloadRows
+from tracefoundry.model.times import day_of
 from tracefoundry.otlp import json as otlp_json
 from tracefoundry.otlp import protobuf as otlp_protobuf
 from tracefoundry.otlp.compression import decompress

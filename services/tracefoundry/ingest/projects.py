@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from tracefoundry.ingest.messages import IngestRequest
-from tracefoundry.model.days import DAY_NS, day_of
+from tracefoundry.model.limits import PROJECT_NAME_CHARACTERS
 from tracefoundry.model.span import Resource
+from tracefoundry.model.times import DAY_NS, day_of
 from tracefoundry.redaction.engine import Redactor
 from tracefoundry.redaction.policy import Mode, Policy, UserPatterns
 from tracefoundry.store.contract import ProjectRecord, StoreUnavailable
@@ -85,16 +86,17 @@ class Projects:
         """
         named = resource.project or request.project or request.token_project
         name = named or DEFAULT_PROJECT
+        shown = name[:PROJECT_NAME_CHARACTERS]
         if request.token_project is not None and name != request.token_project:
             return Refused(
                 "forbidden_project",
-                f"the token is for project {request.token_project!r}, not for {name[:63]!r}",
+                f"the token is for project {request.token_project!r}, not for {shown!r}",
             )
         record = self._record(name)
         if record is None:
             return Refused(
                 "unknown_project",
-                f"project {name[:63]!r} does not exist; create it first, or leave the project out",
+                f"project {shown!r} does not exist; create it first, or leave the project out",
             )
         retention, kept = retention_of(record, self._retention_ns, self._payload_retention_ns)
         return Rules(

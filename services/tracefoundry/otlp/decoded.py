@@ -12,6 +12,7 @@ import msgspec
 
 from tracefoundry.model.ids import SPAN_ID_BYTES, TRACE_ID_BYTES
 from tracefoundry.model.span import LogRecord, Span
+from tracefoundry.model.times import MAX_TIME_NS
 from tracefoundry.otlp.errors import TooLarge
 
 RejectReason = Literal[
@@ -29,9 +30,6 @@ The ids and times are about the field of that name. ``invalid_attribute``: a val
 hold (an integer outside int64, broken base64). ``invalid_number``: a count or flags outside
 uint32. The latter two and ``invalid_link_id`` occur in JSON only.
 """
-
-MAX_TIME_NS: Final = 2**63 - 1
-"""Latest time that is stored; OTLP's fixed64 goes further."""
 
 MAX_RECORDS: Final = 250_000
 """Most spans or GenAI logs taken from one body. A body within its 64 MiB could hold millions of

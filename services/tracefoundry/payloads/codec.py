@@ -28,12 +28,13 @@ import msgspec
 import zstandard
 from cryptography.exceptions import InvalidTag
 
+from tracefoundry.model.limits import MAX_BODY_BYTES
 from tracefoundry.payloads.errors import PayloadCorrupt, UnknownKey
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.refs import digest_of
 
-MAX_CONTENT_BYTES = 64 * 1024 * 1024
-"""The largest content, which is also the largest OTLP body: what ingest takes can be stored."""
+MAX_CONTENT_BYTES = MAX_BODY_BYTES
+"""The longest content: no value is longer than the OTLP body that brought it."""
 
 Codec = Literal["raw", "zstd"]
 Form = Literal["content", "list"]

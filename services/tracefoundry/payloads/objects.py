@@ -23,10 +23,11 @@ from typing import Protocol
 
 import msgspec
 
-_PROJECT = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+from tracefoundry.model.limits import PROJECT_NAME_PATTERN
+
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_NAME = re.compile(rf"({_PROJECT})/({_DAY})/([0-9a-f]{{64}})")
-_PREFIX = re.compile(rf"(?:({_PROJECT})/(?:({_DAY})/)?)?")
+_NAME = re.compile(rf"({PROJECT_NAME_PATTERN})/({_DAY})/([0-9a-f]{{64}})")
+_PREFIX = re.compile(rf"(?:({PROJECT_NAME_PATTERN})/(?:({_DAY})/)?)?")
 
 
 class StoredObject(msgspec.Struct, frozen=True, gc=False):

@@ -23,6 +23,7 @@ from tracefoundry.model.attributes import broken_text, raw_bytes, tag_of, text
 from tracefoundry.model.genai.content import body_slot, content_slot, event_slot
 from tracefoundry.model.genai.key_memo import MAX_KEY_CHARS, MAX_KEYS
 from tracefoundry.model.genai.refs import REF_KEYS, refs_of
+from tracefoundry.model.limits import MAX_INLINE_BYTES
 from tracefoundry.model.payload import (
     BODY,
     LOG,
@@ -36,9 +37,6 @@ from tracefoundry.model.payload import (
 from tracefoundry.model.span import Attributes, LogRecord, Resource, Scope, Span
 from tracefoundry.model.value_types import TypeName, type_name
 from tracefoundry.payloads.refs import ref_of
-
-MAX_INLINE_BYTES = 4096
-"""Longer values leave the row, whatever their key."""
 
 JSON_TYPE, TEXT_TYPE, BINARY_TYPE = (
     "application/json",

@@ -35,6 +35,7 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
+from tracefoundry.model.times import SECOND_NS
 from tracefoundry.payloads.errors import (
     ObjectMissing,
     ObjectStoreMisconfigured,
@@ -215,7 +216,7 @@ class S3Store:
             for found in page.get("Contents", []):
                 name = found["Key"].removeprefix(self._prefix)
                 if is_name(name):
-                    modified_at_ns = int(found["LastModified"].timestamp()) * 1_000_000_000
+                    modified_at_ns = int(found["LastModified"].timestamp()) * SECOND_NS
                     yield StoredObject(name, found["Size"], modified_at_ns)
             token = page.get("NextContinuationToken")
             if not page.get("IsTruncated") or token is None:

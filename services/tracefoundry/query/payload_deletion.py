@@ -22,7 +22,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from tracefoundry.model.days import date_of, day_of_date
+from tracefoundry.model.times import date_of, day_of_date
 from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
 from tracefoundry.payloads.errors import (
     ObjectMissing,

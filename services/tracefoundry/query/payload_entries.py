@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
-from tracefoundry.model.days import day_of
 from tracefoundry.model.payload import LOG
+from tracefoundry.model.times import day_of
 from tracefoundry.payloads.refs import digest_of
 from tracefoundry.query.times import rfc3339
 from tracefoundry.store.reader import Snapshot

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracefoundry.model.genai.view import CALL_KINDS, GenAI
+from tracefoundry.model.times import SECOND_NS
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
@@ -34,7 +35,6 @@ MAX_NAME_CHARS = 200
 _MILLION = Decimal(1_000_000)
 _THOUSAND = Decimal(1_000)
 _ZERO = Decimal(0)
-_NS = 1_000_000_000
 _DAY_S = 86_400
 _MINUTE_S = 60
 _LAST_SECOND = 253_402_300_799
@@ -159,7 +159,7 @@ def rates_of(provider: str | None, model: str, at_ns: int) -> Rates | None:
     if found is None:
         return None
     if isinstance(found.prices, list):
-        second = min(max(at_ns // _NS, 0), _LAST_SECOND)
+        second = min(max(at_ns // SECOND_NS, 0), _LAST_SECOND)
         step = _MINUTE_S if _by_the_clock(found) else _DAY_S
         return _rates_at(key, model.lower(), second - second % step)
     return _rates_at(key, model.lower(), 0)
