@@ -8,6 +8,7 @@ import random
 
 import pytest
 
+from tracefoundry.model.payload import ref_of
 from tracefoundry.payloads.codec import BlobCodec, EncodedBlob, walk_blobs
 from tracefoundry.payloads.errors import ObjectMissing, PayloadCorrupt
 from tracefoundry.payloads.objects import ObjectStore
@@ -22,7 +23,6 @@ from tracefoundry.payloads.packs import (
     build_packs,
     read_blobs,
 )
-from tracefoundry.payloads.refs import ref_of
 
 DAY = datetime.date(2026, 11, 21)
 CODEC = BlobCodec()

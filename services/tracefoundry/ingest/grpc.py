@@ -26,9 +26,10 @@ from grpc import aio
 from tracefoundry.auth.errors import Unauthenticated
 from tracefoundry.auth.gate import Forbidden, Gate
 from tracefoundry.ingest.admission import Admission
-from tracefoundry.ingest.messages import IngestRequest, Outcome, Signal
+from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.service import RETRY_AFTER_S, IngestService, Overloaded
 from tracefoundry.otlp import answers
+from tracefoundry.otlp.answers import Signal
 from tracefoundry.store.contract import StoreUnavailable
 
 SERVICES: dict[str, Signal] = {

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from tracefoundry.auth.errors import Unauthenticated
 from tracefoundry.auth.gate import Forbidden, Gate
-from tracefoundry.ingest.messages import Encoding, IngestRequest, Outcome, Signal
+from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.service import (
     RETRY_AFTER_S,
     UNAVAILABLE_RETRY_AFTER_S,
@@ -22,7 +22,7 @@ from tracefoundry.ingest.service import (
     Room,
 )
 from tracefoundry.otlp import answers
-from tracefoundry.otlp.media import CONTENT_TYPES, parse_content_type
+from tracefoundry.otlp.answers import CONTENT_TYPES, Encoding, Signal, parse_content_type
 from tracefoundry.store.contract import StoreUnavailable
 
 ROUTES: dict[str, Signal] = {

@@ -11,10 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from tracefoundry.otlp.answers import Encoding, Signal
 from tracefoundry.redaction.policy import UserPatterns
-
-Signal = Literal["traces", "logs"]
-Encoding = Literal["protobuf", "json"]
 
 FRAME = struct.Struct(">II")
 

@@ -19,8 +19,7 @@ from tracefoundry.model.times import day_of
 from tracefoundry.otlp import json as otlp_json
 from tracefoundry.otlp import protobuf as otlp_protobuf
 from tracefoundry.otlp.compression import decompress
-from tracefoundry.otlp.decoded import Decoded
-from tracefoundry.otlp.errors import TooLarge, Undecodable, UnsupportedEncoding
+from tracefoundry.otlp.decoded import Decoded, TooLarge, Undecodable, UnsupportedEncoding
 from tracefoundry.payloads.errors import ObjectStoreError
 from tracefoundry.payloads.offload import Offloader
 from tracefoundry.payloads.storing import PayloadWriter

@@ -1,8 +1,7 @@
 """The tagged JSON form: attribute values as natural JSON that loses no OTLP type.
 
 OTLP values are strings, booleans, 64-bit integers, doubles, bytes, arrays, key-value lists and
-empty values. Most are JSON already. What jsonb would lose carries a small tag (contract,
-section 4):
+empty values. Most are JSON already. What PostgreSQL's jsonb would lose carries a tag:
 
 ==================================  ==========================================
 value                               form
@@ -24,7 +23,7 @@ from __future__ import annotations
 
 import math
 from base64 import b64decode, b64encode
-from typing import Any
+from typing import Any, Literal
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -32,6 +31,23 @@ PLAIN_DOUBLE_LIMIT = 1e15
 """Doubles of this magnitude and above are tagged: jsonb would print them as integers."""
 
 _TAGS = frozenset({"$double", "$bytes", "$text", "$object"})
+
+TypeName = Literal["string", "bool", "int", "double", "bytes", "array", "kvlist", "empty"]
+"""The type that the sender gave a value: the case of OTLP's ``AnyValue``."""
+
+_PLAIN_TYPES: dict[type, TypeName] = {
+    str: "string",
+    bool: "bool",
+    int: "int",
+    float: "double",
+    list: "array",
+    type(None): "empty",
+}
+_TAGGED_TYPES: dict[str | None, TypeName] = {
+    "$double": "double",
+    "$bytes": "bytes",
+    "$text": "string",
+}
 
 
 def double(value: float) -> Any:
@@ -96,3 +112,10 @@ def untag(value: dict[str, Any]) -> float | bytes | dict[str, Any]:
         inner: dict[str, Any] = value[tag]
         return inner
     raise ValueError(f"not a tagged value: {value!r}")
+
+
+def type_name(value: Any) -> TypeName:
+    """The OTLP type of a value in tagged JSON form."""
+    if type(value) is dict:
+        return _TAGGED_TYPES.get(tag_of(value), "kvlist")
+    return _PLAIN_TYPES.get(type(value), "kvlist")

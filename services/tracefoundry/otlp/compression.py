@@ -14,7 +14,7 @@ from typing import Final
 
 import zstandard
 
-from tracefoundry.otlp.errors import TooLarge, Undecodable, UnsupportedEncoding
+from tracefoundry.otlp.decoded import TooLarge, Undecodable, UnsupportedEncoding
 
 MAX_MEMBERS: Final = 10_000
 """Most gzip members or zstd frames in one body. Parallel compressors write one per 128 KiB."""

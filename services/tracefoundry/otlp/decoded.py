@@ -1,7 +1,8 @@
-"""What a decoded body holds: its spans, its GenAI events, and each part that was refused and why.
+"""The result of decoding a body: spans, GenAI events, what was refused and why.
 
-A bad span or log is refused alone and told to the sender by a partial success; it never fails its
-body. The acceptance rules that both encodings share stand here, so that they cannot differ.
+A bad span or log record is refused alone: the sender learns it from a partial success, and the rest
+of the body is taken. A body that cannot be read at all raises one of the errors below. The rules
+that both encodings share are stated here once, so that they cannot differ.
 """
 
 from __future__ import annotations
@@ -13,7 +14,22 @@ import msgspec
 from tracefoundry.model.ids import SPAN_ID_BYTES, TRACE_ID_BYTES
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.model.times import MAX_TIME_NS
-from tracefoundry.otlp.errors import TooLarge
+
+
+class Undecodable(Exception):
+    """The body can never be decoded (400).
+
+    The message says what is wrong and, where known, at which place. It never quotes the body.
+    """
+
+
+class TooLarge(Exception):
+    """The body is above a limit, as sent or after decompression (413)."""
+
+
+class UnsupportedEncoding(Exception):
+    """The Content-Encoding is not one that this receiver knows (415)."""
+
 
 RejectReason = Literal[
     "invalid_trace_id",

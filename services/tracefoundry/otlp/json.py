@@ -30,10 +30,10 @@ from tracefoundry.otlp.decoded import (
     NO_SPAN_ID,
     Decoded,
     Fault,
+    Undecodable,
     log_fault,
     span_fault,
 )
-from tracefoundry.otlp.errors import Undecodable
 from tracefoundry.otlp.json_body import parse
 from tracefoundry.otlp.json_values import BadValue, Reader
 

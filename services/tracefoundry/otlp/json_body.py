@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from tracefoundry.otlp.errors import TooLarge, Undecodable
+from tracefoundry.otlp.decoded import TooLarge, Undecodable
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPE = re.compile(

@@ -16,8 +16,7 @@ from typing import Any, Final
 
 from tracefoundry.model.attributes import REPLACEMENT, broken_text, double, obj, raw_bytes
 from tracefoundry.model.span import Attributes
-from tracefoundry.otlp.decoded import Fault, RejectReason
-from tracefoundry.otlp.errors import Undecodable
+from tracefoundry.otlp.decoded import Fault, RejectReason, Undecodable
 
 MAX_DEPTH: Final = 100
 """Deepest message below the request, as protobuf's own parser allows it."""

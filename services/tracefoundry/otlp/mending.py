@@ -20,7 +20,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from tracefoundry.otlp.byte_strings import STRING_FIELDS
-from tracefoundry.otlp.errors import Undecodable
+from tracefoundry.otlp.decoded import Undecodable
 
 _BROKEN_BYTE = re.compile("[\udc80-\udcff]")
 

@@ -36,10 +36,10 @@ from tracefoundry.otlp.decoded import (
     HIGHEST_STATUS_CODE,
     NO_SPAN_ID,
     Decoded,
+    TooLarge,
     log_fault,
     span_fault,
 )
-from tracefoundry.otlp.errors import TooLarge
 from tracefoundry.otlp.mending import mend, undecodable
 
 Request = TypeVar("Request", ExportTraceServiceRequest, ExportLogsServiceRequest)

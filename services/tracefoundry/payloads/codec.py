@@ -29,9 +29,9 @@ import zstandard
 from cryptography.exceptions import InvalidTag
 
 from tracefoundry.model.limits import MAX_BODY_BYTES
+from tracefoundry.model.payload import digest_of
 from tracefoundry.payloads.errors import PayloadCorrupt, UnknownKey
 from tracefoundry.payloads.keys import KeyRing
-from tracefoundry.payloads.refs import digest_of
 
 MAX_CONTENT_BYTES = MAX_BODY_BYTES
 """The longest content: no value is longer than the OTLP body that brought it."""

@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from tracefoundry.model.payload import DIGEST_BYTES, digest_of, ref_from_digest
 from tracefoundry.payloads.codec import MAX_CONTENT_BYTES, DecodedBlob
 from tracefoundry.payloads.errors import PayloadCorrupt, PayloadMissing
-from tracefoundry.payloads.refs import DIGEST_BYTES, digest_of, ref_from_digest
 
 MAX_DEPTH = 64
 """The longest chain of previous lists that writers make; it bounds the steps of a read."""

@@ -19,10 +19,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from tracefoundry.model.payload import ref_of
 from tracefoundry.payloads.codec import BlobCodec, Codec, DecodedBlob, EncodedBlob, Form
 from tracefoundry.payloads.errors import PayloadCorrupt
 from tracefoundry.payloads.objects import ObjectStore, object_name
-from tracefoundry.payloads.refs import ref_of
 
 MAX_PACK_BYTES = 8 * 1024 * 1024
 UNIQUE_BYTES = 64

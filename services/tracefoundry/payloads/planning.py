@@ -24,9 +24,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from tracefoundry.model.payload import ref_from_digest, ref_of
 from tracefoundry.payloads.codec import MAX_CONTENT_BYTES, Form
 from tracefoundry.payloads.lists import MAX_DEPTH, ListNode, Part, encode_node
-from tracefoundry.payloads.refs import ref_from_digest, ref_of
 from tracefoundry.payloads.segments import split
 
 MIN_SPLIT_BYTES = 1024

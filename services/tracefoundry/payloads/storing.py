@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from tracefoundry.model.limits import PREVIEW_CHARACTERS
-from tracefoundry.model.payload import BlobKey, BlobRow, Content, PayloadRows
+from tracefoundry.model.payload import (
+    BlobKey,
+    BlobRow,
+    Content,
+    PayloadRows,
+    digest_of,
+    ref_from_digest,
+)
 from tracefoundry.model.times import date_of
 from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.objects import ObjectStore, check_name
 from tracefoundry.payloads.packs import Pack, build_packs
 from tracefoundry.payloads.planning import NewBlob, PayloadPlan
-from tracefoundry.payloads.refs import digest_of, ref_from_digest
 
 # A character of UTF-8 has at most four bytes.
 _PREVIEW_BYTES = 4 * PREVIEW_CHARACTERS

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tracefoundry.model.payload import digest_of, ref_from_digest
 from tracefoundry.model.times import date_of
 from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
 from tracefoundry.payloads.errors import (
@@ -29,7 +30,6 @@ from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.lists import assemble
 from tracefoundry.payloads.objects import ObjectStore, object_name
 from tracefoundry.payloads.packs import BlobLocation, PackHeads, read_blobs
-from tracefoundry.payloads.refs import digest_of, ref_from_digest
 from tracefoundry.store.reader import TraceReader
 from tracefoundry.store.reader.payload_rows import BlobCopy
 
