@@ -13,10 +13,10 @@ string with NUL or invalid UTF-8    ``{"$text": "<base64 of its bytes>"}``
 object whose first key is ``$...``  ``{"$object": {...}}``
 ==================================  ==========================================
 
-A tag is recognised only as an object with that single key, and every real object that could be
-mistaken for one is wrapped, so the form is unambiguous. A plain double always shows a decimal
-point or exponent (``3.0``), an integer never does. The top level of an attribute map is not a
-value and is never wrapped.
+A tag is an object with that single key, and every real object that could be mistaken for a tag is
+wrapped in ``$object``, so the form is unambiguous. A plain double always has a decimal point or an
+exponent (``3.0``), an integer never has. An attribute map itself is not a value and is never
+wrapped.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _TAGGED_TYPES: dict[str | None, TypeName] = {
 
 
 def double(value: float) -> Any:
-    """The form of a double: itself when JSON keeps it, else tagged."""
+    """The form of a double: itself if jsonb keeps it exactly, else tagged."""
     if -PLAIN_DOUBLE_LIMIT < value < PLAIN_DOUBLE_LIMIT:
         if value != 0.0 or math.copysign(1.0, value) > 0:
             return value
@@ -74,7 +74,7 @@ def broken_text(value: bytes) -> dict[str, str]:
 
 
 def text(value: str) -> Any:
-    """The form of a valid Unicode string: itself, or ``$text`` when it holds a NUL."""
+    """The form of a valid Unicode string: itself, or ``$text`` if it has a NUL."""
     return value if "\x00" not in value else broken_text(value.encode("utf-8"))
 
 
@@ -95,7 +95,7 @@ def tag_of(value: Any) -> str | None:
 
 
 def untag(value: dict[str, Any]) -> float | bytes | dict[str, Any]:
-    """What a tagged value stands for.
+    """The value that a tagged value stands for.
 
     ``$double`` gives a float; ``$bytes`` and ``$text`` give bytes (ask :func:`tag_of` which);
     ``$object`` gives the bare object.

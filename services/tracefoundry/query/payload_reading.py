@@ -29,7 +29,7 @@ from tracefoundry.payloads.errors import (
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.lists import assemble
 from tracefoundry.payloads.objects import ObjectStore, object_name
-from tracefoundry.payloads.packs import BlobLocation, PackHeads, read_blobs
+from tracefoundry.payloads.packs import BlobLocation, PackStartCache, read_blobs
 from tracefoundry.store.reader import TraceReader
 from tracefoundry.store.reader.payload_rows import BlobCopy
 
@@ -121,7 +121,7 @@ class PayloadReader:
         codec = BlobCodec(self._keys)  # of this thread alone
 
         def assembled() -> bytes:
-            heads = PackHeads(objects)
+            heads = PackStartCache(objects)
 
             def fetch(refs: Sequence[str]) -> Mapping[str, DecodedBlob]:
                 return read_blobs(heads, codec, project, self._locations(copy, project, refs))

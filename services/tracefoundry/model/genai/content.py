@@ -191,7 +191,7 @@ def content_slot(key: str, kind: str | None = None, *, strict: bool = False) -> 
 
     Args:
         key: the attribute key.
-        kind: ``GenAI.kind`` of the span, if known; it decides the slot of generic inputs and outputs.
+        kind: ``GenAI.kind`` of the span, if known; it decides what generic inputs and outputs are.
         strict: whether exception messages and stack traces are content too (mode strict).
     """
     slot = _slots[key]
