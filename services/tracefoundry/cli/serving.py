@@ -25,13 +25,14 @@ from tracefoundry.cli.hourly_retention import HourlyRetention
 from tracefoundry.cli.listening import DRAIN_S, Dispatcher, listen, make_server
 from tracefoundry.cli.object_store_health import ObjectStoreHealth
 from tracefoundry.ingest.http import OtlpHttp
+from tracefoundry.model.limits import MAX_BODY_BYTES, WINDOW_AHEAD_NS
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
 from tracefoundry.payloads.keys import parse_keys
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.payloads.open import open_object_store
 from tracefoundry.query.origin import LOOPBACK_HOSTS
 from tracefoundry.redaction.policy import UserPatterns
-from tracefoundry.settings import MAX_BODY_BYTES, WINDOW_AHEAD_NS, Settings
+from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
 from tracefoundry.store.contract import StoreError, StoreMisconfigured, StoreUnavailable
 from tracefoundry.store.open import open_writer, single_writer

@@ -13,16 +13,16 @@ from starlette.types import Receive, Scope, Send
 
 from tracefoundry.auth.errors import Unauthenticated
 from tracefoundry.auth.gate import Forbidden, Gate
-from tracefoundry.ingest.messages import Encoding, IngestRequest, Outcome, Signal
+from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.service import (
     RETRY_AFTER_S,
     UNAVAILABLE_RETRY_AFTER_S,
+    ByteReservation,
     IngestService,
     Overloaded,
-    Room,
 )
 from tracefoundry.otlp import answers
-from tracefoundry.otlp.media import CONTENT_TYPES, parse_content_type
+from tracefoundry.otlp.answers import CONTENT_TYPES, Encoding, Signal, parse_content_type
 from tracefoundry.store.contract import StoreUnavailable
 
 ROUTES: dict[str, Signal] = {
@@ -139,11 +139,11 @@ class OtlpHttp:
             token_project,
         )
         try:
-            async with self._service.room(size) as room:
-                body = await self._read(receive, room)
+            async with self._service.reserve(size) as reservation:
+                body = await self._read(receive, reservation)
                 outcome = await self._service.export(request, "http", body)
         except Overloaded:
-            self._service.turned_away(signal, "http")
+            self._service.count_overloaded(signal, "http")
             await self._status(
                 send, encoding, 429, RESOURCE_EXHAUSTED,
                 "too many bytes in flight; send again", RETRY_AFTER_S,
@@ -157,7 +157,7 @@ class OtlpHttp:
         else:
             await self._answer(send, signal, encoding, outcome)
 
-    async def _read(self, receive: Receive, room: Room) -> bytes:
+    async def _read(self, receive: Receive, reservation: ByteReservation) -> bytes:
         clock = asyncio.get_running_loop().time
         last = clock() + BODY_TIMEOUT_S
         pieces = []
@@ -172,7 +172,7 @@ class OtlpHttp:
                     received += len(piece)
                     if received > self._max_body_bytes:
                         raise _TooLarge
-                    room.cover(received)
+                    reservation.grow_to(received)
                     pieces.append(piece)
                     if not message.get("more_body", False):
                         return b"".join(pieces) if len(pieces) > 1 else piece

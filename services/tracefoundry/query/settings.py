@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tracefoundry.model.days import DAY_NS
+from tracefoundry.model.times import DAY_NS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tracefoundry.model.usage import counting
+from tracefoundry.model.usage import counted_indices
 from tracefoundry.store.sql.reader import page_size
 from tracefoundry.store.sql.reader.row import Row
 from tracefoundry.store.sql.reader.selection import SpanPosition
@@ -183,7 +183,7 @@ def counting_spans(connection: sa.Connection, trace: Row) -> set[tuple[int, byte
         has_usage,
     ).where(*_of(trace))
     facts = [_Usage(*row) for row in connection.execute(statement)]
-    return {(facts[index].start_time_ns, facts[index].span_id) for index in counting(facts)}
+    return {(facts[index].start_time_ns, facts[index].span_id) for index in counted_indices(facts)}
 
 
 def _of(trace: Row) -> list[sa.ColumnElement[bool]]:
