@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracefoundry.cli import options
-from tracefoundry.cli.errors import CliError
 from tracefoundry.cli.inputs import MAX_NS
+from tracefoundry.server.errors import CommandError
 
 if TYPE_CHECKING:
     from tracefoundry.cli.answers import Receipt
@@ -47,7 +47,7 @@ def clear(
     before_ns = MAX_NS if before_ns is None else before_ns
     asks = not yes
     if asks and not sys.stdin.isatty():
-        raise CliError("clear deletes traces and nobody is there to ask", "pass --yes")
+        raise CommandError("clear deletes traces and nobody is there to ask", "pass --yes")
     with Api(url, token) as api:
         if yes and as_json:
             write_raw(api.delete(path_of("traces"), {"project": project, "before": before_ns}))
@@ -60,7 +60,7 @@ def clear(
         if asks:
             typer.echo(_question(doomed, before, project, api.url), err=True)
             if not typer.confirm("Delete them? There is no way back.", err=True):
-                raise CliError("nothing was deleted")
+                raise CommandError("nothing was deleted")
         if as_json:
             write_raw(api.delete(path_of("traces"), {"project": project, "before": before_ns}))
             return

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tracefoundry.cli import options
-from tracefoundry.cli.errors import CliError
+from tracefoundry.server.errors import CommandError
 
 MAX_TRACES = 100_000
 
@@ -72,9 +72,9 @@ def demo(
                 on_progress=lambda count: progress.advance(task, count),
             )
         except (SpansRefused, SdkDisabled) as error:
-            raise CliError(str(error)) from error
+            raise CommandError(str(error)) from error
         except ExportFailed as error:
-            raise CliError(
+            raise CommandError(
                 str(error), f"send the rest with --seed {seed} --at {at_ns}; nothing is doubled"
             ) from error
     if as_json:

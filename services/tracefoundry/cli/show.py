@@ -129,7 +129,7 @@ def _show_payload(api: Api, ref: str, project: str | None) -> None:
 
     from tracefoundry.cli.api import path_of
     from tracefoundry.cli.display import safe, stdout_console
-    from tracefoundry.cli.errors import CliError
+    from tracefoundry.server.errors import CommandError
 
     body = api.get(path_of("payloads", ref), {"project": project})
     if not stdout_console().is_terminal:
@@ -140,7 +140,7 @@ def _show_payload(api: Api, ref: str, project: str | None) -> None:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise CliError(
+        raise CommandError(
             f"the payload is {len(body):,} bytes that are no text",
             "send them to a file: tracefoundry show --payload REF > FILE",
         ) from None
