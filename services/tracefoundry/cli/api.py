@@ -9,14 +9,13 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from tracefoundry.auth.origin_check import LOOPBACK_HOSTS
 from tracefoundry.server.errors import CommandError
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0
 DELETE_TIMEOUT_S = 900.0
 """Deletes of many traces run in batches on the server before the answer comes."""
-
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Params = Mapping[str, str | int | float | None]
 """Query parameters; those that are None are not sent."""
@@ -62,7 +61,7 @@ class Api:
             headers=headers,
             timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             transport=transport,
-            # A proxy of the environment is never the way to this machine itself.
+            # No proxy of the environment leads to this machine itself.
             trust_env=base.host not in LOOPBACK_HOSTS,
         )
 
@@ -80,11 +79,14 @@ class Api:
         """The body of a DELETE, as received."""
         return self._request("DELETE", path, params, DELETE_TIMEOUT_S)
 
-    def knock(self, endpoint: str) -> None:
-        """Ask an OTLP endpoint whether it takes anything from us, with an empty request.
+    def check_otlp(self, endpoint: str) -> None:
+        """Send an empty request, to find out whether an OTLP endpoint takes what we send.
 
         OTLP servers accept empty requests. So an address where nothing listens, a wrong path and
-        a refused token are told before any work, and without the exporter's retries.
+        a refused token are reported before any work, and without the exporter's retries.
+
+        Raises:
+            CommandError: it does not.
         """
         try:
             response = self._client.post(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tracefoundry.cli.api import Api
 
 MAX_SPANS = 10_000
-"""Most spans of one answer (contract of the query API)."""
+"""Most spans of one answer; the query API has the same limit."""
 
 
 def show(
@@ -124,7 +124,7 @@ def _show_spans(
 
 
 def _show_payload(api: Api, ref: str, project: str | None) -> None:
-    """Exactly its bytes, unless they go to a terminal, which obeys what it is shown."""
+    """Print exactly its bytes; on a terminal, which would execute control sequences, safe text."""
     import sys
 
     from tracefoundry.cli.api import path_of
@@ -141,7 +141,7 @@ def _show_payload(api: Api, ref: str, project: str | None) -> None:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise CommandError(
-            f"the payload is {len(body):,} bytes that are no text",
+            f"the payload is {len(body):,} bytes that are not text",
             "send them to a file: tracefoundry show --payload REF > FILE",
         ) from None
     for line in text.split("\n"):

@@ -12,7 +12,7 @@ from tracefoundry.cli import options
 
 token_app = typer.Typer(
     name="token",
-    help="Access tokens: make, list, revoke.",
+    help="Access tokens: create, list, revoke.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -21,14 +21,16 @@ token_app = typer.Typer(
 @token_app.command("create")
 def create(
     role: Annotated[Role, typer.Option("--role", help="What it may do.")],
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Whose it is.")],
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name of the token: who or what uses it.")
+    ],
     project: Annotated[
         str | None,
         typer.Option("--project", metavar="NAME", help="Only this project; all by default."),
     ] = None,
     expires: Annotated[
         str | None,
-        typer.Option("--expires", metavar="TIME", help="After how long it ends: 90d, 12h."),
+        typer.Option("--expires", metavar="TIME", help="How long it is valid: 90d, 12h."),
     ] = None,
     data: options.Data = None,
     database: options.Database = None,
@@ -61,7 +63,7 @@ def create(
 def list_tokens(
     data: options.Data = None, database: options.Database = None, as_json: options.PrintJson = False
 ) -> None:
-    """List tokens by name, those that are over too."""
+    """List tokens by name, also those that have expired or were revoked."""
     from rich.text import Text
 
     from tracefoundry.auth.shapes import token_json

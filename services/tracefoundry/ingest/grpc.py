@@ -40,7 +40,7 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 so this times ``MAX_CALLS`` bounds what is held. The collector's own limit is 4 MiB."""
 MAX_CALLS = 64
 """Calls whose message is being read or stored at once. Others wait with their message unread
-(HTTP/2 flow control holds it at the sender), then are told to come again."""
+(HTTP/2 flow control holds it at the sender), then are refused with RESOURCE_EXHAUSTED."""
 MAX_STREAMS = 256
 """Calls at once on one connection; clients queue the rest themselves."""
 

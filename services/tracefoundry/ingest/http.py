@@ -46,7 +46,7 @@ ROUTES: dict[str, Signal] = {
 
 PROJECT_HEADER = b"x-tracefoundry-project"
 IDLE_TIMEOUT_S = 10.0
-"""How long a sender may take between two pieces of a body; its room is reserved meanwhile."""
+"""How long a sender may take between two pieces of a body; its bytes are reserved all the time."""
 BODY_TIMEOUT_S = 300.0
 """How long a sender may take for one body."""
 

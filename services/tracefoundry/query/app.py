@@ -50,7 +50,7 @@ def create_app(
     Args:
         reader: reads traces.
         settings: the API's settings.
-        access: who may do what; without it nobody is asked for a token, as on loopback.
+        access: who may do what; without it no token is needed, as on loopback.
         objects: the payload store.
         keys: those that its payloads are encrypted with.
         registry: where requests are counted; a new one when None.

@@ -16,7 +16,7 @@ _log = logging.getLogger("tracefoundry")
 
 
 def read_settings() -> Settings:
-    """The settings of the environment; also sets logging up as the processes want it.
+    """The settings of the environment; also sets logging up.
 
     Raises:
         CommandError: a value cannot be used.

@@ -20,10 +20,8 @@ from tracefoundry.auth.gate import SEND, Gate
 from tracefoundry.auth.origin_check import OriginCheck
 from tracefoundry.ingest.http import otlp_routes, refuse_origin
 from tracefoundry.ingest.service import IngestService
-from tracefoundry.query.app import create_app
 from tracefoundry.query.authentication import wrong_origin
 from tracefoundry.query.errors import error_response
-from tracefoundry.query.settings import QuerySettings
 from tracefoundry.server.readiness import ObjectStoreCheck, Readiness, health_app, health_router
 from tracefoundry.server.stores import OpenStores, StoreConfiguration
 from tracefoundry.settings import MAX_BODY_BYTES, Settings
@@ -81,6 +79,10 @@ def api_app(
     registry: CollectorRegistry,
 ) -> ASGIApp:
     """The query API, with the paths of health."""
+    # Imported here because a process that only ingests needs none of it.
+    from tracefoundry.query.app import create_app
+    from tracefoundry.query.settings import QuerySettings
+
     app = create_app(
         stores.reader,
         QuerySettings(

@@ -70,12 +70,12 @@ def register_tokens(url: str, settings: Settings, texts: Mapping[Role, str]) -> 
 
 
 def hint_at_first_token(tokens: Tokens) -> None:
-    """Log how to make a token where there is none yet: nobody could use the process."""
+    """Log how to make a token where there is none yet: no request could be answered."""
     try:
         if tokens.any_live():
             return
     except StoreError as error:
-        _log.warning("cannot tell whether there is a token yet: %s", error)
+        _log.warning("cannot find out whether there is a token yet: %s", error)
         return
     _log.warning(
         "tokens are asked for and there is none yet; make one, on the same --data or --database:"

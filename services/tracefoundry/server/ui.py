@@ -50,6 +50,8 @@ _HOP_BY_HOP = frozenset(
     }
 )
 """Headers of one connection, which are not passed on (RFC 9110, section 7.6.1)."""
+_NOT_RETURNED = _HOP_BY_HOP | {"date"}
+"""The server of this process sets ``date`` itself."""
 
 
 def run_ui(query_url: str, host: str, port: int) -> None:
@@ -157,6 +159,6 @@ class QueryService:
         return StreamingResponse(
             answer.aiter_raw(),
             answer.status_code,
-            {name: value for name, value in answer.headers.items() if name not in _HOP_BY_HOP},
+            {name: value for name, value in answer.headers.items() if name not in _NOT_RETURNED},
             background=BackgroundTask(answer.aclose),
         )
