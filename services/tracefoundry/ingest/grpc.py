@@ -24,14 +24,12 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
-from tracefoundry.auth.errors import Unauthenticated
-from tracefoundry.auth.gate import Forbidden, Gate
+from tracefoundry.auth.gate import Gate, Reason, Refused
 from tracefoundry.ingest.admission import Admission
 from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.service import RETRY_AFTER_S, IngestService, Overloaded
 from tracefoundry.otlp import answers
 from tracefoundry.otlp.answers import Signal
-from tracefoundry.store.contract import StoreUnavailable
 
 SERVICES: dict[str, Signal] = {
     "opentelemetry.proto.collector.trace.v1.TraceService": "traces",
@@ -47,6 +45,12 @@ MAX_CALLS = 64
 control keeps it at the sender), and are refused as overloaded after a time."""
 MAX_STREAMS = 256
 """Calls at once on one connection; clients queue further ones themselves."""
+
+_REFUSALS: dict[Reason, grpc.StatusCode] = {
+    "unauthenticated": grpc.StatusCode.UNAUTHENTICATED,
+    "forbidden": grpc.StatusCode.PERMISSION_DENIED,
+    "unavailable": grpc.StatusCode.UNAVAILABLE,
+}
 
 
 def make_server(service: IngestService, host: str, port: int, gate: Gate) -> tuple[aio.Server, int]:
@@ -131,13 +135,8 @@ class _Export:
                 address=_address(context.peer()),
                 target=f"grpc {self._signal}",
             )
-        except Unauthenticated as error:
-            await _abort(context, grpc.StatusCode.UNAUTHENTICATED, str(error))
-        except Forbidden as error:
-            await _abort(context, grpc.StatusCode.PERMISSION_DENIED, str(error))
-        except StoreUnavailable as error:
-            message = f"the token cannot be checked now: {error}"
-            await _abort(context, grpc.StatusCode.UNAVAILABLE, message)
+        except Refused as refused:
+            await _abort(context, _REFUSALS[refused.reason], str(refused))
         else:
             return caller.project
         raise AssertionError("abort raises")
