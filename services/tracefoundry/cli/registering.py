@@ -109,6 +109,7 @@ def register_tokens(url: str, texts: Mapping[Role, str]) -> list[str]:
     from tracefoundry.auth.errors import AccessError
     from tracefoundry.auth.tokens import Tokens
     from tracefoundry.store.contract import StoreError
+    from tracefoundry.store.sql.administration import SqlAdministration
     from tracefoundry.store.sql.engine import make_engine
 
     if not texts:
@@ -116,7 +117,8 @@ def register_tokens(url: str, texts: Mapping[Role, str]) -> list[str]:
     engine = make_engine(url, pool_size=1)
     try:
         caller = Caller(name="migrate", role=Role.ADMIN)
-        return Tokens(engine, AuditLog(engine)).register(texts, caller)
+        administration = SqlAdministration(engine)
+        return Tokens(administration, AuditLog(administration)).register(texts, caller)
     except AccessError as error:
         raise CliError(error.message, error.remedy) from error
     except StoreError as error:
