@@ -19,7 +19,7 @@ from tracefoundry.auth.errors import Unauthenticated
 from tracefoundry.auth.token_text import hash_of, new_token
 from tracefoundry.model.times import SECOND_NS
 from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.sql.tokens import TokenRecord
+from tracefoundry.store.records import TokenRecord
 
 Result = TypeVar("Result")
 

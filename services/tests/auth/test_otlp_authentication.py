@@ -33,7 +33,7 @@ from tracefoundry.ingest.service import IngestService
 from tracefoundry.server.http import otlp_behind_checks, with_otlp
 from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
-from tracefoundry.store.sql.audit import AuditEntry
+from tracefoundry.store.records import AuditEntry
 from tracefoundry.store.sql.engine import make_engine
 
 REFUSED = {
@@ -249,10 +249,12 @@ def test_refusals_are_on_record(platform: Platform) -> None:
     assert not any(token in repr(platform.denials()) for token in platform.tokens.values())
 
 
-def test_a_database_that_cannot_be_asked_is_503(platform: Platform) -> None:
-    """A sender that hears 401 drops its data for ever."""
-    with platform.access.tokens._engine.begin() as connection:
+def test_a_database_that_cannot_be_asked_is_503(platform: Platform, sqlite_url: str) -> None:
+    """A sender that is answered 401 drops its data."""
+    engine = make_engine(sqlite_url)
+    with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE tokens RENAME TO away")
+    engine.dispose()
     for content_type in (PROTOBUF, JSON):
         answer = platform.send("/v1/traces", platform.bearer("ingest"), content_type=content_type)
         assert (503, 14) == error(answer)[:2]

@@ -26,8 +26,8 @@ from tracefoundry.query.settings import QuerySettings
 from tracefoundry.server.readiness import Readiness, health_router
 from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
+from tracefoundry.store.records import AuditEntry
 from tracefoundry.store.sql import tables
-from tracefoundry.store.sql.audit import AuditEntry
 from tracefoundry.store.sql.engine import make_engine
 from tracefoundry.store.sql.reader import TraceReader
 

@@ -19,7 +19,7 @@ from tracefoundry.model.times import DAY_NS, day_of
 from tracefoundry.redaction.engine import Redactor
 from tracefoundry.redaction.policy import Mode, Policy, UserPatterns
 from tracefoundry.store.contract import ProjectRecord, StoreUnavailable
-from tracefoundry.store.sql.projects import retention_of
+from tracefoundry.store.records import retention_of
 
 DEFAULT_PROJECT = "default"
 FRESH_S = 5.0
