@@ -26,10 +26,10 @@ from tracefoundry.query.settings import QuerySettings
 from tracefoundry.server.readiness import Readiness, health_router
 from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
+from tracefoundry.store.api import open_store
 from tracefoundry.store.records import AuditEntry
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine
-from tracefoundry.store.sql.reader import TraceReader
 
 Level = Literal["open", "viewer", "engineer", "admin"]
 
@@ -178,10 +178,12 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
             .where(tables.tokens.c.name == "expired")
             .values(expires_at_ns=1)
         )
-    app = create_app(TraceReader(engine), QuerySettings(), access=access)
+    store = open_store(url)
+    app = create_app(store, QuerySettings(), access=access)
     app.include_router(health_router(Readiness({}), CollectorRegistry()))
     yield Door(app, AppClient(app), access, made)
     access.close()
+    store.close()
     engine.dispose()
 
 

@@ -19,22 +19,17 @@ from tracefoundry.server import readiness
 from tracefoundry.server.readiness import ObjectStoreCheck, Readiness, health_app
 from tracefoundry.server.stores import OpenStores
 from tracefoundry.settings import Settings
+from tracefoundry.store import migrations
+from tracefoundry.store.api import open_store
 from tracefoundry.store.sql.engine import make_engine
-from tracefoundry.store.sql.reader import TraceReader
 
 
-def stores_over(
-    engine: sa.Engine, *, head: str = "0001", older: frozenset[str] = frozenset()
-) -> OpenStores:
-    """Stores over an engine; the object store is never asked."""
+def stores_at(url: str) -> OpenStores:
+    """Stores over a database; the object store is never asked."""
     nothing: Any = None
-    return OpenStores(
-        reader=TraceReader(engine),
-        access=open_access(engine, Settings(), ask_tokens=False),
-        objects=nothing,
-        schema_head=head,
-        older_schemas=older,
-    )
+    store = open_store(url)
+    access = open_access(store.administration, Settings(), ask_tokens=False)
+    return OpenStores(store=store, access=access, objects=nothing)
 
 
 def client_of(**checks: Callable[[], str | None]) -> AppClient:
@@ -61,10 +56,10 @@ def set_revision(engine: sa.Engine, revision: str) -> None:
         connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{revision}')")
 
 
-def test_health_and_readiness(engine: sa.Engine) -> None:
+def test_health_and_readiness(engine: sa.Engine, database_url: str) -> None:
     """Both are well on a database with our tables."""
-    set_revision(engine, "0001")
-    client = client_of(database=stores_over(engine).database_reason)
+    set_revision(engine, migrations.head())
+    client = client_of(database=stores_at(database_url).database_reason)
     answers = [client.get("/healthz"), client.get("/readyz")]
     assert [(200, {"ok": True}), (200, {"checks": {"database": {"ok": True, "reason": None}}})] == [
         (answer.status_code, answer.json()) for answer in answers
@@ -77,9 +72,13 @@ def test_probes_may_ask_with_head(path: str) -> None:
     assert client_of().request("HEAD", path).status_code == 200
 
 
-def test_readiness_tells_a_schema_that_is_behind(engine: sa.Engine) -> None:
+def test_readiness_tells_a_schema_that_is_behind(
+    engine: sa.Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And accepts one that is newer, of a program that rolls out beside this one."""
-    stores = stores_over(engine, head="0002", older=frozenset({"0001"}))
+    monkeypatch.setattr(migrations, "head", lambda: "0002")
+    monkeypatch.setattr(migrations, "older", lambda: frozenset({"0001"}))
+    stores = stores_at(database_url)
     client = client_of(database=stores.database_reason)
     statuses = [client.get("/readyz").status_code]
     for revision in ("0001", "0002", "0003"):
@@ -100,12 +99,10 @@ def test_one_failed_check_makes_the_process_unready() -> None:
     } == answer.json()
 
 
-@pytest.mark.parametrize(
-    "url", ["postgresql://me:pw@127.0.0.1:1/db", "sqlite:////nonexistent/folder/x.db"]
-)
+@pytest.mark.parametrize("url", ["postgresql://me:pw@127.0.0.1:1/db", "sqlite:////nonexistent.db"])
 def test_a_database_that_is_not_there_is_503(url: str) -> None:
     """The process is alive all the same, and shows no password."""
-    client = client_of(database=stores_over(make_engine(url)).database_reason)
+    client = client_of(database=stores_at(url).database_reason)
     answers = [client.get("/readyz"), client.get("/healthz")]
     assert [503, 200] == [answer.status_code for answer in answers]
     assert "pw" not in answers[0].text

@@ -6,6 +6,8 @@ synchronous; answers are bytes made by ``shapes``, never models, because they ar
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse
 from prometheus_client import CollectorRegistry
@@ -32,11 +34,11 @@ from tracefoundry.query.settings import QuerySettings
 from tracefoundry.query.spans import span_router
 from tracefoundry.query.traces import trace_router
 from tracefoundry.settings import Settings
-from tracefoundry.store.sql.reader import TraceReader
+from tracefoundry.store.api import Store
 
 
 def create_app(
-    reader: TraceReader,
+    store: Store,
     settings: QuerySettings,
     *,
     access: Access | None = None,
@@ -44,7 +46,7 @@ def create_app(
     keys: KeyRing | None = None,
     registry: CollectorRegistry | None = None,
 ) -> FastAPI:
-    """The application. It does not own ``reader``, ``access`` and ``objects``; the caller closes
+    """The application. It does not own ``store``, ``access`` and ``objects``; the caller closes
     them. ``/healthz``, ``/readyz`` and ``/metrics`` belong to the process: ``server`` adds them.
 
     Args:
@@ -57,7 +59,7 @@ def create_app(
     """
     registry = CollectorRegistry() if registry is None else registry
     if access is None:
-        access = open_access(reader.engine, Settings(), ask_tokens=False)
+        access = open_access(store.administration, Settings(), ask_tokens=False)
     app = FastAPI(
         title="TraceFoundry query API",
         description="Traces of AI agents: list, search, open, delete, sum up.",
@@ -71,9 +73,11 @@ def create_app(
     app.state.audit = access.audit
     errors.install(app, settings.retry_after_seconds)
     keys = keys or KeyRing()
-    app.include_router(trace_router(reader, settings, PayloadRemover(reader, objects, keys)))
-    app.include_router(span_router(reader))
-    app.include_router(payload_router(reader, PayloadReader(reader, objects, keys)))
+    deletion: Any = store.deletion
+    remover = PayloadRemover(deletion.payload_removal(), objects, keys)
+    app.include_router(trace_router(store, settings, remover))
+    app.include_router(span_router(store.reader))
+    app.include_router(payload_router(store.reader, PayloadReader(store.reader, objects, keys)))
     app.include_router(administration_router(access))
 
     @app.get("/docs", include_in_schema=False)

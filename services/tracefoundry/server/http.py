@@ -85,7 +85,7 @@ def api_app(
     from tracefoundry.query.settings import QuerySettings
 
     app = create_app(
-        stores.reader,
+        stores.store,
         QuerySettings(
             span_retention_ns=settings.retention_spans_ns,
             cors_origins=settings.cors_origins,

@@ -23,18 +23,20 @@ from tracefoundry.redaction.policy import UserPatterns
 from tracefoundry.server.configuration import database_url, read_settings
 from tracefoundry.server.errors import CommandError
 from tracefoundry.settings import Settings
-from tracefoundry.store import migrations
-from tracefoundry.store.contract import StoreError, StoreMisconfigured, StoreUnavailable
-from tracefoundry.store.open import open_writer, single_writer
+from tracefoundry.store.api import (
+    AnotherProcess,
+    Store,
+    StoreError,
+    StoreMisconfigured,
+    StoreUnavailable,
+    open_store,
+)
 
 if TYPE_CHECKING:
     from tracefoundry.auth.access import Access
-    from tracefoundry.store.sql.reader import TraceReader
 
 DATABASE_WAIT_S = 30.0
 """How long ``serve`` and ``migrate`` wait at start for a database that cannot be reached."""
-ACCESS_CONNECTIONS = 3
-"""Database connections for tokens and the audit log."""
 
 _log = logging.getLogger("tracefoundry")
 
@@ -58,7 +60,7 @@ class StoreConfiguration:
     @property
     def single_writer(self) -> bool:
         """True where only one process may write spans (SQLite)."""
-        return single_writer(self.database_url)
+        return open_store(self.database_url).capabilities.single_writer
 
 
 def check_database_url(url: str) -> None:
@@ -68,13 +70,8 @@ def check_database_url(url: str) -> None:
     Raises:
         CommandError: it can never work.
     """
-    from tracefoundry.store.sql.engine import make_engine
-    from tracefoundry.store.sqlite.connection import database_path
-
     try:
-        make_engine(url).dispose()
-        if single_writer(url):
-            database_path(url)
+        open_store(url).close()
     except StoreMisconfigured as error:
         raise CommandError(str(error)) from error
 
@@ -114,9 +111,10 @@ def prepare_database(url: str, settings: Settings) -> str:
     pause = 0.2
     while True:
         try:
-            revision = migrations.upgrade(url)
-            writer = open_writer(
-                url, retention_ns=settings.retention_spans_ns, ahead_ns=WINDOW_AHEAD_NS
+            store = open_store(url)
+            revision = store.migrate()
+            writer = store.writer(
+                retention_ns=settings.retention_spans_ns, ahead_ns=WINDOW_AHEAD_NS
             )
             try:
                 writer.maintain(time.time_ns())
@@ -137,26 +135,17 @@ def prepare_database(url: str, settings: Settings) -> str:
 
 @contextlib.contextmanager
 def only_writer(url: str) -> Iterator[None]:
-    """Hold the lock of a SQLite file: one process writes its spans.
+    """Be the only process that writes spans, where the store has a single writer.
 
     Raises:
-        CommandError: another process holds it.
+        CommandError: another process is.
     """
-    if not single_writer(url):
-        yield
-        return
-    import fcntl
-
-    from tracefoundry.store.sqlite.connection import database_path
-
-    path = database_path(url)
-    with path.with_name(path.name + ".lock").open("w") as lock:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            stack.enter_context(open_store(url).only_writer())
+        except AnotherProcess as error:
             raise CommandError(
-                f"another process writes to {str(path)!r}",
-                "Stop it, or choose another --data folder or --database",
+                str(error), "Stop it, or choose another --data folder or --database"
             ) from error
         yield
 
@@ -165,19 +154,15 @@ def only_writer(url: str) -> Iterator[None]:
 class OpenStores:
     """The stores of a listening process."""
 
-    reader: TraceReader
+    store: Store
     access: Access
     objects: ObjectStore
-    schema_head: str
-    """Revision that the database's schema should have."""
-    older_schemas: frozenset[str]
-    """Revisions before it; any other one is of a newer version, and can be used."""
 
     def database_reason(self) -> str | None:
         """Why the database cannot be used now; None when it can. A readiness check."""
         try:
-            self.reader.check()
-            self.reader.check_schema(self.schema_head, older=self.older_schemas)
+            self.store.check()
+            self.store.check_schema()
         except StoreError as error:
             return str(error)
         return None
@@ -193,25 +178,13 @@ def opened(
         StoreMisconfigured: the database can never work.
     """
     from tracefoundry.auth.access import open_access
-    from tracefoundry.store.sql.engine import make_engine
-    from tracefoundry.store.sql.reader import TraceReader
 
     with contextlib.ExitStack() as stack:
         objects = stack.enter_context(contextlib.closing(open_object_store(stores.payload_url)))
-        engine = make_engine(stores.database_url)
-        reader = stack.enter_context(contextlib.closing(TraceReader(engine)))
-        # An engine of its own: a login must not wait behind eight slow searches.
-        access_engine = make_engine(stores.database_url, pool_size=ACCESS_CONNECTIONS)
-        stack.callback(access_engine.dispose)
-        access = open_access(access_engine, settings, ask_tokens=ask_tokens)
+        store = stack.enter_context(contextlib.closing(open_store(stores.database_url)))
+        access = open_access(store.administration, settings, ask_tokens=ask_tokens)
         stack.callback(access.close)
-        yield OpenStores(
-            reader=reader,
-            access=access,
-            objects=objects,
-            schema_head=migrations.head(),
-            older_schemas=migrations.older(),
-        )
+        yield OpenStores(store=store, access=access, objects=objects)
 
 
 @contextlib.contextmanager
@@ -236,18 +209,15 @@ def access_to(url: str, settings: Settings) -> Iterator[Access]:
     """
     from tracefoundry.auth.access import open_access
     from tracefoundry.auth.errors import AccessError
-    from tracefoundry.store.sql.engine import make_engine
 
     try:
-        if migrations.current(url) is None:
-            migrations.upgrade(url)
-        engine = make_engine(url, pool_size=1)
-        access = open_access(engine, settings, ask_tokens=False)
-        try:
-            yield access
-        finally:
-            access.close()
-            engine.dispose()
+        with contextlib.closing(open_store(url)) as store:
+            store.migrate(only_new=True)
+            access = open_access(store.administration, settings, ask_tokens=False)
+            try:
+                yield access
+            finally:
+                access.close()
     except StoreError as error:
         remedy = "" if "tracefoundry migrate" in str(error) else "Check --data or --database"
         raise CommandError(str(error), remedy) from error

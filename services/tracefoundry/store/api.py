@@ -614,9 +614,10 @@ class Store(Protocol):
         """
         ...
 
-    def migrate(self) -> str:
+    def migrate(self, *, only_new: bool = False) -> str:
         """Bring the database to the schema of this version; returns its revision. Safe to repeat,
-        and beside other processes that do the same.
+        and beside other processes that do the same. With ``only_new`` a database that has a schema
+        already stays as it is.
 
         Raises:
             StoreUnavailable: the database cannot be reached.
@@ -643,3 +644,16 @@ class Store(Protocol):
     def close(self) -> None:
         """Close all connections."""
         ...
+
+
+def open_store(url: str) -> Store:
+    """The store at a database URL: ``postgresql://USER:PASSWORD@HOST:PORT/NAME`` or
+    ``sqlite:///PATH``. It connects when it is first used; only the modules of the parts that are
+    used are imported.
+
+    Raises:
+        StoreMisconfigured: the URL can never work. The message does not show its password.
+    """
+    from tracefoundry.store.sql.store import SqlStore
+
+    return SqlStore(url)

@@ -198,6 +198,16 @@ class StoredTrace(msgspec.Struct, frozen=True, gc=False):
     totals_pending: bool
     missing_expired: bool
 
+    def position(self, sort: Sort) -> TracePosition:
+        """Its place in a list that is sorted so."""
+        summary = self.summary
+        value: int | float = summary.start_time_ns
+        if sort == "slowest":
+            value = summary.end_time_ns - summary.start_time_ns
+        elif sort == "expensive":
+            value = -1.0 if summary.cost_usd is None else summary.cost_usd
+        return TracePosition(value, summary.start_time_ns, self.trace_id, self.project_id)
+
 
 @dataclass(frozen=True, slots=True)
 class TracePage:
