@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from tests.instances import MINIMAL, instance
 from tracefoundry_operator import exports
 from tracefoundry_operator.api.export import Export, read_export
+from tracefoundry_operator.api.instance import Instance
+from tracefoundry_operator.snapshot import ExportSnapshot
 
 NOW = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
 
@@ -21,6 +24,15 @@ def export(**spec: Any) -> Export:
             "metadata": {"name": "one", "namespace": "tracing", "generation": 3},
             "spec": {"instanceRef": {"name": "main"}, "query": {}, **spec},
         }
+    )
+
+
+def compute(
+    asked: Export, there: Instance | None, status: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The status of an export."""
+    return exports.compute(
+        ExportSnapshot(export=asked, instance=there, status=status or {}, now=NOW)
     )
 
 
@@ -90,9 +102,7 @@ def test_an_image_to_run_must_be_named_exactly() -> None:
 
 def test_all_reasons_are_told_at_once() -> None:
     """Nobody should have to make an export for each of them."""
-    found = exports.compute(
-        export(redaction="off", payloads="Include"), instance(MINIMAL), {}, now=NOW
-    )
+    found = compute(export(redaction="off", payloads="Include"), instance(MINIMAL))
     accepted, complete = found["conditions"]
     assert ("Accepted", "False", "RedactionTooWeak", 3) == (
         accepted["type"], accepted["status"], accepted["reason"], accepted["observedGeneration"],
@@ -105,7 +115,7 @@ def test_all_reasons_are_told_at_once() -> None:
 
 def test_a_missing_instance_is_told() -> None:
     """By its name."""
-    accepted = exports.compute(export(), None, {}, now=NOW)["conditions"][0]
+    accepted = compute(export(), None)["conditions"][0]
     assert ("InstanceMissing", "There is no TraceFoundry 'main' in this namespace.") == (
         accepted["reason"],
         accepted["message"],
@@ -115,5 +125,5 @@ def test_a_missing_instance_is_told() -> None:
 def test_what_a_job_reported_is_kept() -> None:
     """Conditions alone are written anew."""
     before = {"bundle": {"uri": "s3://b/k"}, "finishedJobs": ["a"]}
-    found = exports.compute(export(), instance(MINIMAL), before, now=NOW)
+    found = compute(export(), instance(MINIMAL), before)
     assert before.items() <= found.items()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.instances import FULL, MINIMAL, SECRETS, rendering
-from tracefoundry_operator.manifests import instance, migration
+from tracefoundry_operator.manifests import instance, jobs, migration
 from tracefoundry_operator.manifests.quantities import amount
 from tracefoundry_operator.manifests.rendering import Manifest, Rendering
 
@@ -56,6 +56,11 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list):
         for index, child in enumerate(value):
             yield from leaves(child, f"{path}[{index}]")
+
+
+def input_hash(found: Rendering) -> str:
+    """The hash in the name of the migration Job."""
+    return jobs.input_hash(migration.inputs(found))
 
 
 def environment(manifest: Manifest) -> dict[str, str]:
@@ -209,15 +214,15 @@ def test_a_migration_job_is_new_only_for_what_it_depends_on(
     change: dict[str, Any], same: bool
 ) -> None:
     """A finished migration does not run again for a change elsewhere."""
-    before = migration.input_hash(rendering(MINIMAL))
-    assert same == (before == migration.input_hash(rendering({**MINIMAL, **change})))
+    before = input_hash(rendering(MINIMAL))
+    assert same == (before == input_hash(rendering({**MINIMAL, **change})))
 
 
 @pytest.mark.parametrize("secret", ["pg", "admin-token", "ingest-token"])
 def test_a_changed_secret_of_the_migration_makes_a_new_job(secret: str) -> None:
     """So that new tokens are registered, and a new address of the database is tried."""
-    before = migration.input_hash(rendering(MINIMAL))
-    after = migration.input_hash(rendering(MINIMAL, secrets={**SECRETS, secret: "999"}))
+    before = input_hash(rendering(MINIMAL))
+    after = input_hash(rendering(MINIMAL, secrets={**SECRETS, secret: "999"}))
     assert before != after
 
 

@@ -11,28 +11,22 @@ import pytest
 
 from tests.instances import FULL, MINIMAL, SECRETS, instance, rendering
 from tracefoundry_operator import kinds, ownership, reconcile
+from tracefoundry_operator.actions import Apply, Create, Delete, HandOver, Suspend
+from tracefoundry_operator.jobs import Phase
 from tracefoundry_operator.kinds import ObjectKey, key_of
 from tracefoundry_operator.manifests import instance as manifests
-from tracefoundry_operator.manifests.rendering import TEMPLATE_CHECKSUM, Manifest
-from tracefoundry_operator.observed import (
+from tracefoundry_operator.manifests.rendering import TEMPLATE_CHECKSUM, Manifest, Rendering
+from tracefoundry_operator.reconcile import Plan
+from tracefoundry_operator.records import (
     Child,
     ConfigMap,
     JobState,
     Pod,
     Secret,
-    View,
     WorkloadState,
 )
-from tracefoundry_operator.reconcile import (
-    Apply,
-    Create,
-    Delete,
-    HandOver,
-    Migration,
-    Plan,
-    Suspend,
-)
 from tracefoundry_operator.settings import Settings
+from tracefoundry_operator.snapshot import Applied, Snapshot
 
 NOW = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
 SETTINGS = Settings(tag="0.1.0")
@@ -88,14 +82,15 @@ def migration_pod(job: str, **changed: Any) -> Pod:
     return Pod(**values)
 
 
-def view(
+def snapshot(
     children: Iterable[Child] = (),
     *,
     secrets: Mapping[str, str] = SECRETS,
     pods: Iterable[Pod] = (),
-) -> View:
-    """What is known, with all Secrets there."""
-    return View(
+) -> Snapshot:
+    """A snapshot of an instance with these children, and all Secrets and ConfigMaps."""
+    return Snapshot(
+        instance=instance(MINIMAL),
         children={each.key: each for each in children},
         pods=tuple(pods),
         secrets={
@@ -105,12 +100,19 @@ def view(
         config_maps={
             "patterns": ConfigMap(resource_version="7", keys=frozenset({"patterns.yaml"}))
         },
+        now=NOW,
     )
+
+
+def make_rendering(spec: Mapping[str, Any]) -> Rendering:
+    """The input of the renderers for an instance with this spec."""
+    seen = dataclasses.replace(snapshot(), instance=instance(spec))
+    return reconcile.make_rendering(seen, SETTINGS)
 
 
 def settled(spec: Mapping[str, Any], *, job: JobState = COMPLETE) -> dict[ObjectKey, Child]:
     """All children of an instance, as they should be."""
-    stages = manifests.render(reconcile.make_rendering(instance(spec), SETTINGS, view()))
+    stages = manifests.render(make_rendering(spec))
     found = [child(each) for each in (*stages.base, *stages.rollout)]
     found.append(child(stages.migration, state=job))
     return {each.key: each for each in found}
@@ -118,15 +120,14 @@ def settled(spec: Mapping[str, Any], *, job: JobState = COMPLETE) -> dict[Object
 
 def plan(
     spec: Mapping[str, Any],
-    seen: View,
+    seen: Snapshot,
     *,
-    applied: Mapping[ObjectKey, tuple[str, str]] | None = None,
+    applied: Mapping[ObjectKey, Applied] | None = None,
     known: frozenset[str] = KNOWN,
 ) -> Plan:
     """The plan for an instance with this spec."""
-    return reconcile.plan(
-        instance(spec), SETTINGS, seen, applied=applied or {}, known_kinds=known, now=NOW
-    )
+    seen = dataclasses.replace(seen, instance=instance(spec), applied=applied or {})
+    return reconcile.plan(seen, SETTINGS, known_kinds=known)
 
 
 def touched(found: Plan) -> set[str]:
@@ -142,23 +143,23 @@ BASE = {"ServiceAccount", "NetworkPolicy", "Service"}
 
 def test_at_first_only_what_pods_need_and_the_migration_are_made() -> None:
     """The roll-out comes after the migration."""
-    found = plan(MINIMAL, view())
+    found = plan(MINIMAL, snapshot())
     assert BASE | {"Job"} == touched(found)
     assert isinstance(found.actions[-1], Create)
-    assert Migration.RUNNING is found.migration
+    assert Phase.RUNNING is found.migration
 
 
 def test_a_settled_instance_needs_nothing() -> None:
     """The second pass changes nothing."""
     for spec in (MINIMAL, FULL):
-        assert () == plan(spec, view(settled(spec).values())).actions
+        assert () == plan(spec, snapshot(settled(spec).values())).actions
 
 
 def test_a_completed_migration_starts_the_roll_out() -> None:
     """And nothing that exists already is touched."""
     children = {key: each for key, each in settled(MINIMAL).items() if key.kind in {*BASE, "Job"}}
     expected = {"ConfigMap", "Deployment", "StatefulSet", "CronJob", "PodDisruptionBudget"}
-    assert expected == touched(plan(MINIMAL, view(children.values())))
+    assert expected == touched(plan(MINIMAL, snapshot(children.values())))
 
 
 @pytest.mark.parametrize("job", [RUNNING, failed(1)])
@@ -172,28 +173,28 @@ def test_nothing_that_runs_is_touched_while_the_migration_is_not_complete(job: J
                 owned_digest="of the old version",
                 uid=each.uid,
             )
-    assert () == plan(MINIMAL, view(children.values())).actions
+    assert () == plan(MINIMAL, snapshot(children.values())).actions
 
 
 def test_a_missing_secret_stops_migration_and_roll_out_and_is_named() -> None:
     """And what pods need is kept as it should be."""
     there = {name: version for name, version in SECRETS.items() if name != "s3"}
-    found = plan(MINIMAL, view(secrets=there))
+    found = plan(MINIMAL, snapshot(secrets=there))
     assert ("Secret 's3' (objectStore.secretRef) does not exist",) == found.missing
-    assert (Migration.WAITING, BASE) == (found.migration, touched(found))
+    assert (Phase.BLOCKED, BASE) == (found.migration, touched(found))
 
 
 def test_a_secret_without_its_key_is_named_with_the_key() -> None:
     """A pod with it would wait without a word."""
-    seen = view()
+    seen = snapshot()
     broken = {**seen.secrets, "pg": Secret(resource_version="1", keys=frozenset({"uri"}))}
-    found = plan(MINIMAL, View(children={}, pods=(), secrets=broken, config_maps={}))
+    found = plan(MINIMAL, dataclasses.replace(seen, secrets=broken, config_maps={}))
     assert ("Secret 'pg' (database.secretRef) has no value under the key 'url'",) == found.missing
 
 
 def test_missing_patterns_are_named() -> None:
     """The same for a ConfigMap."""
-    seen = View(children={}, pods=(), secrets=view().secrets, config_maps={})
+    seen = dataclasses.replace(snapshot(), config_maps={})
     sentence = "ConfigMap 'patterns' (redaction.patternsConfigMapRef) does not exist"
     assert (sentence,) == plan(FULL, seen).missing
 
@@ -201,7 +202,7 @@ def test_missing_patterns_are_named() -> None:
 def test_patterns_without_their_key_are_named_with_the_key() -> None:
     """As for a Secret: a pod would wait for the file without a word."""
     there = {"patterns": ConfigMap(resource_version="7", keys=frozenset({"patterns.yml"}))}
-    seen = View(children={}, pods=(), secrets=view().secrets, config_maps=there)
+    seen = dataclasses.replace(snapshot(), config_maps=there)
     sentence = (
         "ConfigMap 'patterns' (redaction.patternsConfigMapRef) has no value under the key"
         " 'patterns.yaml'"
@@ -211,7 +212,7 @@ def test_patterns_without_their_key_are_named_with_the_key() -> None:
 
 def test_a_changed_secret_makes_a_new_job_and_leaves_the_pods_until_it_is_complete() -> None:
     """A new token is registered before anybody uses it."""
-    seen = view(settled(MINIMAL).values(), secrets={**SECRETS, "ingest-token": "900"})
+    seen = snapshot(settled(MINIMAL).values(), secrets={**SECRETS, "ingest-token": "900"})
     found = plan(MINIMAL, seen)
     (action,) = found.actions
     assert isinstance(action, Create)
@@ -220,18 +221,18 @@ def test_a_changed_secret_makes_a_new_job_and_leaves_the_pods_until_it_is_comple
 
 def test_a_failed_migration_is_tried_again_after_a_while() -> None:
     """The old Job is deleted; the pass after that makes it anew."""
-    early = plan(MINIMAL, view(settled(MINIMAL, job=failed(9)).values()))
-    late = plan(MINIMAL, view(settled(MINIMAL, job=failed(11)).values()))
+    early = plan(MINIMAL, snapshot(settled(MINIMAL, job=failed(9)).values()))
+    late = plan(MINIMAL, snapshot(settled(MINIMAL, job=failed(11)).values()))
     (action,) = late.actions
-    assert ((), Migration.FAILED) == (early.actions, early.migration)
+    assert ((), Phase.FAILED) == (early.actions, early.migration)
     assert isinstance(action, Delete)
     assert "Job" == action.child.key.kind
 
 
 def test_a_suspended_instance_gets_no_new_job() -> None:
     """The data path stays as it is."""
-    found = plan({**MINIMAL, "suspend": True}, view())
-    assert (Migration.SUSPENDED, BASE) == (found.migration, touched(found))
+    found = plan({**MINIMAL, "suspend": True}, snapshot())
+    assert (Phase.SUSPENDED, BASE) == (found.migration, touched(found))
 
 
 def suspensions(found: Plan) -> list[Suspend]:
@@ -242,20 +243,20 @@ def suspensions(found: Plan) -> list[Suspend]:
 @pytest.mark.parametrize(
     ("migration", "job", "secrets"),
     [
-        (Migration.RUNNING, RUNNING, SECRETS),
-        (Migration.FAILED, failed(1), SECRETS),
-        (Migration.WAITING, RUNNING, {name: "1" for name in SECRETS if name != "s3"}),
-        (Migration.SUSPENDED, None, SECRETS),
-        (Migration.COMPLETE, COMPLETE, SECRETS),
+        (Phase.RUNNING, RUNNING, SECRETS),
+        (Phase.FAILED, failed(1), SECRETS),
+        (Phase.BLOCKED, RUNNING, {name: "1" for name in SECRETS if name != "s3"}),
+        (Phase.SUSPENDED, None, SECRETS),
+        (Phase.COMPLETE, COMPLETE, SECRETS),
     ],
 )
 def test_suspending_stops_retention_whatever_the_roll_out_waits_for(
-    migration: Migration, job: JobState | None, secrets: Mapping[str, str]
+    migration: Phase, job: JobState | None, secrets: Mapping[str, str]
 ) -> None:
     """That field alone: the image stays that of the version which runs."""
     children = settled(MINIMAL, job=job or COMPLETE)
     suspended = {**MINIMAL, "suspend": True} | ({} if job is not None else {"version": "0.2.0"})
-    found = plan(suspended, view(children.values(), secrets=secrets))
+    found = plan(suspended, snapshot(children.values(), secrets=secrets))
     (action,) = suspensions(found)
     key = ObjectKey("CronJob", "tracing", "main-retention")
     metadata = {"name": key.name, "namespace": "tracing", "uid": children[key].uid}
@@ -268,7 +269,7 @@ def test_suspending_stops_retention_whatever_the_roll_out_waits_for(
     } == action.manifest
 
     children[key] = dataclasses.replace(children[key], suspended=True)
-    again = plan(suspended, view(children.values(), secrets=secrets))
+    again = plan(suspended, snapshot(children.values(), secrets=secrets))
     assert [] == suspensions(again)
 
 
@@ -277,7 +278,7 @@ def test_retention_that_was_suspended_by_itself_goes_on_with_the_roll_out() -> N
     children = settled(MINIMAL)
     key = ObjectKey("CronJob", "tracing", "main-retention")
     children[key] = dataclasses.replace(children[key], suspended=True, owned_digest="less")
-    (action,) = plan(MINIMAL, view(children.values())).actions
+    (action,) = plan(MINIMAL, snapshot(children.values())).actions
     assert isinstance(action, Apply)
     assert (key, False) == (key_of(action.manifest), action.manifest["spec"]["suspend"])
 
@@ -301,14 +302,14 @@ def test_a_migration_that_cannot_start_is_made_anew_when_the_spec_is_mended() ->
     children = settled(MINIMAL, job=RUNNING)
     job = job_of(children)
     pods = [migration_pod(job.key.name)]
-    assert [] == deleted(plan(MINIMAL, view(children.values(), pods=pods)))
-    mended = plan(TOLERANT, view(children.values(), pods=pods))
-    assert (Migration.RUNNING, [job.key.name]) == (mended.migration, deleted(mended))
+    assert [] == deleted(plan(MINIMAL, snapshot(children.values(), pods=pods)))
+    mended = plan(TOLERANT, snapshot(children.values(), pods=pods))
+    assert (Phase.RUNNING, [job.key.name]) == (mended.migration, deleted(mended))
 
     children[job.key] = dataclasses.replace(job, deleting=True)
-    assert () == plan(TOLERANT, view(children.values(), pods=pods)).actions
+    assert () == plan(TOLERANT, snapshot(children.values(), pods=pods)).actions
     del children[job.key]
-    (action,) = plan(TOLERANT, view(children.values(), pods=pods)).actions
+    (action,) = plan(TOLERANT, snapshot(children.values(), pods=pods)).actions
     assert isinstance(action, Create)
     assert job.key == key_of(action.manifest)
 
@@ -329,7 +330,7 @@ def test_a_migration_that_started_is_not_made_anew(
     """Nor one of which nothing is known yet."""
     children = settled(MINIMAL, job=state)
     name = job_of(children).key.name
-    seen = view(children.values(), pods=[migration_pod(name, **each) for each in pods])
+    seen = snapshot(children.values(), pods=[migration_pod(name, **each) for each in pods])
     assert [] == deleted(plan(TOLERANT, seen))
 
 
@@ -343,13 +344,13 @@ def test_a_migration_whose_pods_are_refused_is_made_anew(
     since = (NOW - dt.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
     state = dataclasses.replace(RUNNING, started_at=since, active=active)
     children = settled(MINIMAL, job=state)
-    assert expected is bool(deleted(plan(TOLERANT, view(children.values()))))
+    assert expected is bool(deleted(plan(TOLERANT, snapshot(children.values()))))
 
 
 def test_a_suspended_migration_that_cannot_start_is_left_until_it_could_be_made_anew() -> None:
     """No new Job is made as long as ``suspend`` is true."""
     children = settled(MINIMAL, job=RUNNING)
-    seen = view(children.values(), pods=[migration_pod(job_of(children).key.name)])
+    seen = snapshot(children.values(), pods=[migration_pod(job_of(children).key.name)])
     assert [] == deleted(plan({**TOLERANT, "suspend": True}, seen))
 
 
@@ -360,13 +361,13 @@ def test_a_superseded_migration_is_deleted_unless_it_started(job: JobState, star
     children = settled(MINIMAL, job=job)
     manifest = {"kind": "Job", "metadata": {"name": "main-migrate-1", "namespace": "tracing"}}
     children[key_of(manifest)] = child(manifest, state=RUNNING)
-    seen = view(children.values(), pods=[migration_pod("main-migrate-1", started=started)])
+    seen = snapshot(children.values(), pods=[migration_pod("main-migrate-1", started=started)])
     assert ([] if started else ["main-migrate-1"]) == deleted(plan(MINIMAL, seen))
 
 
 def test_an_unmanaged_instance_is_left_alone() -> None:
     """Whatever differs."""
-    found = plan({**MINIMAL, "managementState": "Unmanaged"}, view())
+    found = plan({**MINIMAL, "managementState": "Unmanaged"}, snapshot())
     assert ((), None) == (found.actions, found.migration)
 
 
@@ -378,7 +379,7 @@ def test_a_changed_child_is_repaired() -> None:
         {"kind": "Service", "metadata": {"name": key.name, "namespace": key.namespace}},
         owned_digest="somebody changed it",
     )
-    (action,) = plan(MINIMAL, view(children.values())).actions
+    (action,) = plan(MINIMAL, snapshot(children.values())).actions
     assert isinstance(action, Apply)
     assert (key, True) == (key_of(action.manifest), action.known)
 
@@ -393,7 +394,7 @@ def test_a_child_that_was_applied_in_this_version_is_not_applied_again() -> None
         {"kind": key.kind, "metadata": {"name": key.name, "namespace": key.namespace}},
         owned_digest="as the server writes it",
     )
-    seen = view(children.values())
+    seen = snapshot(children.values())
     assert {"StatefulSet"} == touched(plan(MINIMAL, seen))
     assert () == plan(MINIMAL, seen, applied={key: (digest, "5")}).actions
 
@@ -406,7 +407,7 @@ def test_a_child_that_is_being_deleted_is_waited_for() -> None:
         {"kind": key.kind, "metadata": {"name": key.name, "namespace": key.namespace}},
         deleting=True,
     )
-    assert () == plan(MINIMAL, view(children.values())).actions
+    assert () == plan(MINIMAL, snapshot(children.values())).actions
 
 
 def test_pods_are_handed_over_to_an_autoscaler_before_their_number_is_dropped() -> None:
@@ -420,7 +421,7 @@ def test_pods_are_handed_over_to_an_autoscaler_before_their_number_is_dropped() 
         each for each in manifests.render(rendering(MINIMAL)).rollout if key_of(each) == key
     )
     children[key] = child(manifest, state=state)
-    found = plan({**MINIMAL, "ingest": {"autoscaling": {}}}, view(children.values()))
+    found = plan({**MINIMAL, "ingest": {"autoscaling": {}}}, snapshot(children.values()))
     first, second = (
         action
         for action in found.actions
@@ -434,7 +435,7 @@ def test_pods_are_handed_over_to_an_autoscaler_before_their_number_is_dropped() 
 def test_what_is_asked_for_no_more_is_pruned() -> None:
     """By the very object that was seen."""
     children = settled(FULL)
-    found = plan({**FULL, "ui": {"replicas": 2}}, view(children.values()))
+    found = plan({**FULL, "ui": {"replicas": 2}}, snapshot(children.values()))
     (action,) = [each for each in found.actions if isinstance(each, Delete)]
     assert ObjectKey("Ingress", "tracing", "main-ui") == action.child.key
 
@@ -447,7 +448,7 @@ def test_a_running_job_is_never_pruned_and_a_finished_one_is() -> None:
         children[key_of(manifest)] = child(manifest, state=state)
     deleted = [
         action.child.key.name
-        for action in plan(MINIMAL, view(children.values())).actions
+        for action in plan(MINIMAL, snapshot(children.values())).actions
         if isinstance(action, Delete)
     ]
     assert ["main-migrate-2"] == deleted
@@ -458,12 +459,12 @@ def test_finished_jobs_stay_until_the_new_migration_is_complete() -> None:
     children = settled(MINIMAL, job=RUNNING)
     manifest = {"kind": "Job", "metadata": {"name": "main-migrate-2", "namespace": "tracing"}}
     children[key_of(manifest)] = child(manifest, state=COMPLETE)
-    assert () == plan(MINIMAL, view(children.values())).actions
+    assert () == plan(MINIMAL, snapshot(children.values())).actions
 
 
 def test_kinds_that_the_cluster_does_not_know_are_left_out_and_told() -> None:
     """Not every cluster has the Prometheus operator."""
     known = KNOWN - {"ServiceMonitor", "PrometheusRule"}
     children = {key: each for key, each in settled(FULL).items() if key.kind in known}
-    found = plan(FULL, view(children.values()), known=known)
+    found = plan(FULL, snapshot(children.values()), known=known)
     assert ((), ("PrometheusRule", "ServiceMonitor")) == (found.actions, found.unavailable)

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from tracefoundry_operator.api.export import TraceExportSpec
-from tracefoundry_operator.api.instance import InvalidSpec, TraceFoundrySpec, read_instance
+from tracefoundry_operator.api.instance import TraceFoundrySpec, read_instance
+from tracefoundry_operator.api.references import InvalidSpec
 
 CRDS = Path(__file__).parents[2] / "crds"
 POD_FIELDS = ("resources", "nodeSelector", "tolerations", "annotations")

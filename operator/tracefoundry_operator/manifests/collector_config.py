@@ -1,10 +1,9 @@
 """The configuration of the OpenTelemetry Collector.
 
-What a sender was told is accepted must reach ingest. So there is a queue on a volume, with batching
-inside the queue (the batch processor and the queue in memory lost spans when killed), retries
-without an end, and the memory limiter first. Filters work on keys alone: patterns are ingest's
-work, which does it once and completely. The collector's own check of this configuration is part of
-the tests, because it refuses keys of other versions.
+Spans that the collector accepted must reach ingest. So the queue is on a volume, batching is part
+of the queue (the batch processor and a queue in memory lose spans when the process is killed),
+retries have no limit, and the memory limiter comes first. The collector redacts by attribute key
+only; ingest applies the patterns. The tests run the collector's own check of this configuration.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ INGEST_TOKEN_VARIABLE = "TRACEFOUNDRY_INGEST_TOKEN"  # noqa: S105 - the name of 
 MAX_BODY_MIB = 64
 
 QUEUE_SHARE = 0.4
-"""Share of the volume for the queue of each signal; the rest is for compaction, which writes a
+"""The share of the volume for the queue of each signal. Compaction needs the rest: it writes a
 second file before it removes the first."""
 
 ALWAYS_KEPT = (
@@ -34,14 +33,14 @@ ALWAYS_KEPT = (
     r"service\.",
     r"tracefoundry\.",
     r"deployment\.environment(\.name)?$",
-    # Of a log record whose field for it is empty; ingest refuses those that have neither.
+    # For log records without the field EventName; ingest refuses records that have neither.
     r"event\.name$",
 )
-"""Beginnings of keys, and whole keys, that an allowlist keeps: without them a trace has no name, no
-project and no environment, and a GenAI event is none."""
+"""Prefixes of keys, and whole keys, that an allowlist always keeps: traces have their name, project
+and environment from them, and ingest recognises GenAI events by them."""
 
 KUBERNETES_KEPT = r"k8s\."
-"""Kept too where the attributes of Kubernetes are asked for: they are added before the filter."""
+"""Also kept when Kubernetes attributes are enabled: they are added before the filter."""
 
 SECRET_KEYS = (
     r"(?i)(^|[._-])(password|passwd|passphrase|secret|client_secret|api[_-]?key|apikey)$",
@@ -49,7 +48,7 @@ SECRET_KEYS = (
     r"(?i)(^|[._-])(access|refresh|auth|id|session|bearer)[_-]?token$",
     r"(?i)(^|[._-])(private[_-]?key|signing[_-]?key|credentials)$",
 )
-"""Keys whose values never enter the queue, unless redaction is off."""
+"""Keys whose values are masked before they enter the queue, unless redaction is off."""
 
 Config = dict[str, Any]
 
@@ -58,9 +57,9 @@ def render(collector: Collector, *, ingest_url: str, redact: bool) -> Config:
     """The whole configuration.
 
     Args:
-        collector: what the user set.
-        ingest_url: where batches are sent.
-        redact: mask values of keys that name secrets.
+        collector: settings of the user.
+        ingest_url: receives the batches.
+        redact: mask the values of keys that name secrets.
     """
     processors: Config = {
         "memory_limiter": {
@@ -80,7 +79,7 @@ def render(collector: Collector, *, ingest_url: str, redact: bool) -> Config:
     statements = _key_statements(collector.attributes, kubernetes=collector.k8s_attributes)
     if statements:
         processors["transform/keys"] = {
-            # A statement that fails on one span must not stop the batch: it would be lost.
+            # Otherwise a statement that fails on one span would drop its batch.
             "error_mode": "ignore",
             "trace_statements": [
                 {"context": context, "statements": statements}
@@ -169,7 +168,7 @@ def _extensions() -> Config:
                 "on_start": True,
                 "on_rebound": True,
                 "cleanup_on_start": True,
-                # With the default thresholds the file never shrank while the collector ran.
+                # With the default thresholds the file never shrinks while the collector runs.
                 "rebound_needed_threshold_mib": 50,
                 "rebound_trigger_threshold_mib": 10,
                 "check_interval": "2s",
@@ -200,7 +199,7 @@ def _exporter(ingest_url: str, volume: str) -> Config:
         "traces_endpoint": f"{ingest_url}/v1/traces",
         "logs_endpoint": f"{ingest_url}/v1/logs",
         "compression": "zstd",
-        # Also the longest that a stop waits for an ingest that hangs.
+        # Also limits how long a shutdown waits for an ingest that hangs.
         "timeout": "10s",
         "headers": {"Authorization": f"Bearer ${{env:{INGEST_TOKEN_VARIABLE}}}"},
         "retry_on_failure": {
@@ -215,7 +214,7 @@ def _exporter(ingest_url: str, volume: str) -> Config:
             "sizer": "bytes",
             "queue_size": int(amount(volume) * QUEUE_SHARE),
             "num_consumers": 4,
-            # A full queue refuses at once, so that senders keep what they have.
+            # A full queue refuses at once, so that senders keep their data and retry.
             "block_on_overflow": False,
             "batch": {
                 "sizer": "bytes",
@@ -228,7 +227,7 @@ def _exporter(ingest_url: str, volume: str) -> Config:
 
 
 def _key_statements(attributes: AttributeFilter, *, kubernetes: bool) -> list[str]:
-    """Statements of the transform processor that keep and remove keys, in every context."""
+    """Statements of the transform processor that keep and remove keys, for every context."""
     found = []
     if attributes.allow:
         kept = [*ALWAYS_KEPT, *(f"{_exactly(key)}$" for key in attributes.allow)]
@@ -247,12 +246,12 @@ def _alternatives(keys: Iterable[str]) -> str:
 
 
 def _exactly(key: str) -> str:
-    """A regular expression that matches this text alone; by code point where it might be syntax."""
+    """A regular expression that matches only this text; special characters by code point."""
     return re.sub(r"[^A-Za-z0-9_]", lambda match: f"\\x{{{ord(match[0]):x}}}", key)
 
 
 def _quoted(text: str) -> str:
-    """A string of the statement language, in a file where ``$`` begins a reference."""
+    """A string literal of the statement language, for a file where ``$`` starts a reference."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{_literal(escaped)}"'
 
@@ -265,7 +264,7 @@ def _tail_sampling(sampling: TailSampling) -> Config:
     return {
         "decision_wait": f"{sampling.decision_wait_seconds}s",
         "num_traces": sampling.max_traces,
-        # Spans that come after the decision go the way of their trace.
+        # Spans that arrive after the decision follow it.
         "decision_cache": {
             "sampled_cache_size": sampling.max_traces * 2,
             "non_sampled_cache_size": sampling.max_traces * 2,
