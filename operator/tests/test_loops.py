@@ -21,8 +21,8 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.asyncio
-async def test_many_wakes_make_few_passes_and_none_overlap() -> None:
-    """What happens during a pass makes one more."""
+async def test_many_wakes_cause_few_passes_and_none_overlap() -> None:
+    """All changes during a pass cause one more pass."""
     running, most, passes = 0, 0, 0
     release = asyncio.Event()
 
@@ -49,14 +49,14 @@ async def test_many_wakes_make_few_passes_and_none_overlap() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_pass_that_fails_is_repeated_and_stops_nobody_else() -> None:
-    """An error that nobody expected, and a resource beside it."""
+async def test_a_failed_pass_is_repeated_and_affects_no_other_resource() -> None:
+    """An unexpected error, and another resource."""
     seen: list[str] = []
 
     async def pass_over(key: ObjectKey) -> Result:
         seen.append(key.name)
         if key.name == "bad" and seen.count("bad") == 1:
-            raise KeyError("what nobody expected")
+            raise KeyError("unexpected")
         return Result.DONE
 
     loops = Loops(pass_over, resync_s=60, debounce_s=0.01)
@@ -69,8 +69,8 @@ async def test_a_pass_that_fails_is_repeated_and_stops_nobody_else() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_resource_that_is_gone_is_forgotten_and_can_come_back() -> None:
-    """Tasks of deleted resources would pile up."""
+async def test_the_task_of_a_deleted_resource_ends_and_can_start_again() -> None:
+    """Otherwise tasks of deleted resources would accumulate."""
     passes = 0
 
     async def pass_over(key: ObjectKey) -> Result:
@@ -88,7 +88,7 @@ async def test_a_resource_that_is_gone_is_forgotten_and_can_come_back() -> None:
 
 @pytest.mark.asyncio
 async def test_a_pass_comes_without_a_wake_after_the_resync_time() -> None:
-    """Whatever was missed is found then."""
+    """It finds missed changes."""
     passes = 0
 
     async def pass_over(key: ObjectKey) -> Result:
@@ -105,7 +105,7 @@ async def test_a_pass_comes_without_a_wake_after_the_resync_time() -> None:
 
 @pytest.mark.asyncio
 async def test_no_pass_begins_before_everything_is_known() -> None:
-    """It would make what is there already."""
+    """It would create what already exists."""
     passes = 0
 
     async def pass_over(key: ObjectKey) -> Result:

@@ -149,7 +149,7 @@ def test_pods_that_serve_have_all_probes(case: str) -> None:
 
 @pytest.mark.parametrize("case", SPECS)
 def test_only_the_collector_that_asks_kubernetes_has_a_token(case: str) -> None:
-    """A token in a pod is a right that whoever breaks into it has."""
+    """An attacker in the pod would have the rights of its token."""
     with_token = [
         pod["metadata"]["labels"]["app.kubernetes.io/component"]
         for pod in templates(rendering(SPECS[case]))
@@ -300,7 +300,7 @@ def test_annotations_of_the_operator_cannot_be_set_by_users() -> None:
     ],
 )
 def test_workers_of_ingest_stay_within_the_limits(limits: dict[str, str], workers: str) -> None:
-    """They would count the node's cores, and each may use what it is told."""
+    """They would count the node's cores, and each uses the memory that it is given."""
     manifest = one(
         rendering({**MINIMAL, "ingest": {"resources": {"limits": limits}}}), "Deployment", "ingest"
     )

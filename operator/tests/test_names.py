@@ -112,7 +112,7 @@ def test_a_migration_job_is_named_by_its_inputs() -> None:
 
 
 def test_a_migration_job_of_a_long_instance_keeps_its_input_hash() -> None:
-    """Shortening cuts the instance, never the part that tells two Jobs apart."""
+    """Only the instance's name is shortened, never the hash of the inputs."""
     name = job_name(LONG, Component.MIGRATE, HASH)
     assert name.endswith("-migrate-0123456789")
     assert len(name) == LABEL_LIMIT

@@ -19,23 +19,23 @@ from tracefoundry_operator.state import State
 
 
 class Resources:
-    """An API server that has these resources, and keeps what is written to their status."""
+    """An API server with these resources, which stores their status."""
 
     def __init__(self, *bodies: Body) -> None:
         self.bodies = {body["metadata"]["name"]: body for body in bodies}
 
     async def get(self, kind: kinds.Kind, namespace: str, name: str) -> Body | None:
-        """One of them."""
+        """One resource."""
         return self.bodies.get(name)
 
     async def apply(self, kind: kinds.Kind, manifest: Body, **_: Any) -> Body:
-        """Keep a status."""
+        """Store a status."""
         found = self.bodies[manifest["metadata"]["name"]]
         found["status"] = manifest["status"]
         return found
 
     async def create(self, kind: kinds.Kind, manifest: Body, **_: Any) -> Body:
-        """Events go nowhere."""
+        """Events are not stored."""
         return manifest
 
 
@@ -54,10 +54,10 @@ def resource(kind: str, name: str, spec: dict[str, Any]) -> Body:
     ("broken", "reason", "field"),
     [("incident", "InvalidSpec", "payloads"), ("main", "InstanceInvalid", "suspend")],
 )
-async def test_an_export_that_cannot_be_measured_says_so_and_is_not_tried_again(
+async def test_an_export_that_cannot_be_read_reports_it_and_is_not_retried(
     broken: str, reason: str, field: str
 ) -> None:
-    """The definitions in the cluster may be other ones; a try a minute would not mend that."""
+    """The cluster has another version of the definition; a retry does not change that."""
     spec = {"instanceRef": {"name": "main"}, "query": {}}
     server = Resources(
         resource("TraceExport", "incident", spec), resource("TraceFoundry", "main", dict(MINIMAL))

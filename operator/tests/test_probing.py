@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 async def probed(answer: Answer) -> tuple[Any, list[ObjectKey]]:
-    """What the operator knows after it asked a pod that answers so, and whom it woke."""
+    """The recorded checks after two probes of a pod with this answer, and the woken resources."""
     app = web.Application()
     app.router.add_get("/readyz", answer)
     runner = await serve(app, "127.0.0.1", 0)
@@ -51,7 +52,9 @@ async def probed(answer: Answer) -> tuple[Any, list[ObjectKey]]:
             await prober.ask_all(session)
     finally:
         await runner.cleanup()
-    return state.checks(KEY), woken
+    now = dt.datetime.now(dt.UTC)
+    found = state.snapshot(instance(MINIMAL), status={}, config_maps={}, now=now)
+    return found.checks, woken
 
 
 @pytest.mark.asyncio
@@ -74,8 +77,8 @@ async def test_the_answer_of_a_pod_that_is_not_ready_is_read_and_wakes_once() ->
 
 
 @pytest.mark.asyncio
-async def test_an_answer_that_makes_no_sense_is_no_answer() -> None:
-    """Something else may listen there."""
+async def test_an_answer_that_cannot_be_parsed_is_ignored() -> None:
+    """Another program may use the address."""
 
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.Response(text="<html>")
@@ -84,7 +87,7 @@ async def test_an_answer_that_makes_no_sense_is_no_answer() -> None:
 
 
 def test_one_pod_that_reaches_the_database_is_enough() -> None:
-    """The other pod is the problem then, and its readiness tells that."""
+    """The other pod has a problem then, which its readiness reports."""
     bad, good = Check(False, "no route"), Check(True, "")
     assert {"database": good} == combined([{"database": bad}, {"database": good}])
     assert {"database": bad} == combined([{"database": bad}])
@@ -92,5 +95,5 @@ def test_one_pod_that_reaches_the_database_is_enough() -> None:
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"checks": []}, "ok"])
 def test_an_answer_without_checks_is_none(answer: Any) -> None:
-    """Whatever JSON it is."""
+    """For any other JSON."""
     assert read_checks(answer) is None

@@ -1,4 +1,4 @@
-"""What a pass decides to do, in each state that it may find."""
+"""The plan of a pass, for each state of the cluster."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ def make_rendering(spec: Mapping[str, Any]) -> Rendering:
     return reconcile.make_rendering(seen, SETTINGS)
 
 
-def settled(spec: Mapping[str, Any], *, job: JobState = COMPLETE) -> dict[ObjectKey, Child]:
-    """All children of an instance, as they should be."""
+def complete(spec: Mapping[str, Any], *, job: JobState = COMPLETE) -> dict[ObjectKey, Child]:
+    """All children of an instance, without drift."""
     stages = manifests.render(make_rendering(spec))
     found = [child(each) for each in (*stages.base, *stages.rollout)]
     found.append(child(stages.migration, state=job))
@@ -130,7 +130,7 @@ def plan(
     return reconcile.plan(seen, SETTINGS, known_kinds=known)
 
 
-def touched(found: Plan) -> set[str]:
+def changed_kinds(found: Plan) -> set[str]:
     """Kinds of the objects that a plan changes."""
     return {
         action.child.key.kind if isinstance(action, Delete) else action.manifest["kind"]
@@ -144,28 +144,28 @@ BASE = {"ServiceAccount", "NetworkPolicy", "Service"}
 def test_at_first_only_what_pods_need_and_the_migration_are_made() -> None:
     """The roll-out comes after the migration."""
     found = plan(MINIMAL, snapshot())
-    assert BASE | {"Job"} == touched(found)
+    assert BASE | {"Job"} == changed_kinds(found)
     assert isinstance(found.actions[-1], Create)
     assert Phase.RUNNING is found.migration
 
 
-def test_a_settled_instance_needs_nothing() -> None:
+def test_a_complete_instance_needs_nothing() -> None:
     """The second pass changes nothing."""
     for spec in (MINIMAL, FULL):
-        assert () == plan(spec, snapshot(settled(spec).values())).actions
+        assert () == plan(spec, snapshot(complete(spec).values())).actions
 
 
 def test_a_completed_migration_starts_the_roll_out() -> None:
     """And nothing that exists already is touched."""
-    children = {key: each for key, each in settled(MINIMAL).items() if key.kind in {*BASE, "Job"}}
+    children = {key: each for key, each in complete(MINIMAL).items() if key.kind in {*BASE, "Job"}}
     expected = {"ConfigMap", "Deployment", "StatefulSet", "CronJob", "PodDisruptionBudget"}
-    assert expected == touched(plan(MINIMAL, snapshot(children.values())))
+    assert expected == changed_kinds(plan(MINIMAL, snapshot(children.values())))
 
 
 @pytest.mark.parametrize("job", [RUNNING, failed(1)])
 def test_nothing_that_runs_is_touched_while_the_migration_is_not_complete(job: JobState) -> None:
-    """The old pods go on serving, also if the new version would look different."""
-    children = settled(MINIMAL, job=job)
+    """The old pods go on serving, even if the new version is different."""
+    children = complete(MINIMAL, job=job)
     for key, each in children.items():
         if key.kind in ("Deployment", "StatefulSet", "ConfigMap"):
             children[key] = child(
@@ -177,15 +177,15 @@ def test_nothing_that_runs_is_touched_while_the_migration_is_not_complete(job: J
 
 
 def test_a_missing_secret_stops_migration_and_roll_out_and_is_named() -> None:
-    """And what pods need is kept as it should be."""
+    """And what pods need is kept up to date."""
     there = {name: version for name, version in SECRETS.items() if name != "s3"}
     found = plan(MINIMAL, snapshot(secrets=there))
     assert ("Secret 's3' (objectStore.secretRef) does not exist",) == found.missing
-    assert (Phase.BLOCKED, BASE) == (found.migration, touched(found))
+    assert (Phase.BLOCKED, BASE) == (found.migration, changed_kinds(found))
 
 
 def test_a_secret_without_its_key_is_named_with_the_key() -> None:
-    """A pod with it would wait without a word."""
+    """A pod with it would only wait."""
     seen = snapshot()
     broken = {**seen.secrets, "pg": Secret(resource_version="1", keys=frozenset({"uri"}))}
     found = plan(MINIMAL, dataclasses.replace(seen, secrets=broken, config_maps={}))
@@ -200,7 +200,7 @@ def test_missing_patterns_are_named() -> None:
 
 
 def test_patterns_without_their_key_are_named_with_the_key() -> None:
-    """As for a Secret: a pod would wait for the file without a word."""
+    """As for a Secret: a pod would only wait for the file."""
     there = {"patterns": ConfigMap(resource_version="7", keys=frozenset({"patterns.yml"}))}
     seen = dataclasses.replace(snapshot(), config_maps=there)
     sentence = (
@@ -211,18 +211,18 @@ def test_patterns_without_their_key_are_named_with_the_key() -> None:
 
 
 def test_a_changed_secret_makes_a_new_job_and_leaves_the_pods_until_it_is_complete() -> None:
-    """A new token is registered before anybody uses it."""
-    seen = snapshot(settled(MINIMAL).values(), secrets={**SECRETS, "ingest-token": "900"})
+    """A new token is registered before it is used."""
+    seen = snapshot(complete(MINIMAL).values(), secrets={**SECRETS, "ingest-token": "900"})
     found = plan(MINIMAL, seen)
     (action,) = found.actions
     assert isinstance(action, Create)
     assert "Job" == action.manifest["kind"]
 
 
-def test_a_failed_migration_is_tried_again_after_a_while() -> None:
-    """The old Job is deleted; the pass after that makes it anew."""
-    early = plan(MINIMAL, snapshot(settled(MINIMAL, job=failed(9)).values()))
-    late = plan(MINIMAL, snapshot(settled(MINIMAL, job=failed(11)).values()))
+def test_a_failed_migration_is_retried_after_a_while() -> None:
+    """The old Job is deleted; the next pass creates it again."""
+    early = plan(MINIMAL, snapshot(complete(MINIMAL, job=failed(9)).values()))
+    late = plan(MINIMAL, snapshot(complete(MINIMAL, job=failed(11)).values()))
     (action,) = late.actions
     assert ((), Phase.FAILED) == (early.actions, early.migration)
     assert isinstance(action, Delete)
@@ -232,7 +232,7 @@ def test_a_failed_migration_is_tried_again_after_a_while() -> None:
 def test_a_suspended_instance_gets_no_new_job() -> None:
     """The data path stays as it is."""
     found = plan({**MINIMAL, "suspend": True}, snapshot())
-    assert (Phase.SUSPENDED, BASE) == (found.migration, touched(found))
+    assert (Phase.SUSPENDED, BASE) == (found.migration, changed_kinds(found))
 
 
 def suspensions(found: Plan) -> list[Suspend]:
@@ -253,8 +253,8 @@ def suspensions(found: Plan) -> list[Suspend]:
 def test_suspending_stops_retention_whatever_the_roll_out_waits_for(
     migration: Phase, job: JobState | None, secrets: Mapping[str, str]
 ) -> None:
-    """That field alone: the image stays that of the version which runs."""
-    children = settled(MINIMAL, job=job or COMPLETE)
+    """Only that field changes: the image stays that of the running version."""
+    children = complete(MINIMAL, job=job or COMPLETE)
     suspended = {**MINIMAL, "suspend": True} | ({} if job is not None else {"version": "0.2.0"})
     found = plan(suspended, snapshot(children.values(), secrets=secrets))
     (action,) = suspensions(found)
@@ -273,9 +273,9 @@ def test_suspending_stops_retention_whatever_the_roll_out_waits_for(
     assert [] == suspensions(again)
 
 
-def test_retention_that_was_suspended_by_itself_goes_on_with_the_roll_out() -> None:
+def test_suspended_retention_is_resumed_with_the_roll_out() -> None:
     """The operator's own fields lack ``suspend`` then, so it applies all of them."""
-    children = settled(MINIMAL)
+    children = complete(MINIMAL)
     key = ObjectKey("CronJob", "tracing", "main-retention")
     children[key] = dataclasses.replace(children[key], suspended=True, owned_digest="less")
     (action,) = plan(MINIMAL, snapshot(children.values())).actions
@@ -297,14 +297,14 @@ def job_of(children: Mapping[ObjectKey, Child]) -> Child:
     return found
 
 
-def test_a_migration_that_cannot_start_is_made_anew_when_the_spec_is_mended() -> None:
+def test_a_migration_that_cannot_start_is_created_again_when_the_spec_is_corrected() -> None:
     """A toleration is not part of the Job's name; without one it would wait for hours."""
-    children = settled(MINIMAL, job=RUNNING)
+    children = complete(MINIMAL, job=RUNNING)
     job = job_of(children)
     pods = [migration_pod(job.key.name)]
     assert [] == deleted(plan(MINIMAL, snapshot(children.values(), pods=pods)))
-    mended = plan(TOLERANT, snapshot(children.values(), pods=pods))
-    assert (Phase.RUNNING, [job.key.name]) == (mended.migration, deleted(mended))
+    corrected = plan(TOLERANT, snapshot(children.values(), pods=pods))
+    assert (Phase.RUNNING, [job.key.name]) == (corrected.migration, deleted(corrected))
 
     children[job.key] = dataclasses.replace(job, deleting=True)
     assert () == plan(TOLERANT, snapshot(children.values(), pods=pods)).actions
@@ -324,11 +324,11 @@ def test_a_migration_that_cannot_start_is_made_anew_when_the_spec_is_mended() ->
         (COMPLETE, [{}]),
     ],
 )
-def test_a_migration_that_started_is_not_made_anew(
+def test_a_migration_that_started_is_not_created_again(
     state: JobState, pods: list[dict[str, Any]]
 ) -> None:
-    """Nor one of which nothing is known yet."""
-    children = settled(MINIMAL, job=state)
+    """Nor one without any information yet."""
+    children = complete(MINIMAL, job=state)
     name = job_of(children).key.name
     seen = snapshot(children.values(), pods=[migration_pod(name, **each) for each in pods])
     assert [] == deleted(plan(TOLERANT, seen))
@@ -337,19 +337,19 @@ def test_a_migration_that_started_is_not_made_anew(
 @pytest.mark.parametrize(
     ("seconds", "active", "expected"), [(30, 0, False), (90, 1, False), (90, 0, True)]
 )
-def test_a_migration_whose_pods_are_refused_is_made_anew(
+def test_a_migration_whose_pods_are_refused_is_created_again(
     seconds: int, active: int, expected: bool
 ) -> None:
-    """A quota or a policy refuses them: there is no pod then that could tell."""
+    """A quota or a policy refuses them, so there is no pod with a reason."""
     since = (NOW - dt.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
     state = dataclasses.replace(RUNNING, started_at=since, active=active)
-    children = settled(MINIMAL, job=state)
+    children = complete(MINIMAL, job=state)
     assert expected is bool(deleted(plan(TOLERANT, snapshot(children.values()))))
 
 
-def test_a_suspended_migration_that_cannot_start_is_left_until_it_could_be_made_anew() -> None:
-    """No new Job is made as long as ``suspend`` is true."""
-    children = settled(MINIMAL, job=RUNNING)
+def test_a_suspended_migration_that_cannot_start_is_kept_until_it_can_be_created_again() -> None:
+    """No Job is created while ``suspend`` is true."""
+    children = complete(MINIMAL, job=RUNNING)
     seen = snapshot(children.values(), pods=[migration_pod(job_of(children).key.name)])
     assert [] == deleted(plan({**TOLERANT, "suspend": True}, seen))
 
@@ -357,8 +357,8 @@ def test_a_suspended_migration_that_cannot_start_is_left_until_it_could_be_made_
 @pytest.mark.parametrize("started", [False, True])
 @pytest.mark.parametrize("job", [RUNNING, COMPLETE])
 def test_a_superseded_migration_is_deleted_unless_it_started(job: JobState, started: bool) -> None:
-    """A typo in the version would pull for hours; ending a migration half way helps nobody."""
-    children = settled(MINIMAL, job=job)
+    """With a wrong image it would pull for hours; a running one must not be interrupted."""
+    children = complete(MINIMAL, job=job)
     manifest = {"kind": "Job", "metadata": {"name": "main-migrate-1", "namespace": "tracing"}}
     children[key_of(manifest)] = child(manifest, state=RUNNING)
     seen = snapshot(children.values(), pods=[migration_pod("main-migrate-1", started=started)])
@@ -366,14 +366,14 @@ def test_a_superseded_migration_is_deleted_unless_it_started(job: JobState, star
 
 
 def test_an_unmanaged_instance_is_left_alone() -> None:
-    """Whatever differs."""
+    """Even if children are missing."""
     found = plan({**MINIMAL, "managementState": "Unmanaged"}, snapshot())
     assert ((), None) == (found.actions, found.migration)
 
 
 def test_a_changed_child_is_repaired() -> None:
-    """It alone."""
-    children = settled(MINIMAL)
+    """And no other."""
+    children = complete(MINIMAL)
     key = ObjectKey("Service", "tracing", "main-query")
     children[key] = child(
         {"kind": "Service", "metadata": {"name": key.name, "namespace": key.namespace}},
@@ -385,8 +385,8 @@ def test_a_changed_child_is_repaired() -> None:
 
 
 def test_a_child_that_was_applied_in_this_version_is_not_applied_again() -> None:
-    """The server may write values otherwise than they were rendered."""
-    children = settled(MINIMAL)
+    """The server may store values in another form than they were rendered."""
+    children = complete(MINIMAL)
     key = ObjectKey("StatefulSet", "tracing", "main-collector")
     digest = children[key].owned_digest
     assert digest is not None
@@ -395,13 +395,13 @@ def test_a_child_that_was_applied_in_this_version_is_not_applied_again() -> None
         owned_digest="as the server writes it",
     )
     seen = snapshot(children.values())
-    assert {"StatefulSet"} == touched(plan(MINIMAL, seen))
+    assert {"StatefulSet"} == changed_kinds(plan(MINIMAL, seen))
     assert () == plan(MINIMAL, seen, applied={key: (digest, "5")}).actions
 
 
 def test_a_child_that_is_being_deleted_is_waited_for() -> None:
-    """What is applied to it now would go with it."""
-    children = settled(MINIMAL)
+    """A change now would be lost with it."""
+    children = complete(MINIMAL)
     key = ObjectKey("Deployment", "tracing", "main-query")
     children[key] = child(
         {"kind": key.kind, "metadata": {"name": key.name, "namespace": key.namespace}},
@@ -411,8 +411,8 @@ def test_a_child_that_is_being_deleted_is_waited_for() -> None:
 
 
 def test_pods_are_handed_over_to_an_autoscaler_before_their_number_is_dropped() -> None:
-    """Otherwise the Deployment would fall to one pod at once."""
-    children = settled(MINIMAL)
+    """Otherwise the Deployment would be scaled to one pod at once."""
+    children = complete(MINIMAL)
     key = ObjectKey("Deployment", "tracing", "main-ingest")
     state = WorkloadState(
         generation=1, observed_generation=1, desired=4, updated=4, ready=4, problem=None
@@ -432,17 +432,17 @@ def test_pods_are_handed_over_to_an_autoscaler_before_their_number_is_dropped() 
     assert isinstance(second, Apply)
 
 
-def test_what_is_asked_for_no_more_is_pruned() -> None:
-    """By the very object that was seen."""
-    children = settled(FULL)
+def test_a_child_that_is_no_longer_rendered_is_deleted() -> None:
+    """The plan names the object that was seen, with its uid."""
+    children = complete(FULL)
     found = plan({**FULL, "ui": {"replicas": 2}}, snapshot(children.values()))
     (action,) = [each for each in found.actions if isinstance(each, Delete)]
     assert ObjectKey("Ingress", "tracing", "main-ui") == action.child.key
 
 
 def test_a_running_job_is_never_pruned_and_a_finished_one_is() -> None:
-    """Ending a migration half way helps nobody."""
-    children = settled(MINIMAL)
+    """A migration must not be interrupted."""
+    children = complete(MINIMAL)
     for name, state in (("main-migrate-1", RUNNING), ("main-migrate-2", COMPLETE)):
         manifest = {"kind": "Job", "metadata": {"name": name, "namespace": "tracing"}}
         children[key_of(manifest)] = child(manifest, state=state)
@@ -455,16 +455,16 @@ def test_a_running_job_is_never_pruned_and_a_finished_one_is() -> None:
 
 
 def test_finished_jobs_stay_until_the_new_migration_is_complete() -> None:
-    """They tell what the running version was migrated with."""
-    children = settled(MINIMAL, job=RUNNING)
+    """They show how the running version was migrated."""
+    children = complete(MINIMAL, job=RUNNING)
     manifest = {"kind": "Job", "metadata": {"name": "main-migrate-2", "namespace": "tracing"}}
     children[key_of(manifest)] = child(manifest, state=COMPLETE)
     assert () == plan(MINIMAL, snapshot(children.values())).actions
 
 
-def test_kinds_that_the_cluster_does_not_know_are_left_out_and_told() -> None:
+def test_kinds_that_the_cluster_does_not_have_are_left_out_and_reported() -> None:
     """Not every cluster has the Prometheus operator."""
     known = KNOWN - {"ServiceMonitor", "PrometheusRule"}
-    children = {key: each for key, each in settled(FULL).items() if key.kind in known}
+    children = {key: each for key, each in complete(FULL).items() if key.kind in known}
     found = plan(FULL, snapshot(children.values()), known=known)
     assert ((), ("PrometheusRule", "ServiceMonitor")) == (found.actions, found.unavailable)

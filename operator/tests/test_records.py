@@ -1,4 +1,4 @@
-"""What is read from the objects of the cluster."""
+"""The records of pods."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def pod_body(status: dict[str, Any]) -> Body:
 def test_a_pod_counts_as_started_unless_it_certainly_never_was(
     status: dict[str, Any], started: bool
 ) -> None:
-    """Only then its Job may be deleted."""
+    """Only the Job of a pod that never started may be deleted."""
     assert started is read_pod(pod_body(status)).started
 
 
 @pytest.mark.parametrize(("code", "expected"), [(1, "said"), (0, None)])
-def test_only_what_a_failed_container_left_is_told(code: int, expected: str | None) -> None:
-    """Also a migration that succeeds may leave something."""
+def test_only_the_message_of_a_failed_container_is_read(code: int, expected: str | None) -> None:
+    """A successful migration may leave a message too."""
     terminated = {"exitCode": code, "message": "said"}
     status = {"phase": "Failed", "containerStatuses": [{"state": {"terminated": terminated}}]}
     assert expected == read_pod(pod_body(status)).message

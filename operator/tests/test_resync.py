@@ -59,13 +59,13 @@ class Comparison:
 
 
 def key_of(name: str) -> ObjectKey:
-    """Key of an object of a list."""
+    """Key of a Secret of a list."""
     return ObjectKey("Secret", "tracing", name)
 
 
 @pytest.mark.asyncio
-async def test_the_start_waits_until_everything_could_be_listed() -> None:
-    """Deciding on half of it would make what is there already."""
+async def test_the_start_takes_in_everything_that_is_listed() -> None:
+    """A pass with incomplete records would create what already exists."""
     lists = Lists()
     lists.items = [body("a", "1")]
     found = Comparison(lists)
@@ -74,8 +74,8 @@ async def test_the_start_waits_until_everything_could_be_listed() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_change_that_no_watch_told_is_taken_in_and_the_watch_called_silent() -> None:
-    """The liveness probe then fails, until the watch tells anything."""
+async def test_a_change_that_no_watch_delivered_is_taken_in_and_its_watch_is_silent() -> None:
+    """The liveness probe then fails until the watch delivers an event."""
     lists = Lists()
     lists.items = [body("a", "2"), body("b", "1")]
     found = Comparison(lists)
@@ -92,8 +92,8 @@ async def test_a_change_that_no_watch_told_is_taken_in_and_the_watch_called_sile
 
 
 @pytest.mark.asyncio
-async def test_a_change_that_the_watch_tells_in_time_is_no_silence() -> None:
-    """Lists and watches are not in step."""
+async def test_a_watch_that_delivers_a_change_in_time_is_not_silent() -> None:
+    """A list may be ahead of the watch."""
     lists = Lists()
     lists.items = [body("a", "2")]
     found = Comparison(lists)
@@ -106,7 +106,7 @@ async def test_a_change_that_the_watch_tells_in_time_is_no_silence() -> None:
 
 @pytest.mark.asyncio
 async def test_what_was_deleted_while_a_watch_was_interrupted_is_forgotten() -> None:
-    """Nobody tells of it; it is no silence either."""
+    """No event reports it, and the watch is not silent."""
     found = Comparison(Lists())
     found.knows("a", "1")
     await found.resync.compare()
@@ -114,8 +114,8 @@ async def test_what_was_deleted_while_a_watch_was_interrupted_is_forgotten() -> 
 
 
 @pytest.mark.asyncio
-async def test_an_object_that_came_and_went_is_no_silence() -> None:
-    """The watch told of both."""
+async def test_a_watch_is_not_silent_for_an_object_that_was_created_and_deleted() -> None:
+    """The watch delivered both events."""
     lists = Lists()
     lists.items = [body("a", "1")]
     lists.after = lists.items.clear
@@ -125,8 +125,8 @@ async def test_an_object_that_came_and_went_is_no_silence() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_silent_watch_stays_unhealthy_until_it_tells_something_again() -> None:
-    """However often is compared meanwhile: the probe has to fail three times in a minute."""
+async def test_a_silent_watch_stays_unhealthy_until_it_delivers_an_event() -> None:
+    """Further comparisons do not change it: the probe must fail three times in a minute."""
     lists = Lists()
     lists.items = [body("a", "1")]
     watching = Comparison(lists)
@@ -173,7 +173,7 @@ async def test_a_comparison_that_fails_again_and_again_is_unhealthy() -> None:
 
 
 @pytest.mark.asyncio
-async def test_the_watch_of_one_namespace_does_not_speak_for_that_of_another() -> None:
+async def test_an_event_in_one_namespace_does_not_count_for_the_watch_of_another() -> None:
     """There is one for each namespace that the operator is limited to."""
     lists = Lists()
     watching = Comparison(lists, namespaces=("one", "two"))
@@ -187,8 +187,8 @@ async def test_the_watch_of_one_namespace_does_not_speak_for_that_of_another() -
 
 
 @pytest.mark.asyncio
-async def test_what_went_between_two_tries_of_the_first_list_is_forgotten() -> None:
-    """A list that breaks off is begun anew."""
+async def test_an_object_deleted_between_two_attempts_of_the_first_list_is_dropped() -> None:
+    """A list that fails before its end is repeated."""
     lists = Lists()
     lists.items, lists.failures = [body("gone", "1"), body("there", "1")], 1
     lists.after_failure = lambda: lists.items.pop(0)
@@ -198,8 +198,8 @@ async def test_what_went_between_two_tries_of_the_first_list_is_forgotten() -> N
 
 
 @pytest.mark.asyncio
-async def test_a_busy_watch_does_not_hide_how_long_another_was_silent() -> None:
-    """The age of the last event is shown by kind, for all kinds that are watched."""
+async def test_the_age_of_the_last_event_is_counted_for_each_kind() -> None:
+    """An active watch must not hide another one that delivers nothing."""
     watching = Comparison(Lists())
     ages = dict.fromkeys(watching.watches.ages, 100.0)
     assert {"Secret", "Pod", "ConfigMap", "TraceFoundry", "TraceExport"} == ages.keys()

@@ -39,7 +39,7 @@ async def test_health_and_metrics_are_served() -> None:
     ("name", "text"), [("HTTP_PORT", "web"), ("RESYNC_S", "0"), ("PROBE_S", "-1"), ("IMGAE", "x")]
 )
 def test_settings_that_cannot_be_used_are_refused_by_name(name: str, text: str) -> None:
-    """A misspelt one too: it would be silently without effect."""
+    """A misspelt one too, because it would have no effect."""
     with pytest.raises(SettingsError, match=f"TRACEFOUNDRY_OPERATOR_{name}"):
         Settings.from_environment({f"TRACEFOUNDRY_OPERATOR_{name}": text})
 

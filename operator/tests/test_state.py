@@ -159,10 +159,10 @@ def test_answers_of_pods_of_a_deleted_instance_are_not_kept(state: State) -> Non
     checks = {"database": Check(True, "")}
     assert {MAIN} == state.record_checks(MAIN, checks)
     assert set() == state.record_checks(MAIN, checks)
-    assert checks == state.checks(MAIN)
+    assert checks == snapshot(state).checks
     state.forget_instance(MAIN)
     assert set() == state.record_checks(MAIN, checks)
-    assert (None, ()) == (state.checks(MAIN), state.instances())
+    assert (None, ()) == (snapshot(state).checks, state.instances())
 
 
 def test_an_instance_with_an_unusable_name_is_not_recorded() -> None:

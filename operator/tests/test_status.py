@@ -14,11 +14,11 @@ from tests.test_reconcile import (
     COMPLETE,
     RUNNING,
     child,
+    complete,
     failed,
     job_of,
     migration_pod,
     plan,
-    settled,
     snapshot,
 )
 from tracefoundry_operator import events, status
@@ -41,7 +41,7 @@ def running(
     state: WorkloadState, *, job: JobState = COMPLETE, spec: Any = MINIMAL
 ) -> dict[ObjectKey, Child]:
     """All children of an instance, with pods in this state."""
-    found = settled(spec, job=job)
+    found = complete(spec, job=job)
     for key, each in found.items():
         if key.kind in ("Deployment", "StatefulSet"):
             manifest = {
@@ -127,7 +127,7 @@ def test_times_move_only_with_the_status_of_a_condition() -> None:
     assert {"Ready"} == moved
 
 
-def test_a_failed_migration_is_told_in_the_words_of_its_pod() -> None:
+def test_a_failed_migration_is_reported_with_the_message_of_its_pod() -> None:
     """Ready stays True: the old pods serve."""
     seen = snapshot(running(workload(2), job=failed(1)).values())
     job = next(key.name for key in seen.children if key.kind == "Job")
@@ -146,8 +146,8 @@ def test_a_failed_migration_is_told_in_the_words_of_its_pod() -> None:
     )
 
 
-def test_a_failing_migration_tells_why_after_its_first_attempt() -> None:
-    """Whoever gave a wrong password need not wait until the Job gives up."""
+def test_a_failing_migration_reports_why_after_its_first_attempt() -> None:
+    """A wrong password can be corrected before the Job gives up."""
     children = running(workload(2), job=RUNNING)
     job = job_of(children).key.name
     pods = [
@@ -171,8 +171,8 @@ def test_a_failing_migration_tells_why_after_its_first_attempt() -> None:
     assert (sentence, f"{sentence}.") == (messages["SchemaMigrated"], messages["Degraded"])
 
 
-def test_pods_of_superseded_migrations_are_no_concern() -> None:
-    """The instance is healthy, whatever somebody once asked for."""
+def test_pods_of_superseded_migrations_are_ignored() -> None:
+    """The instance is healthy, whatever an earlier spec asked for."""
     children = running(workload(2))
     present = job_of(children).key.name
     old = compute(snapshot(children.values(), pods=[migration_pod("main-migrate-1")]))
@@ -181,8 +181,8 @@ def test_pods_of_superseded_migrations_are_no_concern() -> None:
     assert ("True", "PodsFailing") == conditions(own)["Degraded"]
 
 
-def test_the_database_is_unknown_when_pods_of_ingest_were_asked_in_vain() -> None:
-    """That the migration reached it was long ago. The next operator's start says no better."""
+def test_the_database_is_unknown_when_no_ingest_pod_answered() -> None:
+    """The migration reached it long ago. A restart of the operator reports the same."""
     seen = snapshot(running(workload(2)).values())
     found = compute(seen, checks={})
     assert ("Unknown", "IngestSilent") == conditions(found)["DatabaseReady"]
@@ -190,7 +190,7 @@ def test_the_database_is_unknown_when_pods_of_ingest_were_asked_in_vain() -> Non
     assert found == compute(seen, previous=found, now=LATER)
 
 
-def test_what_ingest_says_of_database_and_bucket_is_told() -> None:
+def test_answers_of_ingest_about_database_and_bucket_are_reported() -> None:
     """With its reason."""
     checks = {"database": Check(True, ""), "object_store": Check(False, "the bucket is gone")}
     found = compute(snapshot(running(workload(2)).values()), checks=checks)
@@ -203,8 +203,8 @@ def test_what_ingest_says_of_database_and_bucket_is_told() -> None:
     assert "object store: the bucket is gone." in {each["message"] for each in found["conditions"]}
 
 
-def test_a_new_operator_remembers_what_the_pods_said_until_it_has_asked() -> None:
-    """Its start writes no status that knows less."""
+def test_a_new_process_keeps_the_answers_of_pods_until_it_has_asked() -> None:
+    """Its start writes no status without them."""
     seen = snapshot(running(workload(2)).values())
     checks = {"database": Check(True, ""), "object_store": Check(False, "the bucket is gone")}
     before = compute(seen, checks=checks)
@@ -214,7 +214,7 @@ def test_a_new_operator_remembers_what_the_pods_said_until_it_has_asked() -> Non
 
 
 def test_pods_that_do_not_run_are_named_with_the_reason() -> None:
-    """As Kubernetes tells it."""
+    """That of Kubernetes."""
     seen = snapshot(running(workload(0)).values())
     pod = Pod(
         namespace="tracing", name="main-query-x", resource_version="1", instance_label="main",
@@ -229,14 +229,14 @@ def test_pods_that_do_not_run_are_named_with_the_reason() -> None:
     )
 
 
-def test_what_could_not_be_applied_is_told() -> None:
+def test_failed_applies_are_reported() -> None:
     """And the version does not count as rolled out."""
     found = compute(snapshot(running(workload(2)).values()), errors=["Service 'main-ui': refused"])
     assert ("True", "ApplyFailed") == conditions(found)["Degraded"]
     assert "version" not in found
 
 
-def test_an_unmanaged_instance_still_tells_of_its_pods() -> None:
+def test_an_unmanaged_instance_still_reports_its_pods() -> None:
     """But not whether anything is wrong."""
     spec = {**MINIMAL, "managementState": "Unmanaged"}
     found = conditions(compute(snapshot(running(workload(2)).values()), spec))
@@ -251,8 +251,8 @@ def test_a_long_message_is_cut_visibly() -> None:
     assert len(degraded["message"]) == MESSAGE_LIMIT
 
 
-def test_a_resource_that_cannot_be_read_says_so_and_keeps_the_rest() -> None:
-    """The pods go on, and so does what was known of them."""
+def test_a_resource_that_cannot_be_read_reports_it_and_keeps_the_rest() -> None:
+    """The pods keep running, and the rest of the status stays."""
     before = compute(snapshot(running(workload(2)).values()))
     found = status.invalid(7, "spec.x is wrong", before, now=LATER)
     assert ("False", "InvalidSpec") == conditions(found)["Ready"]
@@ -260,7 +260,7 @@ def test_a_resource_that_cannot_be_read_says_so_and_keeps_the_rest() -> None:
     assert (7, before["endpoints"]) == (found["observedGeneration"], found["endpoints"])
 
 
-def told(previous: Any, present: Any) -> list[tuple[str, str]]:
+def transitions(previous: Any, present: Any) -> list[tuple[str, str]]:
     """Conditions that become events."""
     return [(each["type"], each["reason"]) for each in events.transitions(previous, present)]
 
@@ -270,10 +270,10 @@ def test_only_transitions_become_events() -> None:
     good = compute(snapshot(running(workload(2)).values()))["conditions"]
     bad = compute(snapshot(running(workload(1)).values()))["conditions"]
     other = [{**each, "reason": "Another"} for each in bad]
-    assert [] == told(good, good)
-    assert [("Ready", "PodsNotReady")] == told(good, bad)
-    assert ("Ready", "Another") in told(bad, other)
-    assert [] == told(good, [{**each, "message": "another"} for each in good])
+    assert [] == transitions(good, good)
+    assert [("Ready", "PodsNotReady")] == transitions(good, bad)
+    assert ("Ready", "Another") in transitions(bad, other)
+    assert [] == transitions(good, [{**each, "message": "another"} for each in good])
 
 
 def test_an_event_about_a_waiting_migration_is_no_warning() -> None:

@@ -23,7 +23,7 @@ from tracefoundry_operator.snapshot import Applied, Snapshot
 
 RETRY_MIGRATION_AFTER = dt.timedelta(minutes=10)
 """A failed migration Job is created again after this time: a database may be unavailable for a
-while, and nobody should have to delete a Job by hand."""
+while, and no Job should have to be deleted by hand."""
 
 _BASE_KINDS = frozenset(kind.name for kind in kinds.BASE)
 

@@ -116,7 +116,7 @@ class ConfigMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A TraceFoundry or TraceExport; each pass reads it anew, so only its version is kept."""
+    """A TraceFoundry or TraceExport; each pass reads it again, so only its version is kept."""
 
     resource_version: str
 

@@ -215,10 +215,6 @@ class State:
             and pod.address is not None
         )
 
-    def checks(self, key: ObjectKey) -> Checks | None:
-        """The last answers of an instance's ingest pods; None when they were not asked."""
-        return self._checks.get(key)
-
     def snapshot(
         self,
         instance: Instance,
@@ -227,15 +223,7 @@ class State:
         config_maps: Mapping[str, ConfigMap],
         now: dt.datetime,
     ) -> Snapshot:
-        """What is known of an instance now.
-
-        Args:
-            instance: the resource.
-            status: that it has.
-            config_maps: by name, those that the spec refers to and that exist. They are not
-                watched, so the caller reads them.
-            now: the time of the pass.
-        """
+        """What is known of an instance. ConfigMaps are not watched, so the caller reads them."""
         key = ObjectKey(INSTANCE.name, instance.namespace, instance.name)
         label = instance_label(instance.name)
         children = sorted(self._children_by_owner.get(instance.uid, ()))

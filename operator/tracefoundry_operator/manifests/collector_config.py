@@ -8,12 +8,12 @@ only; ingest applies the patterns. The tests run the collector's own check of th
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tracefoundry_operator import names
-from tracefoundry_operator.api.instance import AttributeFilter, Collector, TailSampling
+from tracefoundry_operator.api.instance import Collector, TailSampling
+from tracefoundry_operator.manifests import collector_keys
 from tracefoundry_operator.manifests.quantities import amount
 
 HEALTH_PORT = 13133
@@ -27,28 +27,6 @@ MAX_BODY_MIB = 64
 QUEUE_SHARE = 0.4
 """The share of the volume for the queue of each signal. Compaction needs the rest: it writes a
 second file before it removes the first."""
-
-ALWAYS_KEPT = (
-    r"gen_ai\.",
-    r"service\.",
-    r"tracefoundry\.",
-    r"deployment\.environment(\.name)?$",
-    # For log records without the field EventName; ingest refuses records that have neither.
-    r"event\.name$",
-)
-"""Prefixes of keys, and whole keys, that an allowlist always keeps: traces have their name, project
-and environment from them, and ingest recognises GenAI events by them."""
-
-KUBERNETES_KEPT = r"k8s\."
-"""Also kept when Kubernetes attributes are enabled: they are added before the filter."""
-
-SECRET_KEYS = (
-    r"(?i)(^|[._-])(password|passwd|passphrase|secret|client_secret|api[_-]?key|apikey)$",
-    r"(?i)(^|[._-])(authorization|proxy-authorization|cookie|set-cookie)$",
-    r"(?i)(^|[._-])(access|refresh|auth|id|session|bearer)[_-]?token$",
-    r"(?i)(^|[._-])(private[_-]?key|signing[_-]?key|credentials)$",
-)
-"""Keys whose values are masked before they enter the queue, unless redaction is off."""
 
 Config = dict[str, Any]
 
@@ -73,10 +51,14 @@ def render(collector: Collector, *, ingest_url: str, redact: bool) -> Config:
     if redact:
         processors["redaction/keys"] = {
             "allow_all_keys": True,
-            "blocked_key_patterns": [_literal(pattern) for pattern in SECRET_KEYS],
+            "blocked_key_patterns": [
+                collector_keys.literal(pattern) for pattern in collector_keys.SECRET_KEYS
+            ],
             "summary": "info",
         }
-    statements = _key_statements(collector.attributes, kubernetes=collector.k8s_attributes)
+    statements = collector_keys.statements(
+        collector.attributes, kubernetes=collector.k8s_attributes
+    )
     if statements:
         processors["transform/keys"] = {
             # Otherwise a statement that fails on one span would drop its batch.
@@ -226,40 +208,6 @@ def _exporter(ingest_url: str, volume: str) -> Config:
     }
 
 
-def _key_statements(attributes: AttributeFilter, *, kubernetes: bool) -> list[str]:
-    """Statements of the transform processor that keep and remove keys, for every context."""
-    found = []
-    if attributes.allow:
-        kept = [*ALWAYS_KEPT, *(f"{_exactly(key)}$" for key in attributes.allow)]
-        if kubernetes:
-            kept.append(KUBERNETES_KEPT)
-        pattern = f"^({'|'.join(kept)})"
-        found.append(f"keep_matching_keys(attributes, {_quoted(pattern)})")
-    if attributes.drop:
-        pattern = f"^({_alternatives(attributes.drop)})$"
-        found.append(f"delete_matching_keys(attributes, {_quoted(pattern)})")
-    return found
-
-
-def _alternatives(keys: Iterable[str]) -> str:
-    return "|".join(_exactly(key) for key in keys)
-
-
-def _exactly(key: str) -> str:
-    """A regular expression that matches only this text; special characters by code point."""
-    return re.sub(r"[^A-Za-z0-9_]", lambda match: f"\\x{{{ord(match[0]):x}}}", key)
-
-
-def _quoted(text: str) -> str:
-    """A string literal of the statement language, for a file where ``$`` starts a reference."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{_literal(escaped)}"'
-
-
-def _literal(text: str) -> str:
-    return text.replace("$", "$$")
-
-
 def _tail_sampling(sampling: TailSampling) -> Config:
     return {
         "decision_wait": f"{sampling.decision_wait_seconds}s",
@@ -298,7 +246,9 @@ def _policies(sampling: TailSampling) -> Sequence[Config]:
                 "type": "ottl_condition",
                 "ottl_condition": {
                     "error_mode": "ignore",
-                    "span": [f"name == {_quoted(name)}" for name in sampling.operations],
+                    "span": [
+                        f"name == {collector_keys.quoted(name)}" for name in sampling.operations
+                    ],
                 },
             }
         )
