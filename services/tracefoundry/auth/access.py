@@ -16,7 +16,7 @@ from tracefoundry.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The gate of the doors, and what admins change. Close it before its engine."""
+    """Authentication of requests, and what admins change. Close it before its engine."""
 
     gate: Gate
     audit: AuditLog
