@@ -1,4 +1,4 @@
-"""OTLP/gRPC answers for temporary failures, from a server over a service of our own."""
+"""OTLP/gRPC answers for passing trouble, from a server over a service of our own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tracefoundry.ingest.service import IngestService
 
 
 def open_gate() -> Gate:
-    """A gate that requires no token, as on loopback."""
+    """A gate that asks nobody, as on loopback."""
     return Gate(None, AuditLog(sa.create_engine("sqlite://")))
 
 
@@ -98,7 +98,7 @@ def test_outcomes_become_codes(status: str, code: grpc.StatusCode) -> None:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition, at most half a minute."""
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - there is no event for it
+        while not condition():  # noqa: ASYNC110 - no event tells of it
             await asyncio.sleep(0.01)
 
 
