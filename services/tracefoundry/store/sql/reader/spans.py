@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from tracefoundry.model.usage import counting
+from tracefoundry.model.usage import counted_indices
 from tracefoundry.store.records import (
     SkeletonPage,
     SpanLinks,
@@ -87,7 +87,7 @@ def counting_spans(connection: sa.Connection, trace: StoredTrace) -> set[tuple[i
         return None
     rows = fetch(connection, sa.select(*_USAGE).where(*of_trace(trace)))
     facts = list(starmap(_Usage, rows))
-    return {(facts[index].start_time_ns, facts[index].span_id) for index in counting(facts)}
+    return {(facts[index].start_time_ns, facts[index].span_id) for index in counted_indices(facts)}
 
 
 def of_trace(trace: StoredTrace) -> list[sa.ColumnElement[bool]]:
