@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from tracefoundry.store.records import BlobPlace
 from tracefoundry.store.sql.tables import (
     payload_blobs,
     payload_days,
@@ -49,16 +50,6 @@ class BlobCopy:
     project_id: int
     day: int
     plain_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class BlobPlace:
-    """Where a blob's stored bytes are; ``object`` is the SHA-256 that names the object."""
-
-    object: bytes
-    offset: int
-    stored_bytes: int
-    depth: int
 
 
 @dataclass(frozen=True, slots=True)
