@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from samples import make_span, trace_id
+from tracefoundry.deletion.payloads import PayloadRemover
 from tracefoundry.model.days import day_of
 from tracefoundry.model.payload import Content, PayloadRows
 from tracefoundry.payloads.codec import BlobCodec
@@ -18,12 +19,11 @@ from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.refs import digest_of, ref_of
 from tracefoundry.payloads.storing import PayloadWriter
-from tracefoundry.query.payload_deletion import PayloadRemover
 from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
 from tracefoundry.store import migrations
 from tracefoundry.store.contract import PayloadsGone, PreparedSpan
-from tracefoundry.store.open import open_writer
+from tracefoundry.store.open import deletion_through, open_writer
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine
 from tracefoundry.store.sql.reader import TraceReader
@@ -76,13 +76,14 @@ def test_no_live_payload_is_lost_beside_deletions(
             writer.close()
 
     def delete() -> None:
-        remover = PayloadRemover(reader, objects, keys)
+        deletion = deletion_through(reader.engine)
+        remover = PayloadRemover(deletion, objects, keys)
         gone: set[int] = set()
         try:
             while not done.is_set():
                 for number in [one for one in written if one % 4 and one not in gone]:
                     gone.add(number)
-                    reader.delete_trace(
+                    deletion.delete_trace(
                         1, trace_id(number), now_ns=time.time_ns(), retention_ns=7 * DAY_NS
                     )
                     remover.remove(1, "default", time.time_ns())
@@ -138,8 +139,9 @@ def test_a_commit_that_relied_on_a_payload_that_was_deleted_is_told_so(
     first, rows = store(1)
     writer.commit([first], payloads=rows)
     second, reused = store(2)
-    reader.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=7 * DAY_NS)
-    removed = PayloadRemover(reader, objects, KeyRing()).remove(1, "default", time.time_ns())
+    deletion = deletion_through(reader.engine)
+    deletion.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=7 * DAY_NS)
+    removed = PayloadRemover(deletion, objects, KeyRing()).remove(1, "default", time.time_ns())
     with pytest.raises(PayloadsGone):
         writer.commit([second], payloads=reused)
     second, rows = store(2)

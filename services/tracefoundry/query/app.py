@@ -16,6 +16,7 @@ from starlette.types import Scope
 
 from tracefoundry import __version__
 from tracefoundry.auth.access import Access, open_access
+from tracefoundry.deletion.requests import TraceDeletion
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.query import errors
@@ -24,7 +25,6 @@ from tracefoundry.query.door import TokenDoor, action_of, address_of
 from tracefoundry.query.health import Check, HttpMetrics, RequestCounter, health_router
 from tracefoundry.query.origin import OriginCheck
 from tracefoundry.query.parameters import DropEmptyParameters, known_parameters
-from tracefoundry.query.payload_deletion import PayloadRemover
 from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.query.payloads import payload_router
 from tracefoundry.query.reference_page import reference_page
@@ -32,6 +32,7 @@ from tracefoundry.query.settings import QuerySettings
 from tracefoundry.query.spans import span_router
 from tracefoundry.query.traces import trace_router
 from tracefoundry.settings import Settings
+from tracefoundry.store.open import deletion_through
 from tracefoundry.store.sql.reader import TraceReader
 
 
@@ -72,7 +73,10 @@ def create_app(
     errors.install(app, settings.retry_after_seconds)
     app.include_router(health_router(reader, settings, registry, checks or {}))
     keys = keys or KeyRing()
-    app.include_router(trace_router(reader, settings, PayloadRemover(reader, objects, keys)))
+    deletion = TraceDeletion(
+        deletion_through(reader.engine), objects, keys, retention_ns=settings.span_retention_ns
+    )
+    app.include_router(trace_router(reader, settings, deletion))
     app.include_router(span_router(reader))
     app.include_router(payload_router(reader, PayloadReader(reader, objects, keys)))
     app.include_router(administration_router(access))

@@ -1,4 +1,4 @@
-"""The reading side of a store: snapshots to ask, and the two ways to delete.
+"""The reading side of a store: snapshots to ask.
 
 Synchronous; one instance serves any number of threads, each with a connection of the engine's
 bounded pool. Everything raises :class:`~tracefoundry.store.contract.StoreUnavailable` when the
@@ -13,17 +13,16 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from tracefoundry.store.contract import StoreUnavailable
+from tracefoundry.store.records import BlobPlace
 from tracefoundry.store.sql.engine import reading
 from tracefoundry.store.sql.reader import (
     context,
-    deletion,
     lists,
     payload_rows,
     search,
     spans,
     statistics,
 )
-from tracefoundry.store.sql.reader.payload_removal import PayloadRemoval
 from tracefoundry.store.sql.reader.row import Row
 from tracefoundry.store.sql.reader.selection import (
     Sort,
@@ -136,7 +135,7 @@ class Snapshot:
 
     def payload_places(
         self, project_id: int, day: int, refs: Iterable[bytes]
-    ) -> dict[bytes, payload_rows.BlobPlace]:
+    ) -> dict[bytes, BlobPlace]:
         """Where those of these refs are that the project has stored on a day."""
         return payload_rows.places_of(self._connection, project_id, day, refs)
 
@@ -203,7 +202,7 @@ class Snapshot:
 
 
 class TraceReader:
-    """Reads and deletes traces through one engine of :func:`.engine.make_engine`.
+    """Reads traces through one engine of :func:`.engine.make_engine`.
 
     The reader owns the engine: :meth:`close` closes its connections.
     """
@@ -221,33 +220,6 @@ class TraceReader:
         """A consistent view; holds one connection until the block ends."""
         with reading(self._engine) as connection:
             yield Snapshot(connection)
-
-    def delete_trace(
-        self, project_id: int, trace_id: bytes, *, now_ns: int, retention_ns: int
-    ) -> deletion.Deleted:
-        """Delete one trace with its logs, or logs that came without spans, and leave a tombstone;
-        all counts are 0 when there is nothing.
-
-        ``retention_ns`` is the span retention: the tombstone outlives the window of start times
-        that ingest accepts.
-        """
-        return deletion.delete_trace(
-            self._engine, project_id, trace_id, now_ns=now_ns, retention_ns=retention_ns
-        )
-
-    def delete_before(
-        self, project_ids: Sequence[int], before_ns: int, *, now_ns: int, retention_ns: int
-    ) -> deletion.Deleted:
-        """Delete the traces that end before a time, and logs of traces without spans that are all
-        older, in batches; an interrupted call has deleted whole batches, and calling again goes
-        on."""
-        return deletion.delete_before(
-            self._engine, project_ids, before_ns, now_ns=now_ns, retention_ns=retention_ns
-        )
-
-    def payload_removal(self) -> PayloadRemoval:
-        """The steps by which the payloads of deleted traces go."""
-        return PayloadRemoval(self._engine)
 
     def check(self) -> None:
         """Ask the database something small that needs our tables.
