@@ -6,16 +6,18 @@ import threading
 import time
 
 from samples import make_span, trace_id
-from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
-from tracefoundry.store.open import deletion_through, open_writer
+from tracefoundry.store.api import open_store
+from tracefoundry.store.open import open_writer
 from tracefoundry.store.sql.engine import make_engine
 
 
 def test_spans_that_come_during_and_after_a_delete_stay_out(database_url: str) -> None:
     """After the delete there is neither a summary nor a span of the trace, whoever was first."""
     migrations.upgrade(database_url)
-    engine = make_engine(database_url)
+    store = open_store(database_url)
     started = threading.Event()
     gone = threading.Event()
     failures: list[BaseException] = []
@@ -43,18 +45,20 @@ def test_spans_that_come_during_and_after_a_delete_stay_out(database_url: str) -
     thread.start()
     assert started.wait(60)
     try:
-        deleted = deletion_through(engine).delete_trace(
+        deleted = store.deletion.delete_trace(
             1, trace_id(1), now_ns=time.time_ns(), retention_ns=7 * DAY_NS
         )
     finally:
         gone.set()  # three more commits begin after the delete
         thread.join(60)
+    engine = make_engine(database_url)
     with engine.connect() as connection:
         left = [
             connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
             for table in ("traces", "spans")
         ]
     engine.dispose()
+    store.close()
     assert failures == []
     assert deleted.spans >= 20
     assert left == [0, 0]

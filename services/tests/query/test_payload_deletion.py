@@ -19,10 +19,9 @@ from query.test_payloads import damage
 from samples import make_log, make_span, trace_id
 from tracefoundry.deletion import payloads as payload_deletion
 from tracefoundry.deletion.payloads import PayloadRemover
+from tracefoundry.model.payload import digest_of
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
 from tracefoundry.payloads.keys import KeyRing
-from tracefoundry.payloads.refs import digest_of
-from tracefoundry.store.open import deletion_through
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.deletion.deletion import SqlDeletion
 from tracefoundry.store.sql.engine import writing
@@ -318,8 +317,7 @@ def test_what_a_writer_begins_to_need_meanwhile_stays(
     """The plan was made without locks; the transaction looks again."""
     traces(shelf, 1, 2)
     (ref,) = shelf.put([conversation(*range(20))])
-    deletion = deletion_through(shelf.engine)
-    remover = PayloadRemover(deletion, shelf.store, KeyRing())
+    remover = PayloadRemover(shelf.database.deletion, shelf.store, KeyRing())
     plan = remover._plan
 
     def plan_then_refer(*arguments: Any) -> Any:
@@ -329,7 +327,7 @@ def test_what_a_writer_begins_to_need_meanwhile_stays(
         return removal
 
     monkeypatch.setattr(remover, "_plan", plan_then_refer)
-    deletion.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=10**15)
+    shelf.database.deletion.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=10**15)
     removed = remover.remove(1, "default", time.time_ns())
     assert (1, 0, 1) == (removed.refs, removed.objects_total, removed.kept_shared)
     assert conversation(*range(20)) == readable(shelf, ref)
@@ -339,9 +337,8 @@ def test_a_writer_that_holds_a_blob_is_waited_for(shelf: PayloadShelf) -> None:
     """It has locked the row and commits a moment later; the blob stays for it."""
     traces(shelf, 1)
     (ref,) = shelf.put([b"reused"])
-    deletion = deletion_through(shelf.engine)
-    deletion.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=10**15)
-    remover = PayloadRemover(deletion, shelf.store, KeyRing())
+    shelf.database.deletion.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=10**15)
+    remover = PayloadRemover(shelf.database.deletion, shelf.store, KeyRing())
     removed: list[payload_deletion.RemovedPayloads] = []
     thread = threading.Thread(
         target=lambda: removed.append(remover.remove(1, "default", time.time_ns()))
@@ -472,7 +469,7 @@ def test_without_a_payload_store_what_needs_one_is_not_deleted(shelf: PayloadShe
     """A process that lacks the setting must not leave the objects behind."""
     traces(shelf, 1)
     shelf.put([b"x"])
-    remover = PayloadRemover(deletion_through(shelf.engine), None, KeyRing())
+    remover = PayloadRemover(shelf.database.deletion, None, KeyRing())
     with pytest.raises(ObjectStoreUnavailable, match="TRACEFOUNDRY_PAYLOAD_URL"):
         remover.check_store()
 

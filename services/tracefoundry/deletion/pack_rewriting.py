@@ -12,6 +12,7 @@ import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from tracefoundry.model.payload import digest_of, ref_from_digest
 from tracefoundry.payloads.errors import ObjectMissing
 from tracefoundry.payloads.objects import ObjectStore, object_name
 from tracefoundry.payloads.packs import (
@@ -21,7 +22,6 @@ from tracefoundry.payloads.packs import (
     read_stored,
     unique_blob,
 )
-from tracefoundry.payloads.refs import digest_of, ref_from_digest
 from tracefoundry.store.records import BlobPlace
 
 log = logging.getLogger(__name__)

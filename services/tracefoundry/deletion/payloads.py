@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 
 from tracefoundry.deletion.pack_rewriting import rewrite
 from tracefoundry.deletion.planning import Removal, steps_of, what_goes
-from tracefoundry.model.days import date_of
+from tracefoundry.model.payload import digest_of, ref_from_digest
+from tracefoundry.model.times import date_of
 from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
 from tracefoundry.payloads.errors import (
     ObjectMissing,
@@ -34,7 +35,6 @@ from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.lists import decode_node
 from tracefoundry.payloads.objects import ObjectStore, object_name
 from tracefoundry.payloads.packs import BlobLocation, read_blobs
-from tracefoundry.payloads.refs import digest_of, ref_from_digest
 from tracefoundry.store.api import StoreUnavailable
 from tracefoundry.store.deletion_api import Deletion
 from tracefoundry.store.deletion_records import (
@@ -192,13 +192,13 @@ class PayloadRemover:
     def _parts_of(
         self, project_id: int, project: str, day: int, lists: Mapping[bytes, BlobPlace]
     ) -> list[tuple[bytes, bytes]]:
-        """(part, list) of lists, from their descriptions; from the database where these cannot be
-        read, or damage would keep a trace from being deleted."""
+        """(part, list) of lists, from their nodes; from the database where these cannot be read:
+        damage must not keep a trace from being deleted."""
         if not lists:
             return []
         found: list[tuple[bytes, bytes]] = []
         unread = set(lists)
-        for digest, blob in self._descriptions(project, day, lists).items():
+        for digest, blob in self._nodes(project, day, lists).items():
             if blob.form != "list":
                 continue
             try:
@@ -212,10 +212,10 @@ class PayloadRemover:
             found += self._deletion.list_parts(project_id, day, unread)
         return found
 
-    def _descriptions(
+    def _nodes(
         self, project: str, day: int, lists: Mapping[bytes, BlobPlace]
     ) -> dict[bytes, DecodedBlob]:
-        """The stored descriptions of lists; those that cannot be read are left out."""
+        """The stored nodes of lists; those that cannot be read are left out."""
         objects, codec = self._store(), BlobCodec(self._keys)
         locations = [
             BlobLocation(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tracefoundry.model.days import date_of
+from tracefoundry.model.times import date_of
 from tracefoundry.payloads.errors import ObjectStoreError
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.retention.report import (

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 
+from tracefoundry.model.times import SECOND_NS
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.retention.context import Run, Stopped
 from tracefoundry.retention.cutoffs import cutoffs
@@ -19,9 +21,8 @@ from tracefoundry.retention.payloads import expire_payloads
 from tracefoundry.retention.records import delete_records
 from tracefoundry.retention.report import RetentionReport
 from tracefoundry.retention.spans import expire_spans
-from tracefoundry.settings import SECOND_NS, Settings
-from tracefoundry.store.api import AnotherProcess
-from tracefoundry.store.open import RetentionStore, retention_store
+from tracefoundry.settings import Settings
+from tracefoundry.store.api import AnotherProcess, Store, open_store
 
 _log = logging.getLogger("tracefoundry.retention")
 
@@ -64,7 +65,7 @@ def run_once(
 
     try:
         with (
-            retention_store(url) as store,
+            closing(open_store(url)) as store,
             store.deletion.retention_run(dry_run=dry_run, check=check) as data,
         ):
             run = Run(
@@ -87,8 +88,8 @@ def run_once(
     return report
 
 
-def _run_steps(run: Run, settings: Settings, store: RetentionStore, measure: Measure) -> None:
-    projects = sorted(store.projects(), key=lambda project: project.project_id)
+def _run_steps(run: Run, settings: Settings, store: Store, measure: Measure) -> None:
+    projects = sorted(store.administration.projects(), key=lambda project: project.project_id)
     keep = cutoffs(settings, projects, run.now_ns)
     with run.step("interrupted"):
         run.data.finish_interrupted_drops(spans_day=keep.spans_day, payloads_day=keep.payloads_day)

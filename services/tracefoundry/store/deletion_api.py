@@ -166,7 +166,7 @@ class Deletion(Protocol):
     def list_parts(
         self, project_id: int, day: int, lists: Collection[bytes]
     ) -> list[tuple[bytes, bytes]]:
-        """(part, list) of lists, as full refs, for those whose stored description cannot be read.
+        """(part, list), as full refs, for lists whose node cannot be read.
         Slow: it looks through the whole day."""
         ...
 

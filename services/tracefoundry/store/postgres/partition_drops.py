@@ -23,7 +23,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import errors, sql
 
-from tracefoundry.model.days import day_of_date
+from tracefoundry.model.times import day_of_date
 from tracefoundry.store.api import StoreUnavailable
 from tracefoundry.store.deletion_records import (
     DayPartition,

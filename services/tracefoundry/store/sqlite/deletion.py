@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tracefoundry.model.days import DAY_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.api import AnotherProcess, StoreUnavailable
 from tracefoundry.store.deletion_api import Check
 from tracefoundry.store.deletion_records import (
@@ -29,6 +29,10 @@ from tracefoundry.store.sqlite.free_pages import checkpoint, incremental_vacuum
 class SqliteDeletion(SqlDeletion):
     """Removes data from a SQLite file."""
 
+    def __init__(self, engine: sa.Engine, file: Path) -> None:
+        super().__init__(engine)
+        self._file = file
+
     def incremental_vacuum(self) -> int:
         """Free the pages of deleted rows; returns how many."""
         return incremental_vacuum(self.engine)
@@ -45,7 +49,7 @@ class SqliteDeletion(SqlDeletion):
         if dry_run:
             yield run
         else:
-            with _run_lock(_file_of(self.engine)):
+            with _run_lock(self._file):
                 yield run
 
 
@@ -93,21 +97,14 @@ class SqliteRetentionRun(SqlRetentionRun):
         checkpoint(self.engine)
 
 
-def _file_of(engine: sa.Engine) -> Path:
-    try:
-        with reading(engine) as connection:
-            rows = connection.exec_driver_sql("PRAGMA database_list").all()
-    except StoreUnavailable as error:
-        raise StoreUnavailable(
-            f"{error}; if the SQLite file is not there yet, run `tracefoundry migrate`"
-        ) from error
-    return Path(next(row.file for row in rows if row.name == "main"))
-
-
 @contextmanager
 def _run_lock(file: Path) -> Iterator[None]:
     import fcntl
 
+    if not file.exists():
+        raise StoreUnavailable(
+            f"the SQLite file {str(file)!r} does not exist: run `tracefoundry migrate`"
+        )
     with file.with_name(file.name + ".retention.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

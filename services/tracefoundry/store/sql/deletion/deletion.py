@@ -76,7 +76,7 @@ class SqlDeletion:
     def list_parts(
         self, project_id: int, day: int, lists: Collection[bytes]
     ) -> list[tuple[bytes, bytes]]:
-        """(part, list) of lists whose description cannot be read."""
+        """(part, list) of lists whose node cannot be read."""
         with reading(self.engine) as connection:
             return payload_needs.list_parts(connection, project_id, day, lists)
 

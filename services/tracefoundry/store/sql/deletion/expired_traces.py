@@ -18,7 +18,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from tracefoundry.model.days import DAY_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.deletion_api import Check
 from tracefoundry.store.deletion_records import (
     ExpiredTraces,

@@ -128,7 +128,7 @@ def list_parts(
     connection: sa.Connection, project: int, day: int, lists: Collection[bytes]
 ) -> list[tuple[bytes, bytes]]:
     """(part, list) of lists, as full refs. Reads the whole day: there is no index by list, as a
-    list's description names its parts."""
+    list's node names its parts."""
     by_id = {ref[:LIST_ID_BYTES]: ref for ref in lists}
     row = payload_list_parts.c
     found: list[tuple[bytes, bytes]] = []

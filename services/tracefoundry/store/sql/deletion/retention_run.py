@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from tracefoundry.model.days import DAY_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.deletion_api import Check
 from tracefoundry.store.deletion_records import (
     DayTable,

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tracefoundry.model.days import date_of, day_of_date
-from tracefoundry.settings import WINDOW_AHEAD_NS
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
+from tracefoundry.model.times import date_of, day_of_date
 from tracefoundry.store.deletion_records import (
     PayloadRemovalPlan,
     UnneededObject,
