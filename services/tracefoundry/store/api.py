@@ -64,9 +64,6 @@ from tracefoundry.store.records import (
     TraceSelection,
 )
 
-BEFORE_REDACTION = 0
-"""``policy_version`` of rows stored before redaction existed, with their content in them."""
-
 RefusalReason = Literal["trace_deleted", "data_error"]
 
 ContentSource = Callable[[int, int, Collection[str]], Mapping[str, bytes]]
