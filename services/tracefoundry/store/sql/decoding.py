@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import orjson
 
-from tracefoundry.model.genai.view import GenAI, GenAIKind
 from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import Event, Link, LogRecord, Resource, Scope, Span
 from tracefoundry.store.records import StoredLog, StoredResource, StoredScope, StoredSpan
 
 _PAYLOADS = msgspec.json.Decoder(tuple[PayloadEntry, ...])
-# ``kind`` of a stored span is not that of its view, which is ``genai_kind``.
-_VIEW_COLUMNS = tuple(set(GenAI.__struct_fields__) & set(StoredSpan.__struct_fields__) - {"kind"})
 
 
 def decode_span(stored: StoredSpan, resource: Resource, scope: Scope, *, trace_id: bytes) -> Span:
@@ -36,7 +33,7 @@ def decode_span(stored: StoredSpan, resource: Resource, scope: Scope, *, trace_i
         events=_events(stored.events),
         links=_links(stored.links),
         flags=stored.flags,
-        genai=_genai(stored),
+        genai=stored.view(),
         policy_version=stored.policy_version,
         redactions=_redactions(stored.redactions),
         payloads=_payloads(stored.payloads),
@@ -83,15 +80,6 @@ def decode_scope(stored: StoredScope) -> Scope:
 def _object(text: str | None) -> dict[str, Any]:
     found: dict[str, Any] = {} if text is None else orjson.loads(text)
     return found
-
-
-def _genai(stored: StoredSpan) -> GenAI | None:
-    if stored.genai is None:
-        return None
-    rest = _object(stored.genai)
-    del rest["version"]  # of the dialect's reading
-    view = {name: getattr(stored, name) for name in _VIEW_COLUMNS}
-    return GenAI(kind=cast("GenAIKind", stored.genai_kind), **view, **rest)
 
 
 def _events(text: str | None) -> list[Event]:
