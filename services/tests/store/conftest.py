@@ -9,11 +9,11 @@ import pytest
 
 from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
 from tracefoundry.store import migrations
-from tracefoundry.store.contract import SpanWriter
+from tracefoundry.store.api import Writer
 from tracefoundry.store.open import open_writer
 
 
-def new_writer(url: str) -> SpanWriter:
+def new_writer(url: str) -> Writer:
     """A writer with a window of a week."""
     return open_writer(url, retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
 
@@ -26,7 +26,7 @@ def migrated_url(database_url: str) -> str:
 
 
 @pytest.fixture
-def writer(migrated_url: str) -> Iterator[SpanWriter]:
+def writer(migrated_url: str) -> Iterator[Writer]:
     """A writer with its partitions made."""
     writer = new_writer(migrated_url)
     writer.maintain(time.time_ns())

@@ -110,7 +110,7 @@ def only_writer(url: str) -> Iterator[None]:
         return
     import fcntl
 
-    from tracefoundry.store.sqlite.connection import database_path
+    from tracefoundry.store.sql.urls import sqlite_path as database_path
 
     path = database_path(url)
     with path.with_name(path.name + ".lock").open("w") as lock:
@@ -145,7 +145,7 @@ def check_database(url: str) -> None:
         CliError: it can never work.
     """
     from tracefoundry.store.sql.engine import make_engine
-    from tracefoundry.store.sqlite.connection import database_path
+    from tracefoundry.store.sql.urls import sqlite_path as database_path
 
     try:
         make_engine(url).dispose()

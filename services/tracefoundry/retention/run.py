@@ -24,7 +24,7 @@ from tracefoundry.settings import SECOND_NS, Settings
 from tracefoundry.store.sql.expiry import database
 from tracefoundry.store.sql.expiry.session import AnotherRun, open_session
 from tracefoundry.store.sql.reader.free_pages import give_back
-from tracefoundry.store.sqlite.connection import database_path
+from tracefoundry.store.sql.urls import sqlite_path as database_path
 
 _log = logging.getLogger("tracefoundry.retention")
 

@@ -14,8 +14,8 @@ import psycopg
 import sqlalchemy as sa
 
 from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.postgres.errors import first_line
 from tracefoundry.store.sql.engine import make_engine
+from tracefoundry.store.sql.errors import reason_of as first_line
 
 RUN_LOCK = 0x7F0D_DA76
 """Key of the PostgreSQL advisory lock that one run of retention holds."""
@@ -105,7 +105,7 @@ def _postgres(url: str, exclusive: bool) -> Iterator[psycopg.Connection]:
 def _file_lock(url: str) -> Iterator[None]:
     import fcntl
 
-    from tracefoundry.store.sqlite.connection import database_path
+    from tracefoundry.store.sql.urls import sqlite_path as database_path
 
     path = database_path(url)
     if not path.exists():

@@ -1,0 +1,200 @@
+"""From stored rows back to records and to the model; the way back of the encoders.
+
+Columns that are a plain copy of a field go back to it by themselves (``Column.field``). JSON
+columns that hold several fields, or a list, are read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+import orjson
+import sqlalchemy as sa
+
+from tracefoundry.model.genai.view import GenAI
+from tracefoundry.model.payload import PayloadEntry
+from tracefoundry.model.span import Event, Link, LogRecord, Resource, Scope, Span
+from tracefoundry.model.summary import TraceSummary
+from tracefoundry.store.records import (
+    StoredLog,
+    StoredResource,
+    StoredScope,
+    StoredSpan,
+    StoredTrace,
+)
+from tracefoundry.store.sql import columns, tables
+from tracefoundry.store.sql.schema import Table, Type
+
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
+
+
+def columns_for(record: type[msgspec.Struct], table: sa.Table) -> tuple[sa.ColumnElement[Any], ...]:
+    """What to select for a record: the column of each of its fields, in their order.
+
+    JSON comes as text, as it is stored. So a row is the record's arguments: ``StoredSpan(*row)``.
+    """
+    return tuple(as_stored(table.c[name]) for name in record.__struct_fields__)
+
+
+def as_stored(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """A column to select; JSON is not parsed but comes as text."""
+    if isinstance(column.type, sa.JSON):
+        return sa.cast(column, sa.Text).label(column.name)
+    return column
+
+
+SPAN_COLUMNS = columns_for(StoredSpan, tables.spans)
+"""A row of these is ``StoredSpan(*row)``."""
+LOG_COLUMNS = columns_for(StoredLog, tables.span_logs)
+"""A row of these is ``StoredLog(*row)``."""
+RESOURCE_COLUMNS = columns_for(StoredResource, tables.resources)
+SCOPE_COLUMNS = columns_for(StoredScope, tables.scopes)
+
+_TRACE_HEAD = ("project_id", "trace_id", "source", "import_day")
+_TRACE_TAIL = ("totals_pending", "missing_expired")
+_SUMMARY = TraceSummary.__struct_fields__
+_SUMMARY_JSON = tuple(name for name in _SUMMARY if isinstance(tables.traces.c[name].type, sa.JSON))
+TRACE_COLUMNS = tuple(
+    as_stored(tables.traces.c[name]) for name in (*_TRACE_HEAD, *_TRACE_TAIL, *_SUMMARY)
+)
+"""A row of these is read by :func:`stored_trace`."""
+
+
+def stored_trace(row: Sequence[Any]) -> StoredTrace:
+    """A trace from a row of :data:`TRACE_COLUMNS`."""
+    ends = len(_TRACE_HEAD) + len(_TRACE_TAIL)
+    project_id, trace_id, source, import_day, totals_pending, missing_expired = row[:ends]
+    fields = dict(zip(_SUMMARY, row[ends:], strict=True))
+    for name in _SUMMARY_JSON:
+        fields[name] = orjson.loads(fields[name])
+    return StoredTrace(
+        project_id,
+        trace_id,
+        source,
+        import_day,
+        TraceSummary(**fields),
+        totals_pending,
+        missing_expired,
+    )
+
+
+def decode_span(stored: StoredSpan, resource: Resource, scope: Scope, *, trace_id: bytes) -> Span:
+    """The span as the model has it. Contents that left the row stay out: ``payloads`` says what
+    stood where."""
+    return Span(
+        trace_id=trace_id,
+        resource=resource,
+        scope=scope,
+        attributes=orjson.loads(stored.attributes),
+        events=_events(stored.events),
+        links=_links(stored.links),
+        payloads=_payloads(stored.payloads),
+        redactions=_redactions(stored.redactions),
+        genai=_genai(stored),
+        **_fields(stored, _SPAN_FIELDS),
+        **_object(stored.extra),
+    )
+
+
+def decode_log(
+    stored: StoredLog, resource: Resource, scope: Scope, *, trace_id: bytes
+) -> LogRecord:
+    """The log record as the model has it; contents as in :func:`decode_span`."""
+    extra = _object(stored.extra)
+    return LogRecord(
+        trace_id=trace_id,
+        resource=resource,
+        scope=scope,
+        observed_time_ns=int(extra.pop("observed_time_ns", 0)),
+        attributes=orjson.loads(stored.attributes),
+        body=None if stored.body is None else orjson.loads(stored.body),
+        payloads=_payloads(stored.payloads),
+        redactions=_redactions(stored.redactions),
+        **_fields(stored, _LOG_FIELDS),
+        **extra,
+    )
+
+
+def decode_resource(stored: StoredResource) -> Resource:
+    """The resource as the model has it."""
+    return Resource(orjson.loads(stored.attributes), **_object(stored.extra))
+
+
+def decode_scope(stored: StoredScope) -> Scope:
+    """The scope as the model has it."""
+    return Scope(
+        stored.name, stored.version, orjson.loads(stored.attributes), **_object(stored.extra)
+    )
+
+
+Field = tuple[str, str, Any]
+"""A column, the field that it is a copy of, and what stands in the field for NULL."""
+
+
+def _copied(table: Table, owner: str, record: type[msgspec.Struct]) -> tuple[Field, ...]:
+    """The fields of an object of the model that columns of the record are plain copies of."""
+    empty = {Type.TEXT: "", Type.BYTES: b""}
+    fields = []
+    for column in table.columns:
+        field = column.field
+        if field is not None and field[0] == owner and column.name in record.__struct_fields__:
+            # The view's fields are None where unknown; a span's have an empty value instead.
+            fields.append(
+                (column.name, field[1], None if owner == "genai" else empty.get(column.type))
+            )
+    return tuple(fields)
+
+
+_SPAN_FIELDS = _copied(columns.SPANS, "span", StoredSpan)
+_VIEW_FIELDS = _copied(columns.SPANS, "genai", StoredSpan)
+_LOG_FIELDS = _copied(columns.SPAN_LOGS, "log", StoredLog)
+
+
+def _fields(stored: msgspec.Struct, fields: Iterable[Field]) -> dict[str, Any]:
+    return {
+        field: empty if (value := getattr(stored, column)) is None else value
+        for column, field, empty in fields
+    }
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = {} if text is None else orjson.loads(text)
+    return found
+
+
+def _genai(stored: StoredSpan) -> GenAI | None:
+    if stored.genai is None:
+        return None
+    rest = _object(stored.genai)
+    del rest["version"]  # of the dialect's reading
+    return GenAI(**_fields(stored, _VIEW_FIELDS), **rest)
+
+
+def _events(text: str | None) -> list[Event]:
+    events = [] if text is None else orjson.loads(text)
+    for event in events:
+        event["time_ns"] = int(event["time_ns"])
+    return [Event(**event) for event in events]
+
+
+def _links(text: str | None) -> list[Link]:
+    links = [] if text is None else orjson.loads(text)
+    for link in links:
+        link["trace_id"] = bytes.fromhex(link["trace_id"])
+        link["span_id"] = bytes.fromhex(link["span_id"])
+    return [Link(**link) for link in links]
+
+
+_PAYLOADS = msgspec.json.Decoder(tuple[PayloadEntry, ...])
+
+
+def _payloads(text: str | None) -> tuple[PayloadEntry, ...]:
+    return () if text is None else _PAYLOADS.decode(text)
+
+
+def _redactions(text: str | None) -> tuple[tuple[str, int], ...]:
+    return (
+        () if text is None else tuple((item["rule"], item["count"]) for item in orjson.loads(text))
+    )

@@ -1,0 +1,140 @@
+"""How sessions with the databases are opened: every setting of every session is made here.
+
+=================  ============================  =========================  ======================
+role               PostgreSQL: longest           PostgreSQL: besides        SQLite: besides
+                   statement, lock
+=================  ============================  =========================  ======================
+span writer        60 s, 20 s                    durable, plans for keys    large log and cache
+reading, deletion  30 s (reading); the engine    no prepared statements     shared by threads
+                   bounds each transaction
+migration          none                                                     makes the file
+=================  ============================  =========================  ======================
+
+Connecting is bounded for all of them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from tracefoundry.store.api import StoreUnavailable
+
+if TYPE_CHECKING:
+    import psycopg
+
+CONNECT_TIMEOUT_S = 5
+
+_WAL_PAGES = 8_000
+"""Pages (4 KiB) of write-ahead log before a checkpoint: fewer checkpoints under load."""
+_CACHE_KIB = 32_768
+_WRITER_SETTINGS = {
+    "idle_in_transaction_session_timeout": "60000",
+    # Arrays of keys are joined to much larger tables; without these the planner's default estimate
+    # of an array's length makes it read whole partitions.
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+_DURABLE = """
+SELECT set_config('synchronous_commit', 'on', false)
+WHERE current_setting('synchronous_commit') = 'off'
+"""
+"""200 means durable, whatever the server's default; stronger settings of the server stay."""
+
+
+def connect_postgres(
+    url: str,
+    *,
+    application: str,
+    statement_ms: int | None = None,
+    lock_ms: int | None = None,
+    writes_spans: bool = False,
+    autocommit: bool = False,
+) -> psycopg.Connection:
+    """A connection to PostgreSQL.
+
+    Args:
+        application: the name that the server shows for it.
+        statement_ms: the longest statement; None for the server's own setting.
+        lock_ms: the longest wait for a lock; None for the server's own setting.
+        writes_spans: settings of the span writer.
+        autocommit: whether a statement outside of a transaction commits by itself.
+
+    Raises:
+        psycopg.Error: the server cannot be reached or refuses us.
+    """
+    import psycopg
+
+    connection = psycopg.connect(
+        url,
+        autocommit=True,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        application_name=application,
+        # The engine's plans must be made for the actual time bounds: they decide which partitions
+        # and which index are read. It also lets connection poolers be used.
+        prepare_threshold=5 if writes_spans else None,
+    )
+    settings: dict[str, str] = {}
+    if statement_ms is not None:
+        settings["statement_timeout"] = str(statement_ms)
+    if lock_ms is not None:
+        settings["lock_timeout"] = str(lock_ms)
+    if writes_spans:
+        settings |= _WRITER_SETTINGS
+    try:
+        if settings:
+            calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
+            named = [text for setting in settings.items() for text in setting]
+            connection.execute(f"SELECT {calls}", named)
+        if writes_spans:
+            connection.execute(_DURABLE)
+        connection.autocommit = autocommit
+    except psycopg.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_sqlite(
+    path: Path, *, busy_s: float, create: bool = False, writes_spans: bool = False
+) -> sqlite3.Connection:
+    """A connection to a SQLite file, in autocommit mode and durable at every COMMIT.
+
+    It may be handed from one thread to another, but is used by one at a time.
+
+    Args:
+        busy_s: the longest wait for the file's write lock.
+        create: make the file where it is missing; else that is an error, so that a wrong path never
+            leaves an empty database behind.
+        writes_spans: a large write-ahead log and cache.
+
+    Raises:
+        StoreUnavailable: there is no such file.
+        sqlite3.Error: it cannot be opened.
+    """
+    if not create and not path.exists():
+        raise StoreUnavailable(
+            f"the SQLite file {str(path)!r} does not exist: run `tracefoundry migrate`"
+        )
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode={'rwc' if create else 'rw'}",
+        uri=True,
+        timeout=busy_s,
+        check_same_thread=False,
+        isolation_level=None,  # transactions are begun by us, not guessed by the driver
+    )
+    # auto_vacuum takes effect on an empty file only, and must come before the journal mode.
+    settings = ["auto_vacuum = INCREMENTAL"] if create else []
+    settings += ["journal_mode = WAL", "synchronous = FULL"]
+    if writes_spans:
+        settings += [f"wal_autocheckpoint = {_WAL_PAGES}", f"cache_size = -{_CACHE_KIB}"]
+    try:
+        for setting in settings:
+            connection.execute(f"PRAGMA {setting}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
