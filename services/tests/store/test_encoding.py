@@ -12,14 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from store.reading import empty, read_logs, read_spans, read_traces
+from store.reading import empty, read_logs, read_spans, read_trace
 from strategies import labels, logs, spans
 from tracefoundry.model.genai import registry
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import facts_of, summarise
-from tracefoundry.settings import DAY_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.api import Writer
 from tracefoundry.store.postgres import rows as copy_rows
 from tracefoundry.store.records import StoredLog, StoredSpan
@@ -246,7 +246,7 @@ def test_what_is_written_is_read_back(
     assert (result.refused_spans, result.refused_logs) == ([], [])
     assert read_spans(migrated_url) == spans
     assert read_logs(migrated_url) == logs
-    (trace,) = read_traces(migrated_url)
+    trace = read_trace(migrated_url, spans[0].trace_id)
     assert trace.summary == summarise([facts_of(span) for span in spans])
     assert (trace.project_id, trace.trace_id) == (1, spans[0].trace_id)
     assert (trace.source, trace.import_day) == ("otlp", None)

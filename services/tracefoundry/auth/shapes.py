@@ -6,9 +6,7 @@ import datetime
 from typing import Any
 
 from tracefoundry.auth.projects import Projects, duration
-from tracefoundry.store.contract import ProjectRecord
-from tracefoundry.store.sql.audit import AuditEntry
-from tracefoundry.store.sql.tokens import TokenRecord
+from tracefoundry.store.records import AuditEntry, ProjectRecord, TokenRecord
 
 
 def project_json(projects: Projects, project: ProjectRecord) -> dict[str, Any]:

@@ -434,14 +434,17 @@ class Deletion(Protocol):
 
 
 class AdministrationChange(Protocol):
-    """One transaction over projects, tokens and the audit log: all of it happens, or nothing."""
+    """One transaction over projects, tokens and the audit log: all of it happens, or nothing.
+
+    After :class:`NameTaken` the transaction cannot go on; let the error end it.
+    """
 
     def find_project(self, name: str) -> ProjectRecord | None:
         """The project of a name."""
         ...
 
     def lock_project(self, name: str) -> ProjectRecord | None:
-        """The project of a name, which nobody else changes until the transaction ends."""
+        """The project of a name. No other transaction changes it until this one ends."""
         ...
 
     def add_project(self, name: str, *, created_at_ns: int) -> ProjectRecord:
@@ -490,6 +493,7 @@ class AdministrationChange(Protocol):
 
         Raises:
             NameTaken: the name is another token's.
+            StoreError: there is no token of this id.
         """
         ...
 
@@ -503,16 +507,20 @@ class AdministrationChange(Protocol):
 
 
 class Administration(Protocol):
-    """Projects, tokens and the audit log. Safe between threads; has connections of its own, so
-    that a login never waits behind a slow search. Everything raises :class:`StoreUnavailable` when
-    the store cannot answer now."""
+    """Projects, tokens and the audit log.
+
+    Safe between threads. It has connections of its own, so that a login never waits behind a slow
+    search. Everything raises :class:`StoreUnavailable` when the store cannot answer now; any other
+    error of the database comes as :class:`StoreError` too, so that recording a refusal can rely on
+    catching that alone.
+    """
 
     def projects(self) -> list[ProjectRecord]:
         """Every project, by name."""
         ...
 
     def tokens(self) -> list[TokenRecord]:
-        """Every token, by name, also those that are over."""
+        """Every token by name, expired and revoked ones too."""
         ...
 
     def token_of(self, token_hash: bytes) -> TokenRecord | None:
@@ -520,7 +528,7 @@ class Administration(Protocol):
         ...
 
     def has_live_token(self, now_ns: int) -> bool:
-        """True when there is a token that is accepted."""
+        """Whether there is a token that is neither expired nor revoked."""
         ...
 
     def change(self) -> AbstractContextManager[AdministrationChange]:
@@ -606,9 +614,10 @@ class Store(Protocol):
         """
         ...
 
-    def migrate(self) -> str:
+    def migrate(self, *, only_new: bool = False) -> str:
         """Bring the database to the schema of this version; returns its revision. Safe to repeat,
-        and beside other processes that do the same.
+        and beside other processes that do the same. With ``only_new`` a database that has a schema
+        already stays as it is.
 
         Raises:
             StoreUnavailable: the database cannot be reached.
@@ -635,3 +644,16 @@ class Store(Protocol):
     def close(self) -> None:
         """Close all connections."""
         ...
+
+
+def open_store(url: str) -> Store:
+    """The store at a database URL: ``postgresql://USER:PASSWORD@HOST:PORT/NAME`` or
+    ``sqlite:///PATH``. It connects when it is first used; only the modules of the parts that are
+    used are imported.
+
+    Raises:
+        StoreMisconfigured: the URL can never work. The message does not show its password.
+    """
+    from tracefoundry.store.sql.store import SqlStore
+
+    return SqlStore(url)

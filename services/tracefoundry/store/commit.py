@@ -23,9 +23,9 @@ import time
 from collections.abc import Sequence
 from typing import TypeVar
 
-from tracefoundry.model.days import day_of
 from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.span import Resource, Scope
+from tracefoundry.model.times import day_of
 from tracefoundry.store.api import CommitResult, PreparedLog, PreparedSpan, Refusal
 from tracefoundry.store.insertion import Batch, Insertion, record_blobs
 from tracefoundry.store.transaction import (

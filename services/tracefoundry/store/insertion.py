@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracefoundry.model.days import day_of
 from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.summary import TraceKey, facts_of, summarise
+from tracefoundry.model.times import day_of
 from tracefoundry.store.api import (
     CommitResult,
     PayloadsGone,

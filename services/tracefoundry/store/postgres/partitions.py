@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import psycopg
 from psycopg import sql
 
-from tracefoundry.model.days import date_of, day_of
+from tracefoundry.model.times import date_of, day_of
 from tracefoundry.store.sql.columns import TABLES
 
 PARTITIONED: dict[str, int] = {

@@ -1,4 +1,4 @@
-"""From stored rows back to records and to the model; the way back of the encoders.
+"""From stored records to the model; the way back of the encoders.
 
 Columns that are a plain copy of a field go back to it by themselves (``Column.field``). JSON
 columns that hold several fields, or a list, are read here.
@@ -6,78 +6,18 @@ columns that hold several fields, or a list, are read here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 import orjson
-import sqlalchemy as sa
 
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import Event, Link, LogRecord, Resource, Scope, Span
-from tracefoundry.model.summary import TraceSummary
-from tracefoundry.store.records import (
-    StoredLog,
-    StoredResource,
-    StoredScope,
-    StoredSpan,
-    StoredTrace,
-)
-from tracefoundry.store.sql import columns, tables
+from tracefoundry.store.records import StoredLog, StoredResource, StoredScope, StoredSpan
+from tracefoundry.store.sql import columns
 from tracefoundry.store.sql.schema import Table, Type
-
-_Struct = TypeVar("_Struct", bound=msgspec.Struct)
-
-
-def columns_for(record: type[msgspec.Struct], table: sa.Table) -> tuple[sa.ColumnElement[Any], ...]:
-    """What to select for a record: the column of each of its fields, in their order.
-
-    JSON comes as text, as it is stored. So a row is the record's arguments: ``StoredSpan(*row)``.
-    """
-    return tuple(as_stored(table.c[name]) for name in record.__struct_fields__)
-
-
-def as_stored(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    """A column to select; JSON is not parsed but comes as text."""
-    if isinstance(column.type, sa.JSON):
-        return sa.cast(column, sa.Text).label(column.name)
-    return column
-
-
-SPAN_COLUMNS = columns_for(StoredSpan, tables.spans)
-"""A row of these is ``StoredSpan(*row)``."""
-LOG_COLUMNS = columns_for(StoredLog, tables.span_logs)
-"""A row of these is ``StoredLog(*row)``."""
-RESOURCE_COLUMNS = columns_for(StoredResource, tables.resources)
-SCOPE_COLUMNS = columns_for(StoredScope, tables.scopes)
-
-_TRACE_HEAD = ("project_id", "trace_id", "source", "import_day")
-_TRACE_TAIL = ("totals_pending", "missing_expired")
-_SUMMARY = TraceSummary.__struct_fields__
-_SUMMARY_JSON = tuple(name for name in _SUMMARY if isinstance(tables.traces.c[name].type, sa.JSON))
-TRACE_COLUMNS = tuple(
-    as_stored(tables.traces.c[name]) for name in (*_TRACE_HEAD, *_TRACE_TAIL, *_SUMMARY)
-)
-"""A row of these is read by :func:`stored_trace`."""
-
-
-def stored_trace(row: Sequence[Any]) -> StoredTrace:
-    """A trace from a row of :data:`TRACE_COLUMNS`."""
-    ends = len(_TRACE_HEAD) + len(_TRACE_TAIL)
-    project_id, trace_id, source, import_day, totals_pending, missing_expired = row[:ends]
-    fields = dict(zip(_SUMMARY, row[ends:], strict=True))
-    for name in _SUMMARY_JSON:
-        fields[name] = orjson.loads(fields[name])
-    return StoredTrace(
-        project_id,
-        trace_id,
-        source,
-        import_day,
-        TraceSummary(**fields),
-        totals_pending,
-        missing_expired,
-    )
 
 
 def decode_span(stored: StoredSpan, resource: Resource, scope: Scope, *, trace_id: bytes) -> Span:

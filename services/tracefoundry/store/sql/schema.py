@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from tracefoundry.model.days import DAY_NS
+from tracefoundry.model.times import DAY_NS
 
 FIRST_REVISION = "0001"
 
