@@ -110,6 +110,5 @@ class PostgresWriter(SqlWriter):
                 statement_ms=STATEMENT_TIMEOUT_MS,
                 lock_ms=LOCK_TIMEOUT_MS,
                 writes_spans=True,
-                autocommit=True,
             )
         return self._connection

@@ -152,9 +152,11 @@ def store_errors() -> Iterator[None]:
 
 def _postgres_engine(database_url: str, pool_size: int, application: str) -> sa.Engine:
     def connect() -> psycopg.Connection:
-        return connect_postgres(
+        connection = connect_postgres(
             database_url, application=application, statement_ms=STATEMENT_TIMEOUT_MS
         )
+        connection.autocommit = False  # SQLAlchemy begins and ends transactions
+        return connection
 
     engine = sa.create_engine(
         "postgresql+psycopg://",

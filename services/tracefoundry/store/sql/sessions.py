@@ -1,14 +1,15 @@
 """How sessions with the databases are opened: every setting of every session is made here.
 
-=================  ============================  =========================  ======================
-role               PostgreSQL: longest           PostgreSQL: besides        SQLite: besides
-                   statement, lock
-=================  ============================  =========================  ======================
-span writer        60 s, 20 s                    durable, plans for keys    large log and cache
-reading, deletion  30 s (reading); the engine    no prepared statements     shared by threads
-                   bounds each transaction
-migration          none                                                     makes the file
-=================  ============================  =========================  ======================
+=================  ===========================  ============================  ===================
+role               PostgreSQL: longest          PostgreSQL: besides           SQLite: besides
+                   statement, wait for a lock
+=================  ===========================  ============================  ===================
+span writer        60 s, 20 s                   durable, plans for few keys   large log and cache
+reading, deletion  30 s; each writing           no prepared statements
+                   transaction sets its own
+dropping of days   120 s, 2 s                   no prepared statements
+migration          none                         no prepared statements        makes the file
+=================  ===========================  ============================  ===================
 
 Connecting is bounded for all of them.
 """
@@ -52,16 +53,8 @@ def connect_postgres(
     statement_ms: int | None = None,
     lock_ms: int | None = None,
     writes_spans: bool = False,
-    autocommit: bool = False,
 ) -> psycopg.Connection:
-    """A connection to PostgreSQL.
-
-    Args:
-        application: the name that the server shows for it.
-        statement_ms: the longest statement; None for the server's own setting.
-        lock_ms: the longest wait for a lock; None for the server's own setting.
-        writes_spans: settings of the span writer.
-        autocommit: whether a statement outside of a transaction commits by itself.
+    """A connection to PostgreSQL in autocommit mode, set as by :func:`set_postgres`.
 
     Raises:
         psycopg.Error: the server cannot be reached or refuses us.
@@ -72,30 +65,55 @@ def connect_postgres(
         url,
         autocommit=True,
         connect_timeout=CONNECT_TIMEOUT_S,
-        application_name=application,
         # The engine's plans must be made for the actual time bounds: they decide which partitions
         # and which index are read. It also lets connection poolers be used.
         prepare_threshold=5 if writes_spans else None,
     )
-    settings: dict[str, str] = {}
+    try:
+        set_postgres(
+            connection,
+            application=application,
+            statement_ms=statement_ms,
+            lock_ms=lock_ms,
+            writes_spans=writes_spans,
+        )
+    except psycopg.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def set_postgres(
+    connection: psycopg.Connection,
+    *,
+    application: str,
+    statement_ms: int | None = None,
+    lock_ms: int | None = None,
+    writes_spans: bool = False,
+) -> None:
+    """Set what holds for a PostgreSQL session until it ends or is set again.
+
+    Args:
+        connection: in autocommit mode.
+        application: the name that the server shows for it.
+        statement_ms: the longest statement; None leaves it as it is.
+        lock_ms: the longest wait for a lock; None leaves it as it is.
+        writes_spans: settings of the span writer.
+    """
+    settings = {"application_name": application}
     if statement_ms is not None:
         settings["statement_timeout"] = str(statement_ms)
     if lock_ms is not None:
         settings["lock_timeout"] = str(lock_ms)
     if writes_spans:
         settings |= _WRITER_SETTINGS
-    try:
-        if settings:
-            calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
-            named = [text for setting in settings.items() for text in setting]
-            connection.execute(f"SELECT {calls}", named)
-        if writes_spans:
-            connection.execute(_DURABLE)
-        connection.autocommit = autocommit
-    except psycopg.Error:
-        connection.close()
-        raise
-    return connection
+    calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
+    connection.execute(
+        f"SELECT {calls}",
+        [text for setting in settings.items() for text in setting],
+    )
+    if writes_spans:
+        connection.execute(_DURABLE)
 
 
 def connect_sqlite(

@@ -1,21 +1,14 @@
-"""Rows as the driver makes them: plain tuples, from which the reader builds its records.
-
-A SQLAlchemy row costs more time than the record that it becomes, and a trace may have 100,000
-spans. Only drivers' own types come out: booleans are integers on SQLite.
-"""
+"""How the reader runs its queries: columns by name, all rows at once, or a stream of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import sqlalchemy as sa
 
-ROWS_AT_ONCE = 50
-"""Rows that a stream holds at a time: each of them can be large."""
-
-_STREAMED: dict[str, Any] = {"stream_results": True}
+_STREAMED: dict[str, Any] = {"stream_results": True, "max_row_buffer": 50}
 
 Statement = sa.Select[*tuple[Any, ...]]
 
@@ -31,9 +24,18 @@ def columns_of(table: sa.Table, names: Iterable[str]) -> tuple[sa.ColumnElement[
 
 
 def fetch(connection: sa.Connection, statement: Statement) -> list[tuple[Any, ...]]:
-    """All rows of a statement."""
-    with connection.execute(statement) as result, _driver_errors(connection):
-        return cast("list[tuple[Any, ...]]", result.cursor.fetchall())
+    """All rows of a statement, as the driver makes them: booleans are integers on SQLite.
+
+    A SQLAlchemy row takes longer to build than the record that it becomes, and a trace may have
+    100,000 spans.
+    """
+    base = connection.dialect.loaded_dbapi.Error
+    with connection.execute(statement) as result:
+        try:
+            return cast("list[tuple[Any, ...]]", result.cursor.fetchall())
+        except base as error:
+            # As SQLAlchemy's own error, which the engine knows how to report.
+            raise sa.exc.DBAPIError.instance(None, None, error, base) from error
 
 
 def pairs(connection: sa.Connection, statement: Statement) -> list[tuple[Any, Any]]:
@@ -41,27 +43,8 @@ def pairs(connection: sa.Connection, statement: Statement) -> list[tuple[Any, An
     return cast("list[tuple[Any, Any]]", fetch(connection, statement))
 
 
-@contextmanager
-def stream(connection: sa.Connection, statement: Statement) -> Iterator[Iterator[tuple[Any, ...]]]:
-    """The rows of a statement, of which only a few are held at once, while the block lasts."""
-    with connection.execute(statement, execution_options=_STREAMED) as result:
-        yield _portions(connection, result.cursor)
-
-
-def _portions(connection: sa.Connection, cursor: Any) -> Iterator[tuple[Any, ...]]:
-    while True:
-        with _driver_errors(connection):
-            rows: list[tuple[Any, ...]] = cursor.fetchmany(ROWS_AT_ONCE)
-        if not rows:
-            return
-        yield from rows
-
-
-@contextmanager
-def _driver_errors(connection: sa.Connection) -> Iterator[None]:
-    """Raise the driver's errors as SQLAlchemy's, which the engine knows how to report."""
-    base = connection.dialect.loaded_dbapi.Error
-    try:
-        yield
-    except base as error:
-        raise sa.exc.DBAPIError.instance(None, None, error, base) from error
+def stream(
+    connection: sa.Connection, statement: Statement
+) -> AbstractContextManager[Iterable[sa.Row[*tuple[Any, ...]]]]:
+    """The rows of a statement, each of which can be large: a few are held at once."""
+    return connection.execute(statement, execution_options=_STREAMED)
