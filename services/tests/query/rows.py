@@ -11,9 +11,8 @@ from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import facts_of, summarise
 from tracefoundry.store.postgres.partitions import PARTITIONED
 from tracefoundry.store.sql import columns, tables, values
-from tracefoundry.store.sql.rows import resource_row, scope_row, trace_row
+from tracefoundry.store.sql.rows import log_row, resource_row, scope_row, span_row, trace_row
 from tracefoundry.store.sql.schema import Table
-from tracefoundry.store.sqlite.rows import log_row, span_row
 
 
 def create_tables(engine: sa.Engine) -> None:

@@ -24,9 +24,9 @@ from tracefoundry.store.api import Writer
 from tracefoundry.store.postgres import rows as copy_rows
 from tracefoundry.store.records import StoredLog, StoredSpan
 from tracefoundry.store.sql import decoding, values
+from tracefoundry.store.sql import rows as tuple_rows
 from tracefoundry.store.sql.columns import SPAN_LOGS, SPANS
 from tracefoundry.store.sql.schema import Column, Table, Type
-from tracefoundry.store.sqlite import rows as tuple_rows
 
 COUNTS = st.none() | st.integers(0, 2**63 - 1)
 WORDS = st.none() | labels()

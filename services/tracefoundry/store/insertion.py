@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.summary import TraceKey, facts_of, summarise
@@ -19,24 +20,15 @@ from tracefoundry.store.sql.columns import ID_BYTES
 from tracefoundry.store.transaction import ExistingTrace, Transaction, log_key, span_key
 
 
+@dataclass(frozen=True, slots=True)
 class Batch:
     """The rows of one transaction: parts of what a commit was given, by index, sorted by key."""
 
-    __slots__ = ("log_order", "logs", "order", "payloads", "spans")
-
-    def __init__(
-        self,
-        spans: Sequence[PreparedSpan],
-        logs: Sequence[PreparedLog],
-        payloads: PayloadRows | None,
-        order: list[int],
-        log_order: list[int],
-    ) -> None:
-        self.spans = spans
-        self.logs = logs
-        self.payloads = payloads
-        self.order = order
-        self.log_order = log_order
+    spans: Sequence[PreparedSpan]
+    logs: Sequence[PreparedLog]
+    payloads: PayloadRows | None
+    order: list[int]
+    log_order: list[int]
 
     def __len__(self) -> int:
         return len(self.order) + len(self.log_order)
@@ -44,15 +36,12 @@ class Batch:
     def halves(self) -> list[Batch]:
         """The same rows in two batches: spans and logs, or the two halves of one of these."""
         if self.order and self.log_order:
-            return [self._part(self.order, []), self._part([], self.log_order)]
+            return [replace(self, log_order=[]), replace(self, order=[])]
         middle, log_middle = len(self.order) // 2, len(self.log_order) // 2
         return [
-            self._part(self.order[:middle], self.log_order[:log_middle]),
-            self._part(self.order[middle:], self.log_order[log_middle:]),
+            replace(self, order=self.order[:middle], log_order=self.log_order[:log_middle]),
+            replace(self, order=self.order[middle:], log_order=self.log_order[log_middle:]),
         ]
-
-    def _part(self, order: list[int], log_order: list[int]) -> Batch:
-        return Batch(self.spans, self.logs, self.payloads, order, log_order)
 
     def days(self) -> set[int]:
         """The days of all its rows."""

@@ -1,7 +1,7 @@
 """The one list of tables and columns. Everything that names columns is made from it.
 
 From :data:`TABLES` come the SQLAlchemy tables and the first migration (``sql.tables``), the
-encoders of rows (``sql.encoding``, ``postgres.rows``, ``sqlite.rows``), the statements of both
+encoders of rows (``sql.encoding``, ``sql.rows``, ``postgres.rows``), the statements of both
 writers (``postgres.statements``, ``sqlite.statements``) and what is read back (``sql.decoding``).
 
 To add a column, add one :class:`Column` here with ``since`` set to a new revision, and a migration

@@ -1,4 +1,7 @@
-"""Encoders of the rows that both databases are given as tuples of values to bind."""
+"""Encoders of rows as tuples of values to bind, in the order of ``Table.written``.
+
+Spans and logs are given so to SQLite only; PostgreSQL copies them (``postgres.rows``).
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,14 @@ from typing import Any
 from tracefoundry.model.payload import BlobRow
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import TraceSummary
+from tracefoundry.store.preparation import LogRow, SpanRow
 from tracefoundry.store.sql import columns
 from tracefoundry.store.sql.encoding import TupleFormat, make_encoder
 
 Row = tuple[Any, ...]
 
+span_row: SpanRow = make_encoder(columns.SPANS, TupleFormat())
+log_row: LogRow = make_encoder(columns.SPAN_LOGS, TupleFormat())
 resource_row: Callable[[int, bytes, Resource, int], Row] = make_encoder(
     columns.RESOURCES, TupleFormat()
 )

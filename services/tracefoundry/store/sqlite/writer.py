@@ -10,12 +10,12 @@ from typing import TypeVar
 from tracefoundry.store.api import StoreUnavailable
 from tracefoundry.store.records import ProjectRecord
 from tracefoundry.store.sql import errors
+from tracefoundry.store.sql.rows import log_row, span_row
 from tracefoundry.store.sql.sessions import connect_sqlite
 from tracefoundry.store.sql.statements import PROJECTS
 from tracefoundry.store.sql.urls import sqlite_path
 from tracefoundry.store.sql.writer import SqlWriter
 from tracefoundry.store.sqlite import statements
-from tracefoundry.store.sqlite.rows import log_row, span_row
 from tracefoundry.store.sqlite.transaction import SqliteTransaction, find_blobs
 from tracefoundry.store.transaction import RowRefused, Transaction
 
