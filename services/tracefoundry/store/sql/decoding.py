@@ -1,7 +1,12 @@
-"""From stored records to the model: the inverse of ``columns``."""
+"""From stored records to the model; the way back of the encoders.
+
+Columns that are a plain copy of a field go back to it by themselves (``Column.field``). JSON
+columns that hold several fields, or a list, are read here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -10,33 +15,24 @@ import orjson
 from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import Event, Link, LogRecord, Resource, Scope, Span
 from tracefoundry.store.records import StoredLog, StoredResource, StoredScope, StoredSpan
-
-_PAYLOADS = msgspec.json.Decoder(tuple[PayloadEntry, ...])
+from tracefoundry.store.sql import columns
+from tracefoundry.store.sql.schema import Table, Type
 
 
 def decode_span(stored: StoredSpan, resource: Resource, scope: Scope, *, trace_id: bytes) -> Span:
     """The span as the model has it. Contents that left the row stay out: ``payloads`` says what
     stood where."""
     return Span(
-        trace_id,
-        stored.span_id,
-        stored.parent_span_id or b"",
-        stored.name,
-        stored.kind,
-        stored.start_time_ns,
-        stored.end_time_ns,
-        stored.status_code,
-        stored.status_message or "",
-        orjson.loads(stored.attributes),
-        resource,
-        scope,
+        trace_id=trace_id,
+        resource=resource,
+        scope=scope,
+        attributes=orjson.loads(stored.attributes),
         events=_events(stored.events),
         links=_links(stored.links),
-        flags=stored.flags,
-        genai=stored.view(),
-        policy_version=stored.policy_version,
-        redactions=_redactions(stored.redactions),
         payloads=_payloads(stored.payloads),
+        redactions=_redactions(stored.redactions),
+        genai=stored.view(),
+        **_fields(stored, _SPAN_FIELDS),
         **_object(stored.extra),
     )
 
@@ -47,20 +43,15 @@ def decode_log(
     """The log record as the model has it; contents as in :func:`decode_span`."""
     extra = _object(stored.extra)
     return LogRecord(
-        trace_id,
-        stored.span_id,
-        stored.name,
-        stored.time_ns,
-        int(extra.pop("observed_time_ns", 0)),
-        stored.severity_number,
-        stored.severity_text or "",
-        None if stored.body is None else orjson.loads(stored.body),
-        orjson.loads(stored.attributes),
-        resource,
-        scope,
-        policy_version=stored.policy_version,
-        redactions=_redactions(stored.redactions),
+        trace_id=trace_id,
+        resource=resource,
+        scope=scope,
+        observed_time_ns=int(extra.pop("observed_time_ns", 0)),
+        attributes=orjson.loads(stored.attributes),
+        body=None if stored.body is None else orjson.loads(stored.body),
         payloads=_payloads(stored.payloads),
+        redactions=_redactions(stored.redactions),
+        **_fields(stored, _LOG_FIELDS),
         **extra,
     )
 
@@ -75,6 +66,32 @@ def decode_scope(stored: StoredScope) -> Scope:
     return Scope(
         stored.name, stored.version, orjson.loads(stored.attributes), **_object(stored.extra)
     )
+
+
+Field = tuple[str, str, Any]
+"""A column, the field that it is a copy of, and what stands in the field for NULL."""
+
+
+def _copied(table: Table, owner: str, record: type[msgspec.Struct]) -> tuple[Field, ...]:
+    """The fields of an object of the model that columns of the record are plain copies of."""
+    empty = {Type.TEXT: "", Type.BYTES: b""}
+    fields = []
+    for column in table.columns:
+        field = column.field
+        if field is not None and field[0] == owner and column.name in record.__struct_fields__:
+            fields.append((column.name, field[1], empty.get(column.type)))
+    return tuple(fields)
+
+
+_SPAN_FIELDS = _copied(columns.SPANS, "span", StoredSpan)
+_LOG_FIELDS = _copied(columns.SPAN_LOGS, "log", StoredLog)
+
+
+def _fields(stored: msgspec.Struct, fields: Iterable[Field]) -> dict[str, Any]:
+    return {
+        field: empty if (value := getattr(stored, column)) is None else value
+        for column, field, empty in fields
+    }
 
 
 def _object(text: str | None) -> dict[str, Any]:
@@ -97,9 +114,14 @@ def _links(text: str | None) -> list[Link]:
     return [Link(**link) for link in links]
 
 
+_PAYLOADS = msgspec.json.Decoder(tuple[PayloadEntry, ...])
+
+
 def _payloads(text: str | None) -> tuple[PayloadEntry, ...]:
     return () if text is None else _PAYLOADS.decode(text)
 
 
 def _redactions(text: str | None) -> tuple[tuple[str, int], ...]:
-    return tuple((item["rule"], item["count"]) for item in orjson.loads(text)) if text else ()
+    return (
+        () if text is None else tuple((item["rule"], item["count"]) for item in orjson.loads(text))
+    )
