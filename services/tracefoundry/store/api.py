@@ -643,3 +643,16 @@ class Store(Protocol):
     def close(self) -> None:
         """Close all connections."""
         ...
+
+
+def open_store(url: str) -> Store:
+    """The store at a database URL: ``postgresql://USER:PASSWORD@HOST:PORT/NAME`` or
+    ``sqlite:///PATH``. It connects when it is first used; only the modules of the parts that are
+    used are imported.
+
+    Raises:
+        StoreMisconfigured: the URL can never work. The message does not show its password.
+    """
+    from tracefoundry.store.sql.store import SqlStore
+
+    return SqlStore(url)

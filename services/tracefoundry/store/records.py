@@ -25,6 +25,24 @@ AuditOutcome = Literal["allowed", "denied"]
 ANY_TIME_NS = 2**63 - 1
 """The largest time that the databases can hold: an open end."""
 
+PAGE_BYTES = 32 * 1024 * 1024
+"""A page of whole spans ends before the span that would take it past this size; its first span may
+be larger alone."""
+PAGE_LOGS = 100_000
+"""Most log records on one page of whole spans."""
+PREVIEW_CHARACTERS = 256
+"""The longest preview of a payload that is shown."""
+PREVIEW_BYTES = 4 * PREVIEW_CHARACTERS
+"""What the preview of a payload may add to a page, in characters of up to four bytes."""
+SAME_ID_LIMIT = 100
+"""Most spans with one id that are read at once."""
+COUNTING_LIMIT = 100_000
+"""Largest trace, in spans, for which it is worked out whose usage counts."""
+GROUP_LIMIT = 1_000
+"""Most groups of statistics; the ones with the most spans."""
+COPIES_LIMIT = 1_000
+"""Most copies of one payload that are looked at, the newest ones."""
+
 
 # Projects, tokens, audit
 
@@ -197,6 +215,16 @@ class StoredTrace(msgspec.Struct, frozen=True, gc=False):
     summary: TraceSummary
     totals_pending: bool
     missing_expired: bool
+
+    def position(self, sort: Sort) -> TracePosition:
+        """Its place in a list that is sorted so."""
+        summary = self.summary
+        value: int | float = summary.start_time_ns
+        if sort == "slowest":
+            value = summary.end_time_ns - summary.start_time_ns
+        elif sort == "expensive":
+            value = -1.0 if summary.cost_usd is None else summary.cost_usd
+        return TracePosition(value, summary.start_time_ns, self.trace_id, self.project_id)
 
 
 @dataclass(frozen=True, slots=True)
