@@ -24,9 +24,9 @@ from tracefoundry.payloads.storing import PayloadWriter
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.settings import Settings
+from tracefoundry.store.api import Store
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.columns import ID_BYTES
-from tracefoundry.store.sql.reader import TraceReader
 
 TODAY = day_of(NOW_NS)
 DEFAULT = (1, "default")
@@ -74,9 +74,10 @@ class RoleGate(Gate):
 
 @dataclass
 class PayloadShelf:
-    """A payload store over an engine, and clients of its API."""
+    """A payload store beside a database, and clients of its API."""
 
     engine: sa.Engine
+    database: Store
     objects: Unreliable
     keys: KeyRing = field(default_factory=KeyRing)
 
@@ -159,7 +160,7 @@ class PayloadShelf:
         )
         return AppClient(
             create_app(
-                TraceReader(self.engine),
+                self.database,
                 QuerySettings(),
                 access=replace(access, gate=gate),
                 objects=self.store,

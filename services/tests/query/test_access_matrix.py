@@ -24,10 +24,10 @@ from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
+from tracefoundry.store.api import open_store
 from tracefoundry.store.records import AuditEntry
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine
-from tracefoundry.store.sql.reader import TraceReader
 
 Level = Literal["open", "viewer", "engineer", "admin"]
 
@@ -176,9 +176,11 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
             .where(tables.tokens.c.name == "expired")
             .values(expires_at_ns=1)
         )
-    app = create_app(TraceReader(engine), QuerySettings(), access=access)
+    store = open_store(url)
+    app = create_app(store, QuerySettings(), access=access)
     yield Door(app, AppClient(app), access, made)
     access.close()
+    store.close()
     engine.dispose()
 
 

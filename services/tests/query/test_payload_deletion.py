@@ -24,7 +24,6 @@ from tracefoundry.query import payload_deletion
 from tracefoundry.query.payload_deletion import PayloadRemover
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import writing
-from tracefoundry.store.sql.reader import TraceReader
 from tracefoundry.store.sql.reader.payload_removal import PayloadRemoval
 
 OTHER = (2, "other")
@@ -318,7 +317,7 @@ def test_what_a_writer_begins_to_need_meanwhile_stays(
     """The plan was made without locks; the transaction looks again."""
     traces(shelf, 1, 2)
     (ref,) = shelf.put([conversation(*range(20))])
-    remover = PayloadRemover(TraceReader(shelf.engine), shelf.store, KeyRing())
+    remover = PayloadRemover(PayloadRemoval(shelf.engine), shelf.store, KeyRing())
     plan = remover._plan
 
     def plan_then_refer(*arguments: Any) -> None:
@@ -327,8 +326,7 @@ def test_what_a_writer_begins_to_need_meanwhile_stays(
         shelf.refer(2, [ref])
 
     monkeypatch.setattr(remover, "_plan", plan_then_refer)
-    reader = TraceReader(shelf.engine)
-    reader.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=10**15)
+    shelf.database.deletion.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=10**15)
     removed = remover.remove(1, "default", time.time_ns())
     assert (1, 0, 1) == (removed.refs, removed.objects_total, removed.kept_shared)
     assert conversation(*range(20)) == readable(shelf, ref)
@@ -338,9 +336,8 @@ def test_a_writer_that_holds_a_blob_is_waited_for(shelf: PayloadShelf) -> None:
     """It has locked the row and commits a moment later; the blob stays for it."""
     traces(shelf, 1)
     (ref,) = shelf.put([b"reused"])
-    reader = TraceReader(shelf.engine)
-    reader.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=10**15)
-    remover = PayloadRemover(reader, shelf.store, KeyRing())
+    shelf.database.deletion.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=10**15)
+    remover = PayloadRemover(PayloadRemoval(shelf.engine), shelf.store, KeyRing())
     removed: list[payload_deletion.RemovedPayloads] = []
     thread = threading.Thread(
         target=lambda: removed.append(remover.remove(1, "default", time.time_ns()))
@@ -473,7 +470,7 @@ def test_without_a_payload_store_what_needs_one_is_not_deleted(shelf: PayloadShe
     """A process that lacks the setting must not leave the objects behind."""
     traces(shelf, 1)
     shelf.put([b"x"])
-    remover = PayloadRemover(TraceReader(shelf.engine), None, KeyRing())
+    remover = PayloadRemover(PayloadRemoval(shelf.engine), None, KeyRing())
     with pytest.raises(ObjectStoreUnavailable, match="TRACEFOUNDRY_PAYLOAD_URL"):
         remover.check()
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tracefoundry.auth.access import Access
     from tracefoundry.auth.gate import Gate
     from tracefoundry.ingest.pool import WorkerPool
-    from tracefoundry.store.sql.reader import TraceReader
+    from tracefoundry.store.api import Store
 
 DATABASE_WAIT_S = 30.0
 """How long ``serve`` and ``migrate`` wait at start for a database that cannot be reached."""
@@ -218,13 +218,13 @@ class _Process:
         from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 
         from tracefoundry.auth.access import open_access
+        from tracefoundry.store.api import open_store
         from tracefoundry.store.sql.engine import make_engine
-        from tracefoundry.store.sql.reader import TraceReader
 
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        reader = TraceReader(make_engine(self._url))
+        store = open_store(self._url)
         # An engine of its own: a login must not wait behind eight slow searches.
         access_engine = make_engine(self._url, pool_size=ACCESS_CONNECTIONS)
         access = open_access(access_engine, self._settings, ask_tokens=self._listening.ask_tokens)
@@ -238,9 +238,9 @@ class _Process:
         if self._otlp:
             pool, otlp_app, grpc_server, grpc_port = self._make_ingest(registry, access.gate)
         rest = (
-            self._make_api(reader, objects, registry, access)
+            self._make_api(store, objects, registry, access)
             if self._api
-            else self._make_health(reader, objects, registry)
+            else self._make_health(store, objects, registry)
         )
         app = Dispatcher(
             rest,
@@ -282,7 +282,7 @@ class _Process:
         access_engine.dispose()
         if retention is not None:
             await asyncio.to_thread(retention.stop)
-        await asyncio.to_thread(reader.close)
+        await asyncio.to_thread(store.close)
         objects.close()
 
     def _make_ingest(
@@ -322,7 +322,7 @@ class _Process:
 
     def _make_api(
         self,
-        reader: TraceReader,
+        store: Store,
         objects: ObjectStore,
         registry: CollectorRegistry,
         access: Access,
@@ -331,13 +331,12 @@ class _Process:
         from tracefoundry.query.settings import QuerySettings
 
         app: ASGIApp = create_app(
-            reader,
+            store,
             QuerySettings(
                 span_retention_ns=self._settings.retention_spans_ns,
                 cors_origins=self._settings.cors_origins,
                 allowed_hosts=self._hosts,
-                schema_head=migrations.head(),
-                older_schemas=migrations.older(),
+                check_schema=True,
             ),
             access=access,
             objects=objects,
@@ -348,15 +347,13 @@ class _Process:
         return app
 
     def _make_health(
-        self, reader: TraceReader, objects: ObjectStore, registry: CollectorRegistry
+        self, store: Store, objects: ObjectStore, registry: CollectorRegistry
     ) -> ASGIApp:
         from tracefoundry.ingest.health import Health
 
-        head, older = migrations.head(), migrations.older()
-
         def check_database() -> None:
-            reader.check()
-            reader.check_schema(head, older=older)
+            store.check()
+            store.check_schema()
 
         checks: dict[str, Callable[[], None]] = {
             "database": check_database,

@@ -7,6 +7,7 @@ synchronous; answers are bytes made by ``shapes``, never models, because they ar
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse
@@ -32,11 +33,11 @@ from tracefoundry.query.settings import QuerySettings
 from tracefoundry.query.spans import span_router
 from tracefoundry.query.traces import trace_router
 from tracefoundry.settings import Settings
-from tracefoundry.store.sql.reader import TraceReader
+from tracefoundry.store.api import Store
 
 
 def create_app(
-    reader: TraceReader,
+    store: Store,
     settings: QuerySettings,
     *,
     access: Access | None = None,
@@ -46,7 +47,7 @@ def create_app(
     metrics: HttpMetrics | None = None,
     checks: Mapping[str, Check] | None = None,
 ) -> FastAPI:
-    """The application. It does not own ``reader`` and ``access``; the caller closes them.
+    """The application. It does not own ``store`` and ``access``; the caller closes them.
 
     ``objects`` is the payload store, which the caller closes too, and ``keys`` are those that its
     payloads are encrypted with. ``access`` says who may do what; without it nobody is asked for
@@ -57,7 +58,7 @@ def create_app(
     """
     registry = CollectorRegistry() if registry is None else registry
     if access is None:
-        access = open_access(reader.engine, Settings(), ask_tokens=False)
+        access = open_access(store.administration, Settings(), ask_tokens=False)
     gate = access.gate
     app = FastAPI(
         title="TraceFoundry query API",
@@ -70,11 +71,13 @@ def create_app(
     )
     app.state.audit = access.audit
     errors.install(app, settings.retry_after_seconds)
-    app.include_router(health_router(reader, settings, registry, checks or {}))
+    app.include_router(health_router(store, settings, registry, checks or {}))
     keys = keys or KeyRing()
-    app.include_router(trace_router(reader, settings, PayloadRemover(reader, objects, keys)))
-    app.include_router(span_router(reader))
-    app.include_router(payload_router(reader, PayloadReader(reader, objects, keys)))
+    deletion: Any = store.deletion
+    remover = PayloadRemover(deletion.payload_removal(), objects, keys)
+    app.include_router(trace_router(store, settings, remover))
+    app.include_router(span_router(store.reader))
+    app.include_router(payload_router(store.reader, PayloadReader(store.reader, objects, keys)))
     app.include_router(administration_router(access))
 
     @app.get("/docs", include_in_schema=False)

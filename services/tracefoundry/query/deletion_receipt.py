@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracefoundry.query.payload_deletion import PayloadRemover, RemovedPayloads
-from tracefoundry.store.sql.reader import Deleted
+from tracefoundry.store.records import Deleted
 
 
 def receipt_json(deleted: Deleted, removed: RemovedPayloads) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tracefoundry.auth.errors import Unauthenticated
 from tracefoundry.auth.gate import Gate
 from tracefoundry.query.errors import error_response
-from tracefoundry.store.contract import StoreUnavailable
+from tracefoundry.store.api import StoreUnavailable
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
 """What needs no token: probes, figures, and the description of the API."""

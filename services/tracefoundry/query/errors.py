@@ -17,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
-from tracefoundry.store.contract import StoreUnavailable
+from tracefoundry.store.api import StoreUnavailable
 
 log = logging.getLogger(__name__)
 

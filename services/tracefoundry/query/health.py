@@ -14,8 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.query.shapes import encode
-from tracefoundry.store.contract import StoreError
-from tracefoundry.store.sql.reader import TraceReader
+from tracefoundry.store.api import Store, StoreError
 
 Check = Callable[[], None]
 """A readiness check: returns when well, raises StoreError with the reason when not."""
@@ -81,7 +80,7 @@ class RequestCounter:
 
 
 def health_router(
-    reader: TraceReader,
+    store: Store,
     settings: QuerySettings,
     registry: CollectorRegistry,
     extra_checks: Mapping[str, Check],
@@ -90,9 +89,9 @@ def health_router(
     router = APIRouter(tags=["operation"])
 
     def database() -> None:
-        reader.check()
-        if settings.schema_head is not None:
-            reader.check_schema(settings.schema_head, older=settings.older_schemas)
+        store.check()
+        if settings.check_schema:
+            store.check_schema()
 
     checks: dict[str, Check] = {"database": database, **extra_checks}
 

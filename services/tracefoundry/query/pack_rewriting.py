@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from tracefoundry.payloads.errors import ObjectMissing
 from tracefoundry.payloads.objects import ObjectStore, object_name
 from tracefoundry.payloads.packs import MAX_PACK_BYTES, UNIQUE_BYTES, unique_blob
-from tracefoundry.store.sql.reader.payload_rows import BlobPlace
+from tracefoundry.store.records import BlobPlace
 
 log = logging.getLogger(__name__)
 

@@ -37,9 +37,9 @@ from tracefoundry.payloads.packs import BlobLocation, read_blobs
 from tracefoundry.payloads.refs import digest_of, ref_from_digest
 from tracefoundry.query.pack_rewriting import rewrite
 from tracefoundry.store.contract import StoreUnavailable
+from tracefoundry.store.records import BlobPlace
 from tracefoundry.store.sql.columns import ID_BYTES
-from tracefoundry.store.sql.reader import TraceReader
-from tracefoundry.store.sql.reader.payload_rows import BlobPlace
+from tracefoundry.store.sql.reader.payload_removal import PayloadRemoval
 from tracefoundry.store.sql.reader.removal_plan import Pending, Removal, doomed_among
 
 log = logging.getLogger(__name__)
@@ -81,9 +81,9 @@ class PayloadRemover:
     Steps of one process take turns; another replica's are noticed when a step is carried out.
     """
 
-    def __init__(self, reader: TraceReader, objects: ObjectStore | None, keys: KeyRing) -> None:
+    def __init__(self, steps: PayloadRemoval, objects: ObjectStore | None, keys: KeyRing) -> None:
         """``objects`` is None where no payload store is configured."""
-        self._steps = reader.payload_removal()
+        self._steps = steps
         self._objects = objects
         self._keys = keys
         self._turn = threading.Lock()

@@ -30,8 +30,8 @@ from tracefoundry.payloads.lists import assemble
 from tracefoundry.payloads.objects import ObjectStore, object_name
 from tracefoundry.payloads.packs import BlobLocation, PackHeads, read_blobs
 from tracefoundry.payloads.refs import digest_of, ref_from_digest
-from tracefoundry.store.sql.reader import TraceReader
-from tracefoundry.store.sql.reader.payload_rows import BlobCopy
+from tracefoundry.store.api import Reader
+from tracefoundry.store.records import BlobCopy
 
 LARGE_BYTES = 1024 * 1024
 """A payload above this takes one of the few places for large ones while it is put together."""
@@ -57,7 +57,7 @@ class PayloadReader:
     cannot be read.
     """
 
-    def __init__(self, reader: TraceReader, objects: ObjectStore | None, keys: KeyRing) -> None:
+    def __init__(self, reader: Reader, objects: ObjectStore | None, keys: KeyRing) -> None:
         self._reader = reader
         self._objects = objects
         self._keys = keys

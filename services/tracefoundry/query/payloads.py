@@ -22,8 +22,8 @@ from tracefoundry.query.errors import ApiError, invalid_parameter
 from tracefoundry.query.parameters import Project
 from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.query.times import rfc3339
-from tracefoundry.store.sql.reader import TraceReader
-from tracefoundry.store.sql.reader.payload_rows import Fate
+from tracefoundry.store.api import Reader
+from tracefoundry.store.records import PayloadFate
 
 _REF = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
 _JSON = msgspec.json.Decoder(msgspec.Raw)
@@ -35,7 +35,7 @@ _HEADERS = {
 }
 
 
-def payload_router(reader: TraceReader, payloads: PayloadReader) -> APIRouter:
+def payload_router(reader: Reader, payloads: PayloadReader) -> APIRouter:
     """``/api/payloads/{ref}``."""
     router = APIRouter(prefix="/api", tags=["payloads"])
 
@@ -121,7 +121,7 @@ def media_type_of(content: bytes) -> str:
     return "text/plain; charset=utf-8"
 
 
-def _gone(ref: str, fate: Fate | None) -> Response:
+def _gone(ref: str, fate: PayloadFate | None) -> Response:
     if fate is None:
         raise ApiError(
             404,

@@ -20,9 +20,7 @@ class QuerySettings:
     :data:`tracefoundry.query.origin.LOOPBACK_HOSTS`, against DNS rebinding."""
     search_seconds: float = 2.0
     """A text search answers with what it has after this long."""
-    schema_head: str | None = None
-    """Revision that ``/readyz`` wants of the database's schema; None does not ask."""
-    older_schemas: frozenset[str] | None = None
-    """Revisions before ``schema_head``; without them any other revision counts as behind."""
+    check_schema: bool = False
+    """Whether ``/readyz`` asks that the database's schema is not behind this program."""
     retry_after_seconds: int = 2
     """``Retry-After`` of a 503."""

@@ -1,4 +1,4 @@
-"""The JSON of the answers, from the reader's rows (contract, section 4).
+"""The JSON of the answers, from the store's records.
 
 JSON columns are spliced in as they are, unparsed: that is fast, and it keeps integers of any size
 and decimals exactly as they are stored. Identifiers become hex, nanoseconds decimal strings,
@@ -18,10 +18,15 @@ from tracefoundry.query.log_views import FIELDS as GENAI_FIELDS
 from tracefoundry.query.log_views import view_of
 from tracefoundry.query.payload_entries import PayloadEntries
 from tracefoundry.query.withheld import Withholding
-from tracefoundry.store.contract import BEFORE_REDACTION
-from tracefoundry.store.sql.reader.context import SpanContext
-from tracefoundry.store.sql.reader.row import Row
-from tracefoundry.store.sql.reader.statistics import Group
+from tracefoundry.store.records import (
+    SpanPage,
+    SpanSkeleton,
+    StatisticsGroup,
+    StoredLog,
+    StoredScope,
+    StoredSpan,
+    StoredTrace,
+)
 
 Json = dict[str, Any]
 
@@ -31,7 +36,6 @@ _STATUS_ONLY: tuple[dict[str, str], ...] = tuple({"code": code} for code in STAT
 _SEVERITIES = ("trace", "debug", "info", "warn", "error", "fatal")
 
 EMPTY_LIST = orjson.Fragment(b"[]")
-EMPTY_OBJECT = orjson.Fragment(b"{}")
 
 
 def encode(value: Any) -> bytes:
@@ -39,49 +43,61 @@ def encode(value: Any) -> bytes:
     return orjson.dumps(value)
 
 
-def trace_json(row: Row, project: str) -> Json:
-    """A trace, from its ``traces`` row and the name of its project."""
-    trace = row._mapping
-    start, end = trace["start_time_ns"], trace["end_time_ns"]
+def trace_json(trace: StoredTrace, project: str) -> Json:
+    """A trace and the name of its project."""
+    summary = trace.summary
+    start, end = summary.start_time_ns, summary.end_time_ns
     return {
-        "trace_id": trace["trace_id"].hex(),
+        "trace_id": trace.trace_id.hex(),
         "project": project,
-        "source": trace["source"],
-        "root_name": trace["root_name"],
-        "service": trace["service"],
-        "services": _spliced(trace["services"], EMPTY_LIST),
-        "environment": trace["environment"],
-        "status": _word(STATUSES, trace["status"]),
+        "source": trace.source,
+        "root_name": summary.root_name,
+        "service": summary.service,
+        "services": summary.services,
+        "environment": summary.environment,
+        "status": _word(STATUSES, summary.status),
         "start_time_ns": str(start),
         "end_time_ns": str(end),
         "duration_ns": str(max(0, end - start)),
-        "span_count": trace["span_count"],
-        "error_count": trace["error_count"],
-        "models": _spliced(trace["models"], EMPTY_LIST),
-        "tools": _spliced(trace["tools"], EMPTY_LIST),
-        "agent": trace["agent"],
-        "conversation_id": trace["conversation_id"],
-        "user_id": trace["user_id"],
-        "input_tokens": trace["input_tokens"],
-        "output_tokens": trace["output_tokens"],
-        "cached_tokens": trace["cached_tokens"],
-        "reasoning_tokens": trace["reasoning_tokens"],
-        "cost_usd": trace["cost_usd"],
-        "cost_source": trace["cost_source"],
-        "totals_pending": trace["totals_pending"],
+        "span_count": summary.span_count,
+        "error_count": summary.error_count,
+        "models": summary.models,
+        "tools": summary.tools,
+        "agent": summary.agent,
+        "conversation_id": summary.conversation_id,
+        "user_id": summary.user_id,
+        "input_tokens": summary.input_tokens,
+        "output_tokens": summary.output_tokens,
+        "cached_tokens": summary.cached_tokens,
+        "reasoning_tokens": summary.reasoning_tokens,
+        "cost_usd": summary.cost_usd,
+        "cost_source": summary.cost_source,
+        "totals_pending": trace.totals_pending,
         "missing": {
-            "roots": trace["missing_roots"],
-            "parents": trace["missing_parents"],
-            "expired": trace["missing_expired"],
+            "roots": summary.missing_roots,
+            "parents": summary.missing_parents,
+            "expired": trace.missing_expired,
         },
     }
 
 
-def skeleton_json(rows: Iterable[Row]) -> list[Json]:
+def skeleton_json(spans: Iterable[SpanSkeleton]) -> list[Json]:
     """Skeletons: what a tree with bars needs of each span."""
     # One plain loop over tuples: a trace of 100,000 spans passes here on its way to the screen.
     found: list[Json] = []
-    for span_id, parent, start, end, name, kind, status, genai, tokens_in, tokens_out, cost in rows:
+    for (
+        span_id,
+        parent,
+        start,
+        end,
+        name,
+        kind,
+        status,
+        genai,
+        tokens_in,
+        tokens_out,
+        cost,
+    ) in spans:
         span: Json = {
             "span_id": span_id.hex(),
             "parent_span_id": parent.hex() if parent else None,
@@ -106,9 +122,8 @@ def skeleton_json(rows: Iterable[Row]) -> list[Json]:
 
 
 def full_json(
-    rows: Sequence[Row],
+    page: SpanPage,
     trace_id: bytes,
-    context: SpanContext,
     counting: set[tuple[int, bytes]] | None,
     entries: PayloadEntries,
     *,
@@ -118,73 +133,66 @@ def full_json(
     None where that is not known. ``content`` is for those who may read content; without it what a
     row still holds of it is left out."""
     trace_hex = trace_id.hex()
-    extras = {key: _parsed(row.extra) for key, row in context.resources.items()}
+    extras = {key: _parsed(resource.extra) for key, resource in page.resources.items()}
     found = []
-    for row in rows:
-        logs = context.logs.get(row.span_id, ())
-        withholding = Withholding(
-            1 if content else row.policy_version, () if content else entries.pointers(row)
-        )
+    for span in page.spans:
+        logs = page.logs.get(span.span_id, ())
+        withholding = Withholding(() if content else entries.pointers(span))
         # A dictionary row can be missing only after damage; the span is still worth showing.
-        resource = context.resources.get(row.resource_id)
-        scope = context.scopes.get(row.scope_id)
-        span: Json = {
+        resource = page.resources.get(span.resource_id)
+        scope = page.scopes.get(span.scope_id)
+        shown: Json = {
             "trace_id": trace_hex,
-            "span_id": row.span_id.hex(),
-            "parent_span_id": row.parent_span_id.hex() if row.parent_span_id else None,
-            "name": row.name,
-            "kind": _word(KINDS, row.kind),
+            "span_id": span.span_id.hex(),
+            "parent_span_id": span.parent_span_id.hex() if span.parent_span_id else None,
+            "name": span.name,
+            "kind": _word(KINDS, span.kind),
             "status": {
-                "code": _word(STATUSES, row.status_code),
-                "message": row.status_message,
+                "code": _word(STATUSES, span.status_code),
+                "message": span.status_message,
             },
-            "start_time_ns": str(row.start_time_ns),
-            "end_time_ns": str(row.end_time_ns),
-            "duration_ns": str(max(0, row.end_time_ns - row.start_time_ns)),
-            "flags": row.flags,
+            "start_time_ns": str(span.start_time_ns),
+            "end_time_ns": str(span.end_time_ns),
+            "duration_ns": str(max(0, span.end_time_ns - span.start_time_ns)),
+            "flags": span.flags,
             "service": None if resource is None else resource.service,
-            "attributes": _attributes(row.attributes, SPAN, withholding),
+            "attributes": _attributes(span.attributes, SPAN, withholding),
             "resource": (
                 None
                 if resource is None
                 else _attributes(resource.attributes, RESOURCE, withholding)
             ),
             "scope": None if scope is None else _scope(scope, withholding),
-            "events": _members(row.events, "events", withholding),
-            "links": _members(row.links, "links", withholding),
+            "events": _members(span.events, "events", withholding),
+            "links": _members(span.links, "links", withholding),
             "logs": [_log(log, entries, content=content) for log in logs],
-            "genai": _genai(row, logs, counting),
-            "payloads": entries.of(row, logs),
-            "redactions": _spliced(row.redactions, EMPTY_LIST),
+            "genai": _genai(span, logs, counting),
+            "payloads": entries.of(span, logs),
+            "redactions": _spliced(span.redactions, EMPTY_LIST),
         }
-        span.update(_parsed(row.extra))
-        resource_extra = extras.get(row.resource_id, {})
+        shown.update(_parsed(span.extra))
+        resource_extra = extras.get(span.resource_id, {})
         if resource_extra.get("schema_url"):
-            span["resource_schema_url"] = resource_extra["schema_url"]
-        warnings = _warnings(row, withheld=withholding.withheld)
+            shown["resource_schema_url"] = resource_extra["schema_url"]
+        warnings = []
+        if span.end_time_ns < span.start_time_ns:
+            warnings.append("end_before_start")
+        if withholding.withheld:
+            warnings.append("content_withheld")
         if warnings:
-            span["warnings"] = warnings
-        found.append(span)
+            shown["warnings"] = warnings
+        found.append(shown)
     return found
 
 
-def _warnings(row: Row, *, withheld: bool) -> list[str]:
-    warnings = []
-    if row.end_time_ns < row.start_time_ns:
-        warnings.append("end_before_start")
-    if row.policy_version == BEFORE_REDACTION:
-        warnings.append("stored_before_redaction")
-    if withheld:
-        warnings.append("content_withheld")
-    return warnings
+def has_usage(span: StoredSpan | GenAI) -> bool:
+    """It records tokens or a cost."""
+    return (
+        span.input_tokens is not None or span.output_tokens is not None or span.cost_usd is not None
+    )
 
 
-def has_usage(rows: Iterable[Row]) -> bool:
-    """Any of these full rows records tokens or a cost."""
-    return any(_uses(row) for row in rows)
-
-
-def group_json(group: Group) -> Json:
+def group_json(group: StatisticsGroup) -> Json:
     """A group of the statistics."""
     return {
         "key": group.key,
@@ -199,59 +207,47 @@ def group_json(group: Group) -> Json:
     }
 
 
-def _genai(row: Row, logs: Iterable[Row], counting: set[tuple[int, bytes]] | None) -> Json | None:
-    view = view_of(row, logs)
+def _genai(
+    span: StoredSpan, logs: Iterable[StoredLog], counting: set[tuple[int, bytes]] | None
+) -> Json | None:
+    view = view_of(span, logs)
     if view is None:
         return None
     shown: Json = {name: getattr(view, name) for name in GENAI_FIELDS}
     counts = None
-    if _uses(row):
-        counts = None if counting is None else (row.start_time_ns, row.span_id) in counting
-    elif _has_usage(view):
+    if has_usage(span):
+        counts = None if counting is None else (span.start_time_ns, span.span_id) in counting
+    elif has_usage(view):
         counts = False  # what only a log says is not in the trace's totals
     shown["counts"] = counts
     return shown
 
 
-def _has_usage(view: GenAI) -> bool:
-    return (
-        view.input_tokens is not None or view.output_tokens is not None or view.cost_usd is not None
-    )
-
-
-def _uses(row: Row) -> bool:
-    return row.input_tokens is not None or row.output_tokens is not None or row.cost_usd is not None
-
-
-def _scope(row: Row, withholding: Withholding) -> Json:
-    scope = {
-        "name": row.name,
-        "version": row.version,
-        "attributes": _attributes(row.attributes, SCOPE, withholding),
+def _scope(scope: StoredScope, withholding: Withholding) -> Json:
+    shown = {
+        "name": scope.name,
+        "version": scope.version,
+        "attributes": _attributes(scope.attributes, SCOPE, withholding),
     }
-    scope.update(_parsed(row.extra))
-    return scope
+    shown.update(_parsed(scope.extra))
+    return shown
 
 
-def _log(row: Row, entries: PayloadEntries, *, content: bool) -> Json:
-    number = row.severity_number
-    severity = row.severity_text or (_SEVERITIES[(number - 1) // 4] if 1 <= number <= 24 else None)
-    attributes = _spliced(row.attributes, EMPTY_OBJECT)
-    if not content:
-        withholding = Withholding(row.policy_version, entries.pointers(row))
-        if withholding.needed:
-            attributes = withholding.attributes(row.attributes, LOG, row.name)
-    log = {
-        "name": row.name,
-        "time_ns": str(row.time_ns),
+def _log(log: StoredLog, entries: PayloadEntries, *, content: bool) -> Json:
+    number = log.severity_number
+    severity = log.severity_text or (_SEVERITIES[(number - 1) // 4] if 1 <= number <= 24 else None)
+    withholding = Withholding(() if content else entries.pointers(log))
+    shown = {
+        "name": log.name,
+        "time_ns": str(log.time_ns),
         "severity": severity,
         "severity_number": number or None,
-        "attributes": attributes,
-        "body": _spliced(row.body, None) if content else None,
-        "redactions": _spliced(row.redactions, EMPTY_LIST),
+        "attributes": _attributes(log.attributes, LOG, withholding),
+        "body": _spliced(log.body, None) if content else None,
+        "redactions": _spliced(log.redactions, EMPTY_LIST),
     }
-    log.update(_parsed(row.extra))
-    return log
+    shown.update(_parsed(log.extra))
+    return shown
 
 
 def _attributes(text: str, place: str, withholding: Withholding) -> Any:

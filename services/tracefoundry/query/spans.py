@@ -15,9 +15,8 @@ from tracefoundry.query.parameters import Project, span_id_of, trace_id_of
 from tracefoundry.query.payload_entries import PayloadEntries
 from tracefoundry.query.shapes import encode, full_json, has_usage, skeleton_json
 from tracefoundry.query.tree import Node, build_tree
-from tracefoundry.query.withheld import Withholding
-from tracefoundry.store.sql.reader import Snapshot, SpanPage, TraceReader
-from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.store.api import Reader, Snapshot
+from tracefoundry.store.records import SpanLinks, SpanPage, SpanSkeleton, StoredTrace
 
 TREE_SPANS = 200_000
 """Most spans that a tree is built from, the earliest ones; bounds the memory of one request."""
@@ -25,7 +24,7 @@ TREE_LINKS = 10_000
 """Most links that a tree lists."""
 
 
-def span_router(reader: TraceReader) -> APIRouter:
+def span_router(reader: Reader) -> APIRouter:
     """``/api/traces/{trace_id}/spans``, ``/api/traces/{trace_id}/tree``, ``/api/spans/{id}``."""
     router = APIRouter(prefix="/api", tags=["spans"])
 
@@ -52,12 +51,13 @@ def span_router(reader: TraceReader) -> APIRouter:
         with reader.snapshot() as snapshot:
             trace = the_trace(snapshot, readable(snapshot, project, caller), wanted)
             if view == "skeleton":
-                page = snapshot.skeletons(trace, after=after, parent_id=parent, limit=limit)
-                answer["spans"] = skeleton_json(page.rows)
+                skeletons = snapshot.skeletons(trace, after=after, parent_id=parent, limit=limit)
+                answer["spans"] = skeleton_json(skeletons.spans)
+                following = skeletons.following
             else:
-                page = snapshot.full_spans(trace, after=after, parent_id=parent, limit=limit)
+                page = snapshot.spans(trace, after=after, parent_id=parent, limit=limit)
                 answer.update(_full(snapshot, trace, page, caller))
-        following = page.following
+                following = page.following
         answer["next_cursor"] = (
             None if following is None else write_span_cursor(following, question)
         )
@@ -73,16 +73,8 @@ def span_router(reader: TraceReader) -> APIRouter:
         with reader.snapshot() as snapshot:
             trace = the_trace(snapshot, readable(snapshot, project, caller), wanted)
             page = snapshot.skeletons(trace, limit=TREE_SPANS)
-            linking = snapshot.links_of(trace, TREE_LINKS + 1)
-        return _json(
-            _tree_json(
-                page.rows,
-                linking,
-                page.following is not None,
-                wanted,
-                content=caller.may_read_content,
-            )
-        )
+            linking = snapshot.links(trace, TREE_LINKS + 1)
+        return _json(_tree_json(page.spans, linking, page.following is not None, wanted))
 
     @router.get("/spans/{span_id}", summary="The spans with an id in a trace; usually one")
     def span(
@@ -96,8 +88,8 @@ def span_router(reader: TraceReader) -> APIRouter:
         in_trace = trace_id_of(trace_id)
         with reader.snapshot() as snapshot:
             trace = the_trace(snapshot, readable(snapshot, project, caller), in_trace)
-            page = snapshot.single_span(trace, wanted)
-            if not page.rows:
+            page = snapshot.span(trace, wanted)
+            if not page.spans:
                 raise ApiError(
                     404,
                     "span_not_found",
@@ -112,33 +104,28 @@ def span_router(reader: TraceReader) -> APIRouter:
     return router
 
 
-def _full(snapshot: Snapshot, trace: Row, page: SpanPage, caller: Caller) -> dict[str, Any]:
+def _full(snapshot: Snapshot, trace: StoredTrace, page: SpanPage, caller: Caller) -> dict[str, Any]:
     """Full spans with what they refer to, as far as the caller may see it."""
-    context = snapshot.context_of(trace, page)
-    counting = snapshot.counting_spans(trace) if has_usage(page.rows) else None
+    counting = snapshot.counting_spans(trace) if any(map(has_usage, page.spans)) else None
     content = caller.may_read_content
-    entries = PayloadEntries(
-        snapshot, trace._mapping["project_id"], page.rows, context.logs, content=content
-    )
+    entries = PayloadEntries(snapshot, trace.project_id, page, content=content)
     answer: dict[str, Any] = {
-        "spans": full_json(
-            page.rows, trace._mapping["trace_id"], context, counting, entries, content=content
-        )
+        "spans": full_json(page, trace.trace_id, counting, entries, content=content)
     }
-    if context.logs_truncated:
+    if page.logs_truncated:
         answer["logs_truncated"] = True
     return answer
 
 
 def _tree_json(
-    rows: list[Row], linking: list[Row], truncated: bool, trace_id: bytes, *, content: bool
+    spans: list[SpanSkeleton], linking: list[SpanLinks], truncated: bool, trace_id: bytes
 ) -> dict[str, Any]:
-    tree = build_tree(rows)
+    tree = build_tree(spans)
     shown: dict[int, dict[str, Any]] = {}
     pending: list[Node] = list(tree.roots)
     while pending:
         node = pending.pop()
-        (fields,) = skeleton_json((rows[node.index],))
+        (fields,) = skeleton_json((spans[node.index],))
         shown[node.index] = fields
         if node.below_cycle:
             fields["below_cycle"] = True
@@ -150,11 +137,11 @@ def _tree_json(
         if node.more_children:
             shown[node.index]["more_children"] = node.more_children
         pending += node.children
-    links, more_links = _links_json(rows, linking, trace_id, content=content)
+    links, more_links = _links_json(spans, linking, trace_id)
     return {
         "roots": [shown[node.index] for node in tree.roots],
-        "orphans": [rows[index].span_id.hex() for index in tree.orphans],
-        "cycles": [[rows[index].span_id.hex() for index in cycle] for cycle in tree.cycles],
+        "orphans": [spans[index].span_id.hex() for index in tree.orphans],
+        "cycles": [[spans[index].span_id.hex() for index in cycle] for cycle in tree.cycles],
         "links": links,
         "more_roots": tree.more_roots,
         "more_links": more_links,
@@ -163,17 +150,15 @@ def _tree_json(
 
 
 def _links_json(
-    rows: list[Row], linking: list[Row], trace_id: bytes, *, content: bool
+    spans: list[SpanSkeleton], linking: list[SpanLinks], trace_id: bytes
 ) -> tuple[list[dict[str, Any]], bool]:
     """The links of a trace, each with the span that has it and whether it stays in the trace."""
     here = trace_id.hex()
-    ids = {row.span_id.hex() for row in rows} if linking else set()
+    ids = {span.span_id.hex() for span in spans} if linking else set()
     links: list[dict[str, Any]] = []
-    for row in linking:
-        source = row.span_id.hex()
-        withholding = Withholding(1 if content else row.policy_version, ())
-        shown = withholding.members(row.links, "links") if withholding.needed else None
-        for link in orjson.loads(row.links if shown is None else orjson.dumps(shown)):
+    for span_id, members in linking:
+        source = span_id.hex()
+        for link in orjson.loads(members):
             if len(links) == TREE_LINKS:
                 return links, True
             inside = link["trace_id"] == here and link["span_id"] in ids

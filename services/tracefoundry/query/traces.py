@@ -25,14 +25,8 @@ from tracefoundry.query.parameters import MAX_NS, TIME_FORMS, Project, time_ns, 
 from tracefoundry.query.payload_deletion import PayloadRemover, RemovedPayloads
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.query.shapes import encode, group_json, trace_json
-from tracefoundry.store.sql.reader import (
-    Deleted,
-    GroupBy,
-    Snapshot,
-    Sort,
-    TraceReader,
-    TraceSelection,
-)
+from tracefoundry.store.api import Snapshot, Store
+from tracefoundry.store.records import Deleted, GroupBy, Sort, TraceSelection
 
 Text = Annotated[str | None, Query(max_length=1000)]
 Amount = Annotated[int | None, Query(ge=0, le=MAX_NS)]
@@ -80,10 +74,9 @@ def filters(
     }
 
 
-def trace_router(
-    reader: TraceReader, settings: QuerySettings, remover: PayloadRemover
-) -> APIRouter:
+def trace_router(store: Store, settings: QuerySettings, remover: PayloadRemover) -> APIRouter:
     """``/api/traces``, ``/api/traces/{trace_id}`` and ``/api/stats``."""
+    reader, deletion = store.reader, store.deletion
     router = APIRouter(prefix="/api", tags=["traces"])
 
     @router.get("/traces", summary="List or search traces")
@@ -118,15 +111,12 @@ def trace_router(
         else:
             after, window = read_trace_cursor(cursor, question, sort)
         selection = TraceSelection(start_ns=window[0], end_ns=window[1], **chosen)
-        complete = True
         with reader.snapshot() as snapshot:
             projects = readable(snapshot, project, caller)
             if q is None:
-                rows, following = snapshot.traces(
-                    projects.ids, selection, sort=sort, after=after, limit=limit
-                )
+                page = snapshot.traces(projects.ids, selection, sort=sort, after=after, limit=limit)
             else:
-                result = snapshot.search(
+                page = snapshot.search(
                     projects.ids,
                     selection,
                     sort=sort,
@@ -136,18 +126,18 @@ def trace_router(
                     content=caller.may_read_content,
                     budget_seconds=settings.search_seconds,
                 )
-                rows, following, complete = result.rows, result.following, result.complete
+        following = page.following
         return _json(
             {
                 "traces": [
-                    trace_json(row, projects.names[row._mapping["project_id"]]) for row in rows
+                    trace_json(trace, projects.names[trace.project_id]) for trace in page.traces
                 ],
                 "start_ns": str(window[0]),
                 "end_ns": str(window[1]),
                 "next_cursor": (
                     None if following is None else write_trace_cursor(following, window, question)
                 ),
-                "search_complete": complete,
+                "search_complete": page.complete,
             }
         )
 
@@ -156,8 +146,8 @@ def trace_router(
         wanted = trace_id_of(trace_id)
         with reader.snapshot() as snapshot:
             projects = readable(snapshot, project, caller)
-            row = the_trace(snapshot, projects, wanted)
-        return _json(trace_json(row, projects.names[row._mapping["project_id"]]))
+            trace = the_trace(snapshot, projects, wanted)
+        return _json(trace_json(trace, projects.names[trace.project_id]))
 
     @router.delete("/traces/{trace_id}", summary="Delete a trace; its spans stay refused")
     def delete_trace(
@@ -170,7 +160,7 @@ def trace_router(
         with reader.snapshot() as snapshot:
             projects = readable(snapshot, project, caller)
             owner = _owner_or_deleted(snapshot, projects, wanted)
-            has_payloads = bool(snapshot.projects_with_payloads(projects.ids, wanted))
+            has_payloads = snapshot.has_payload_references(projects.ids, wanted)
         if isinstance(owner, ApiError):
             # A deletion that was interrupted at its very end left only objects.
             removed = finish_removal(remover, projects.names)
@@ -181,7 +171,7 @@ def trace_router(
         if has_payloads:
             remover.check()
         record("trace.delete", target=wanted.hex(), project=name)
-        deleted = reader.delete_trace(
+        deleted = deletion.delete_trace(
             owner,
             wanted,
             now_ns=time.time_ns(),
@@ -206,7 +196,7 @@ def trace_router(
         if remover.configured:
             remover.check()
         record("trace.delete", target=f"before {before_ns} ns", project=project or caller.project)
-        deleted = reader.delete_before(
+        deleted = deletion.delete_before(
             projects.ids,
             before_ns,
             now_ns=time.time_ns(),

@@ -11,7 +11,6 @@ by afterwards.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,11 +18,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tracefoundry.model.days import DAY_NS
+from tracefoundry.store.records import ANY_TIME_NS, Deleted
 from tracefoundry.store.sql.engine import reading, write_again
 from tracefoundry.store.sql.reader import lone_logs
 from tracefoundry.store.sql.reader.free_pages import give_back
 from tracefoundry.store.sql.reader.row import Row
-from tracefoundry.store.sql.reader.selection import ANY_TIME_NS
 from tracefoundry.store.sql.tables import projects as projects_table
 from tracefoundry.store.sql.tables import span_logs, spans, tombstones, traces
 
@@ -32,21 +31,6 @@ BATCH_SPANS = 10_000
 """A batch ends with the trace that takes it past this many spans."""
 AHEAD_NS = DAY_NS
 """How far ahead of the clock a span may start and still be accepted (contract, section 6)."""
-
-
-@dataclass(slots=True)
-class Deleted:
-    """What went."""
-
-    traces: int = 0
-    spans: int = 0
-    logs: int = 0
-
-    def add(self, other: Deleted) -> None:
-        """Count another batch in."""
-        self.traces += other.traces
-        self.spans += other.spans
-        self.logs += other.logs
 
 
 def delete_trace(

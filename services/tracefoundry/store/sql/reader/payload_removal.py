@@ -18,11 +18,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tracefoundry.store.records import BlobPlace
 from tracefoundry.store.sql.columns import ID_BYTES
 from tracefoundry.store.sql.engine import reading, write_again
 from tracefoundry.store.sql.reader import removal_commit
 from tracefoundry.store.sql.reader.free_pages import give_back
-from tracefoundry.store.sql.reader.payload_rows import BlobPlace, chunks, places_of
+from tracefoundry.store.sql.reader.payload_rows import chunks, places_of
 from tracefoundry.store.sql.reader.removal_commit import REMOVING
 from tracefoundry.store.sql.reader.removal_plan import (
     Needs,

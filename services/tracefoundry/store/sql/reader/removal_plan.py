@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from tracefoundry.store.records import BlobPlace
 from tracefoundry.store.sql.columns import ID_BYTES
-from tracefoundry.store.sql.reader.payload_rows import BlobPlace, chunks
+from tracefoundry.store.sql.reader.payload_rows import chunks
 from tracefoundry.store.sql.tables import (
     payload_blobs,
     payload_list_parts,
