@@ -12,7 +12,8 @@ from tracefoundry.auth.audit import AuditLog
 from tracefoundry.auth.caller import Caller, loopback_caller
 from tracefoundry.auth.projects import Projects
 from tracefoundry.auth.tokens import Tokens
-from tracefoundry.settings import SECOND_NS, Settings
+from tracefoundry.model.times import SECOND_NS
+from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
 from tracefoundry.store.api import Administration
 from tracefoundry.store.records import AuditEntry

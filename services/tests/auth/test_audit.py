@@ -14,7 +14,7 @@ from tracefoundry.auth import audit as audit_module
 from tracefoundry.auth.audit import AuditLog
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.token_text import new_token
-from tracefoundry.settings import SECOND_NS
+from tracefoundry.model.times import SECOND_NS
 from tracefoundry.store.api import StoreUnavailable
 from tracefoundry.store.records import AuditEntry, AuditOutcome
 from tracefoundry.store.sql import tables

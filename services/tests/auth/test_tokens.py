@@ -11,7 +11,7 @@ from auth.conftest import START_NS, Office
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.errors import AccessError
 from tracefoundry.auth.token_text import hash_of, new_token
-from tracefoundry.settings import DAY_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.records import TokenRecord
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import reading

@@ -18,7 +18,8 @@ from store.reading import count
 from tracefoundry.ingest import pool as pool_module
 from tracefoundry.ingest.messages import IngestRequest, Outcome, WorkerConfig
 from tracefoundry.ingest.pool import WorkerPool
-from tracefoundry.settings import DAY_NS, MAX_BODY_BYTES
+from tracefoundry.model.limits import MAX_BODY_BYTES
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
 
 DEADLINE_S = 30.0

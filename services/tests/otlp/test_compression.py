@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracefoundry.otlp.compression import MAX_MEMBERS, decompress
-from tracefoundry.otlp.errors import TooLarge, Undecodable, UnsupportedEncoding
+from tracefoundry.otlp.decoded import TooLarge, Undecodable, UnsupportedEncoding
 
 PLAIN = random.Random(7).randbytes(200_000) + bytes(1_000_000) + b"span" * 50_000
 LIMIT = 64 * 1024 * 1024

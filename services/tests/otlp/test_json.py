@@ -20,8 +20,7 @@ from otlp.wire import (
     json_traces,
 )
 from tracefoundry.model.span import Event, Link, LogRecord, Resource, Scope, Span
-from tracefoundry.otlp.decoded import MAX_REJECTED_KEPT
-from tracefoundry.otlp.errors import Undecodable
+from tracefoundry.otlp.decoded import MAX_REJECTED_KEPT, Undecodable
 from tracefoundry.otlp.json import decode_logs, decode_traces
 
 

@@ -13,8 +13,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 
 from otlp.wire import END, SPAN_ID, START, TRACE_ID, exact, field, log_request, put, span_request
 from tracefoundry.model.span import Event, Link, LogRecord, Resource, Scope, Span
-from tracefoundry.otlp.decoded import MAX_REJECTED_KEPT
-from tracefoundry.otlp.errors import Undecodable
+from tracefoundry.otlp.decoded import MAX_REJECTED_KEPT, Undecodable
 from tracefoundry.otlp.protobuf import decode_logs, decode_traces
 
 

@@ -19,8 +19,7 @@ from otlp.wire import exact
 from tracefoundry.model.attributes import double, obj, raw_bytes, text
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.otlp import encode, json, protobuf
-from tracefoundry.otlp.decoded import Decoded
-from tracefoundry.otlp.errors import Undecodable
+from tracefoundry.otlp.decoded import Decoded, Undecodable
 
 JSON_SPECIAL = {*range(0x20), ord('"'), ord("\\")}
 """Bytes that a JSON string holds only escaped."""

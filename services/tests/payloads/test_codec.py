@@ -10,10 +10,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracefoundry.model.payload import digest_of, ref_of
 from tracefoundry.payloads.codec import MAX_CONTENT_BYTES, BlobCodec, DecodedBlob, walk_blobs
 from tracefoundry.payloads.errors import PayloadCorrupt, UnknownKey
 from tracefoundry.payloads.keys import KeyRing
-from tracefoundry.payloads.refs import digest_of, ref_of
 
 OLD, NEW = secrets.token_bytes(32), secrets.token_bytes(32)
 CODECS = {

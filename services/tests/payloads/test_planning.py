@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracefoundry.model.payload import ref_of
 from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
 from tracefoundry.payloads.errors import PayloadCorrupt, PayloadMissing
 from tracefoundry.payloads.lists import (
@@ -21,7 +22,6 @@ from tracefoundry.payloads.lists import (
     encode_node,
 )
 from tracefoundry.payloads.planning import CHUNK_BYTES, NewBlob, PayloadPlan
-from tracefoundry.payloads.refs import ref_of
 
 BLOB_ROW_BYTES = 96
 """What a row about a blob holds: ref, object, project, day, offset, lengths, codec, depth."""

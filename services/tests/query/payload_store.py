@@ -12,14 +12,13 @@ from samples import NOW_NS, trace_id
 from tracefoundry.auth.access import open_access
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.gate import Gate
-from tracefoundry.model.days import day_of
-from tracefoundry.model.payload import Content, PayloadEntry
+from tracefoundry.model.payload import Content, PayloadEntry, digest_of, ref_of
+from tracefoundry.model.times import day_of
 from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.objects import ObjectStore
-from tracefoundry.payloads.refs import digest_of, ref_of
 from tracefoundry.payloads.storing import PayloadWriter
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings

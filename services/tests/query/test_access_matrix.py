@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from prometheus_client import CollectorRegistry
 
 from query.app_client import AppClient
 from query.rows import insert
@@ -22,6 +23,7 @@ from tracefoundry.auth.caller import Role, loopback_caller
 from tracefoundry.auth.token_text import new_token
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
+from tracefoundry.server.readiness import Readiness, health_router
 from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
 from tracefoundry.store.api import open_store
@@ -178,6 +180,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         )
     store = open_store(url)
     app = create_app(store, QuerySettings(), access=access)
+    app.include_router(health_router(Readiness({}), CollectorRegistry()))
     yield Door(app, AppClient(app), access, made)
     access.close()
     store.close()

@@ -17,8 +17,8 @@ from tracefoundry import __version__
 from tracefoundry.auth import authenticator
 from tracefoundry.auth.access import Access, open_access
 from tracefoundry.auth.caller import Role, loopback_caller
+from tracefoundry.auth.origin_check import LOOPBACK_HOSTS
 from tracefoundry.query.app import create_app
-from tracefoundry.query.origin import LOOPBACK_HOSTS
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.settings import Settings
 from tracefoundry.store.api import Store

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from query.conftest import Api
 from query.rows import add_project, insert
 from samples import NOW_NS, make_log, make_span, trace_id
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
 from tracefoundry.model.span import Resource, Span
-from tracefoundry.settings import WINDOW_AHEAD_NS
 from tracefoundry.store.sql import tables
 
 MS = 1_000_000

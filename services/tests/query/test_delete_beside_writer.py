@@ -6,7 +6,8 @@ import threading
 import time
 
 from samples import make_span, trace_id
-from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
 from tracefoundry.store.api import open_store
 from tracefoundry.store.open import open_writer

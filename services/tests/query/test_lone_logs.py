@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from query.conftest import Api
 from query.rows import add_project, insert, insert_into
 from samples import NOW_NS, make_log, make_span, trace_id
-from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
 from tracefoundry.store.api import CommitResult, Store, open_store
 from tracefoundry.store.open import open_writer

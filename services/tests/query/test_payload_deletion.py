@@ -17,9 +17,9 @@ from query.payload_store import TODAY, PayloadShelf
 from query.rows import add_project, insert
 from query.test_payloads import damage
 from samples import make_log, make_span, trace_id
+from tracefoundry.model.payload import digest_of
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
 from tracefoundry.payloads.keys import KeyRing
-from tracefoundry.payloads.refs import digest_of
 from tracefoundry.query import payload_deletion
 from tracefoundry.query.payload_deletion import PayloadRemover
 from tracefoundry.store.sql import tables

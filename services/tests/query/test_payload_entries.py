@@ -10,8 +10,8 @@ from query.payload_store import TODAY, PayloadShelf, entry
 from query.rows import insert
 from samples import make_log, make_span, span_id, trace_id
 from tracefoundry.model.genai import plain
-from tracefoundry.payloads.refs import digest_of, ref_of
-from tracefoundry.settings import DAY_NS
+from tracefoundry.model.payload import digest_of, ref_of
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.sql import tables
 
 TRACE = trace_id(1).hex()

@@ -11,16 +11,15 @@ import pytest
 import sqlalchemy as sa
 
 from samples import make_span, trace_id
-from tracefoundry.model.days import day_of
-from tracefoundry.model.payload import Content, PayloadRows
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
+from tracefoundry.model.payload import Content, PayloadRows, digest_of, ref_of
+from tracefoundry.model.times import DAY_NS, day_of
 from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.keys import KeyRing
-from tracefoundry.payloads.refs import digest_of, ref_of
 from tracefoundry.payloads.storing import PayloadWriter
 from tracefoundry.query.payload_deletion import PayloadRemover
 from tracefoundry.query.payload_reading import PayloadReader
-from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
 from tracefoundry.store import migrations
 from tracefoundry.store.api import PayloadsGone, PreparedSpan, open_store
 from tracefoundry.store.open import open_writer

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from query.app_client import AppClient
 from query.payload_store import TODAY, PayloadShelf
 from query.rows import add_project
+from tracefoundry.model.payload import digest_of, ref_of
 from tracefoundry.payloads.errors import ObjectStoreUnavailable, PayloadMissing
 from tracefoundry.payloads.keys import KeyRing
-from tracefoundry.payloads.refs import digest_of, ref_of
 from tracefoundry.query import payload_reading
 from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.query.payloads import media_type_of

@@ -10,7 +10,7 @@ from query.app_client import AppClient
 from query.payload_store import PayloadShelf
 from query.rows import add_project, insert
 from samples import make_log, make_span
-from tracefoundry.payloads.refs import ref_of
+from tracefoundry.model.payload import ref_of
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.store.sql.reader import search

@@ -1,4 +1,4 @@
-"""The service around the routes: health, metrics, documents, doors, and a store in trouble."""
+"""The service around the routes: metrics, documents, origins, and a store in trouble."""
 
 from __future__ import annotations
 
@@ -6,62 +6,17 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 from query.conftest import Api, AppClient
 from query.rows import create_tables
+from tracefoundry.auth.origin_check import LOOPBACK_HOSTS, refusal
 from tracefoundry.query.app import create_app
-from tracefoundry.query.origin import LOOPBACK_HOSTS, refusal
 from tracefoundry.query.settings import QuerySettings
-from tracefoundry.store import migrations
 from tracefoundry.store.api import StoreMisconfigured, StoreUnavailable, open_store
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine, reading, shown_url, writing
 from tracefoundry.store.sql.reader import SqlReader
-
-
-def test_health_and_readiness(api: Api) -> None:
-    """Both are well on a database with our tables."""
-    assert (api.get("/healthz"), api.get("/readyz")) == (
-        {"ok": True},
-        {"checks": {"database": {"ok": True, "reason": None}}},
-    )
-
-
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_probes_may_ask_with_head(api: Api, path: str) -> None:
-    """Some probes want the status alone."""
-    assert api.client.request("HEAD", path).status_code == 200
-
-
-def test_readiness_tells_a_schema_that_is_behind(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And accepts one that is newer, of a program that rolls out beside this one."""
-    monkeypatch.setattr(migrations, "head", lambda: "0002")
-    monkeypatch.setattr(migrations, "older", lambda: frozenset({"0001"}))
-    client = AppClient(create_app(api.store, QuerySettings(check_schema=True)))
-    statuses = [client.get("/readyz").status_code]
-    with api.engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
-    for revision in ("0001", "0002", "0003"):
-        with api.engine.begin() as connection:
-            connection.exec_driver_sql("DELETE FROM alembic_version")
-            connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{revision}')")
-        statuses.append(client.get("/readyz").status_code)
-    assert statuses == [503, 503, 200, 200]
-
-
-def test_a_failed_check_of_another_part_makes_the_service_unready(api: Api) -> None:
-    """With its reason."""
-
-    def check() -> None:
-        raise StoreUnavailable("no bucket")
-
-    client = AppClient(create_app(api.store, QuerySettings(), checks={"object_store": check}))
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["checks"]["object_store"]) == (
-        503,
-        {"ok": False, "reason": "no bucket"},
-    )
 
 
 def test_requests_are_counted_by_route_not_by_path(api: Api) -> None:
@@ -69,7 +24,7 @@ def test_requests_are_counted_by_route_not_by_path(api: Api) -> None:
     registry = CollectorRegistry()
     client = AppClient(create_app(api.store, QuerySettings(), registry=registry))
     client.get(f"/api/traces/{'1' * 32}")
-    text = client.get("/metrics").text
+    text = generate_latest(registry).decode()
     assert (
         'tracefoundry_http_requests_total{method="GET",route="/api/traces/{trace_id}",'
         'status="404"} 1.0' in text
@@ -157,11 +112,11 @@ def test_a_store_without_tables_is_503_and_says_what_to_run(database_url: str) -
 
 @pytest.mark.parametrize("url", ["postgresql://me:pw@127.0.0.1:1/db", "sqlite:////nonexistent.db"])
 def test_a_database_that_is_not_there_is_503(url: str) -> None:
-    """Ready says so too."""
+    """Without the password that does not help there."""
     client = AppClient(create_app(open_store(url), QuerySettings()))
-    answers = [client.get("/api/traces"), client.get("/readyz"), client.get("/healthz")]
-    assert [answer.status_code for answer in answers] == [503, 503, 200]
-    assert "pw" not in answers[0].text + answers[1].text
+    answer = client.get("/api/traces")
+    assert answer.status_code == 503
+    assert "pw" not in answer.text
 
 
 def test_a_reader_never_makes_a_sqlite_file(tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ from samples import NOW_NS as SAMPLES_NS
 from samples import make_log, make_span
 from store.conftest import new_writer
 from tracefoundry.model.span import LogRecord, Span
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.objects import object_name
 from tracefoundry.retention import RetentionReport, run_once
-from tracefoundry.settings import DAY_NS, Settings
+from tracefoundry.settings import Settings
 from tracefoundry.store.postgres import partitions
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine

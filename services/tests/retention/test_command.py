@@ -11,8 +11,8 @@ import pytest
 
 from retention.stock import everything, noon, put_payload, put_spans, span_at
 from tracefoundry.cli.app import main
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.payloads.filesystem import FilesystemStore
-from tracefoundry.settings import DAY_NS
 from tracefoundry.store import migrations
 from tracefoundry.store.sql.expiry.session import open_session
 

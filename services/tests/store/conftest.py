@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
 from tracefoundry.store.api import Store, Writer, open_store
 from tracefoundry.store.memory.store import MemoryStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from samples import NOW_NS, make_span
-from tracefoundry.model.days import day_of
+from tracefoundry.model.times import day_of
 from tracefoundry.model.payload import BlobRow, PayloadEntry, PayloadRows
 from tracefoundry.model.span import Span
 from tracefoundry.store.api import Writer

@@ -10,7 +10,8 @@ from samples import NOW_NS, make_log, make_span, trace_id
 from store.answers import add_projects, all_traces, commit, logs_of, numbers, span_count
 from store.conftest import RETENTION_NS
 from store.payloads import DAY, blob, ref, referring, store_payloads
-from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.api import Store, Writer
 from tracefoundry.store.deletion_api import PayloadRemovalPlan, UnneededObject
 from tracefoundry.store.records import BlobPlace, Deleted

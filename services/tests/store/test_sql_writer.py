@@ -12,7 +12,7 @@ from store.answers import commit
 from store.conftest import new_writer
 from store.reading import count, rows
 from tracefoundry.model.span import Resource
-from tracefoundry.settings import DAY_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
 from tracefoundry.store.api import CommitResult, Writer
 from tracefoundry.store.sql.engine import make_engine

@@ -26,7 +26,7 @@ from store.conftest import RETENTION_NS, writer_of
 from tracefoundry.model.genai import plain, registry
 from tracefoundry.model.span import Resource
 from tracefoundry.model.summary import facts_of, summarise
-from tracefoundry.settings import DAY_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import recompute as recompute_module
 from tracefoundry.store.api import AnotherProcess, CommitResult, Store, Writer
 

@@ -11,7 +11,8 @@ from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.errors import AccessError
 from tracefoundry.auth.projects import unknown_project
 from tracefoundry.auth.token_text import check_brought, hash_of, new_token
-from tracefoundry.settings import MAX_RETENTION_NS, SECOND_NS, SettingsError, parse_duration_ns
+from tracefoundry.model.times import SECOND_NS
+from tracefoundry.settings import MAX_RETENTION_NS, SettingsError, parse_duration_ns
 from tracefoundry.store.api import Administration, AdministrationChange, NameTaken
 from tracefoundry.store.records import TokenRecord
 

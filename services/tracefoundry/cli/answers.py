@@ -1,4 +1,4 @@
-"""The API's answers as far as the commands read them (contract of the query API).
+"""The API's answers, as far as the commands read them.
 
 Unknown fields are ignored and most are optional, so that a newer server does not break an older
 command line. Times are decimal strings in JSON; :func:`as_ns` makes integers of them.

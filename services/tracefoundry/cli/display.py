@@ -1,7 +1,8 @@
 """How things are shown: safe text, human figures, and the two consoles.
 
-Trace data is written by anyone who may send spans, and a terminal obeys what it is shown. So
-every text from the API passes :func:`safe` on its way out, and no console reads markup.
+Anyone who may send spans can write trace data, and a terminal executes the control sequences that
+it is sent. So every text from the API passes :func:`safe` before it is printed, and no console
+reads markup.
 """
 
 from __future__ import annotations

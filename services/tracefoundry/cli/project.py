@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tracefoundry.cli.errors import CliError
-from tracefoundry.cli.processes import DatabaseOption, DataOption
-from tracefoundry.cli.registering import access_at, terminal_caller
+from tracefoundry.cli import options
+from tracefoundry.server.errors import CommandError
 
 if TYPE_CHECKING:
     from tracefoundry.auth.projects import ProjectChange
@@ -20,7 +19,6 @@ project_app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, hyphens.")]
 Redaction = Annotated[
     str | None,
@@ -50,12 +48,14 @@ def create(
     redaction: Redaction = None,
     retention_spans: RetentionSpans = None,
     retention_payloads: RetentionPayloads = None,
-    data: DataOption = None,
-    database: DatabaseOption = None,
-    as_json: AsJson = False,
+    data: options.Data = None,
+    database: options.Database = None,
+    as_json: options.PrintJson = False,
 ) -> None:
     """Make a project."""
+    from tracefoundry.auth.caller import terminal_caller
     from tracefoundry.auth.shapes import project_json
+    from tracefoundry.server.stores import access_at
 
     change = _change(redaction, retention_spans, retention_payloads)
     with access_at(data, database) as access:
@@ -70,16 +70,18 @@ def set_project(
     redaction: Redaction = None,
     retention_spans: RetentionSpans = None,
     retention_payloads: RetentionPayloads = None,
-    data: DataOption = None,
-    database: DatabaseOption = None,
-    as_json: AsJson = False,
+    data: options.Data = None,
+    database: options.Database = None,
+    as_json: options.PrintJson = False,
 ) -> None:
     """Change what a project sets for itself; what is not given stays as it is."""
+    from tracefoundry.auth.caller import terminal_caller
     from tracefoundry.auth.shapes import project_json
+    from tracefoundry.server.stores import access_at
 
     change = _change(redaction, retention_spans, retention_payloads)
     if not change:
-        raise CliError(
+        raise CommandError(
             "there is nothing to set", "Pass --redaction, --retention-spans or --retention-payloads"
         )
     with access_at(data, database) as access:
@@ -90,10 +92,11 @@ def set_project(
 
 @project_app.command("list")
 def list_projects(
-    data: DataOption = None, database: DatabaseOption = None, as_json: AsJson = False
+    data: options.Data = None, database: options.Database = None, as_json: options.PrintJson = False
 ) -> None:
     """List projects by name, with what holds for them."""
     from tracefoundry.auth.shapes import project_json
+    from tracefoundry.server.stores import access_at
 
     with access_at(data, database) as access:
         shown = [project_json(access.projects, project) for project in access.projects.all()]

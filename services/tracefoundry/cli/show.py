@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tracefoundry.cli.api import Api
 
 MAX_SPANS = 10_000
-"""Most spans of one answer (contract of the query API)."""
+"""Most spans of one answer; the query API has the same limit."""
 
 
 def show(
@@ -124,12 +124,12 @@ def _show_spans(
 
 
 def _show_payload(api: Api, ref: str, project: str | None) -> None:
-    """Exactly its bytes, unless they go to a terminal, which obeys what it is shown."""
+    """Print exactly its bytes; on a terminal, which would execute control sequences, safe text."""
     import sys
 
     from tracefoundry.cli.api import path_of
     from tracefoundry.cli.display import safe, stdout_console
-    from tracefoundry.cli.errors import CliError
+    from tracefoundry.server.errors import CommandError
 
     body = api.get(path_of("payloads", ref), {"project": project})
     if not stdout_console().is_terminal:
@@ -140,8 +140,8 @@ def _show_payload(api: Api, ref: str, project: str | None) -> None:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise CliError(
-            f"the payload is {len(body):,} bytes that are no text",
+        raise CommandError(
+            f"the payload is {len(body):,} bytes that are not text",
             "send them to a file: tracefoundry show --payload REF > FILE",
         ) from None
     for line in text.split("\n"):

@@ -176,7 +176,7 @@ def _value_lines(key: str, value: Any, most: int | None) -> Iterator[Text]:
     if len(lines) == 1:
         yield head.append(" " + lines[0])
     else:
-        # Lines of a value stay behind an indent, so that none can pass for output of ours.
+        # Lines of a value are indented, so that none looks like output of this command.
         yield head
         for line in lines:
             yield Text(2 * INDENT + line)

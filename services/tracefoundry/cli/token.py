@@ -8,38 +8,39 @@ from typing import Annotated
 import typer
 
 from tracefoundry.auth.caller import Role
-from tracefoundry.cli.processes import DatabaseOption, DataOption
-from tracefoundry.cli.registering import access_at, terminal_caller
+from tracefoundry.cli import options
 
 token_app = typer.Typer(
     name="token",
-    help="Access tokens: make, list, revoke.",
+    help="Access tokens: create, list, revoke.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @token_app.command("create")
 def create(
     role: Annotated[Role, typer.Option("--role", help="What it may do.")],
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Whose it is.")],
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name of the token: who or what uses it.")
+    ],
     project: Annotated[
         str | None,
         typer.Option("--project", metavar="NAME", help="Only this project; all by default."),
     ] = None,
     expires: Annotated[
         str | None,
-        typer.Option("--expires", metavar="TIME", help="After how long it ends: 90d, 12h."),
+        typer.Option("--expires", metavar="TIME", help="How long it is valid: 90d, 12h."),
     ] = None,
-    data: DataOption = None,
-    database: DatabaseOption = None,
-    as_json: AsJson = False,
+    data: options.Data = None,
+    database: options.Database = None,
+    as_json: options.PrintJson = False,
 ) -> None:
     """Make a token and print it, this once: only its hash is stored."""
+    from tracefoundry.auth.caller import terminal_caller
     from tracefoundry.auth.shapes import token_json
     from tracefoundry.cli.display import stderr_console
+    from tracefoundry.server.stores import access_at
 
     with access_at(data, database) as access:
         text, record = access.tokens.create(
@@ -60,14 +61,15 @@ def create(
 
 @token_app.command("list")
 def list_tokens(
-    data: DataOption = None, database: DatabaseOption = None, as_json: AsJson = False
+    data: options.Data = None, database: options.Database = None, as_json: options.PrintJson = False
 ) -> None:
-    """List tokens by name, those that are over too."""
+    """List tokens by name, also those that have expired or were revoked."""
     from rich.text import Text
 
     from tracefoundry.auth.shapes import token_json
     from tracefoundry.cli.columns import Column, print_columns
     from tracefoundry.cli.display import safe, stderr_console, stdout_console
+    from tracefoundry.server.stores import access_at
 
     with access_at(data, database) as access:
         records = access.tokens.all()
@@ -99,13 +101,15 @@ def list_tokens(
 @token_app.command("revoke")
 def revoke(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name or id of the token.")],
-    data: DataOption = None,
-    database: DatabaseOption = None,
-    as_json: AsJson = False,
+    data: options.Data = None,
+    database: options.Database = None,
+    as_json: options.PrintJson = False,
 ) -> None:
     """Revoke a token: it is refused everywhere within 5 seconds."""
+    from tracefoundry.auth.caller import terminal_caller
     from tracefoundry.auth.shapes import token_json
     from tracefoundry.cli.display import stdout_console
+    from tracefoundry.server.stores import access_at
 
     with access_at(data, database) as access:
         record = access.tokens.revoke(name, terminal_caller())

@@ -1,6 +1,7 @@
 """The tree of a trace with aligned time bars, as lines of text.
 
-Pure: a tree in, lines out. The walk is a loop with a stack, because depth comes from the data.
+Pure: a tree in, lines out. The walk is a loop with a stack, because a trace may be deeper than
+Python's recursion limit.
 """
 
 from __future__ import annotations

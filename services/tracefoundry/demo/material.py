@@ -18,15 +18,15 @@ class Model:
     """A model as requests name it and as responses do, with a rough speed."""
 
     name: str
-    answers_as: str
+    response_name: str
     provider: str
     host: str
     ms_per_token: int
-    reasons: bool = False
+    is_reasoning: bool = False
 
 
 FAST = Model("gpt-5-mini", "gpt-5-mini-2025-08-07", "openai", "api.openai.com", 9)
-DEEP = Model("gpt-5", "gpt-5-2025-08-07", "openai", "api.openai.com", 10, reasons=True)
+DEEP = Model("gpt-5", "gpt-5-2025-08-07", "openai", "api.openai.com", 10, is_reasoning=True)
 CLAUDE = Model(
     "claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "anthropic", "api.anthropic.com", 15
 )

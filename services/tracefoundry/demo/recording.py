@@ -25,7 +25,8 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode
 from tracefoundry import __version__
 from tracefoundry.demo.material import AGENTS
 from tracefoundry.demo.scenarios import PlannedTrace, plan
-from tracefoundry.demo.story import SECOND_NS, PlannedSpan
+from tracefoundry.demo.story import PlannedSpan
+from tracefoundry.model.times import SECOND_NS
 
 SCOPE = "tracefoundry.demo"
 
@@ -33,7 +34,7 @@ SPREAD_NS = 22 * 3600 * SECOND_NS
 """The oldest trace ends this long before the demo's time; with its own length it still lies
 within the 24 hours that a list shows by default."""
 
-GOLDEN = 0.6180339887498949
+GOLDEN_RATIO = 0.6180339887498949
 """Steps of this fraction fill an interval evenly, however many are taken."""
 
 
@@ -70,7 +71,7 @@ class _Finished(SpanProcessor):
 
 def age_ns(number: int) -> int:
     """How long before the demo's time trace ``number`` ends: closer together towards now."""
-    fraction = (number * GOLDEN) % 1.0
+    fraction = (number * GOLDEN_RATIO) % 1.0
     return 4 * SECOND_NS + int(fraction * fraction * SPREAD_NS)
 
 

@@ -109,7 +109,7 @@ class Conversation:
         self._respond(parts, "tool_call", retry_of)
         return ids
 
-    def heard(self, call_id: str, result: str) -> None:
+    def add_tool_result(self, call_id: str, result: str) -> None:
         """A tool's result becomes part of the history."""
         part = {"type": "tool_call_response", "id": call_id, "response": json.loads(result)}
         self.history.append({"role": "tool", "parts": [part]})
@@ -129,7 +129,7 @@ class Conversation:
             )
             input_tokens = 180 + prompt // CHARACTERS_PER_TOKEN
             visible = 4 + len(as_json(parts)) // CHARACTERS_PER_TOKEN
-            thought = self.story.chance.randrange(64, 640, 64) if self.model.reasons else 0
+            thought = self.story.rng.randrange(64, 640, 64) if self.model.is_reasoning else 0
             self.story.wait(180, 620)
             self.story.event(span, "gen_ai.first_token")
             per_token_ns = self.model.ms_per_token * MILLISECOND_NS
@@ -137,7 +137,7 @@ class Conversation:
             self.story.wait(1, 40)
             span.attributes |= {
                 "gen_ai.response.id": self.story.identifier("resp_"),
-                "gen_ai.response.model": self.model.answers_as,
+                "gen_ai.response.model": self.model.response_name,
                 "gen_ai.response.finish_reasons": [reason],
                 "gen_ai.usage.input_tokens": input_tokens,
                 "gen_ai.usage.output_tokens": visible + thought,
@@ -178,7 +178,7 @@ class Conversation:
                     self.serve(call.tool, request, work_ms=work_ms)
                     request.attributes["http.response.status_code"] = 200
             span.attributes["gen_ai.tool.call.result"] = call.result
-        self.heard(call_id, call.result)
+        self.add_tool_result(call_id, call.result)
 
     @contextmanager
     def request(
@@ -233,7 +233,7 @@ class Conversation:
                 "gen_ai.operation.name": "embeddings",
                 "gen_ai.provider.name": EMBEDDING.provider,
                 "gen_ai.request.model": EMBEDDING.name,
-                "gen_ai.response.model": EMBEDDING.answers_as,
+                "gen_ai.response.model": EMBEDDING.response_name,
                 "gen_ai.request.encoding_formats": ["float"],
                 "gen_ai.usage.input_tokens": 2 + len(question) // CHARACTERS_PER_TOKEN,
                 "server.address": EMBEDDING.host,

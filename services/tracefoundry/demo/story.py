@@ -17,7 +17,6 @@ from opentelemetry.trace import SpanKind
 AttributeValue = str | bool | int | float | list[str]
 
 MILLISECOND_NS = 1_000_000
-SECOND_NS = 1_000_000_000
 
 
 @dataclass(slots=True)
@@ -52,8 +51,8 @@ class PlannedSpan:
 class Story:
     """Writes one planned trace, span by span, while its clock runs."""
 
-    def __init__(self, *, chance: random.Random, identifiers: random.Random, service: str) -> None:
-        self.chance = chance
+    def __init__(self, *, rng: random.Random, identifiers: random.Random, service: str) -> None:
+        self.rng = rng
         self.roots: list[PlannedSpan] = []
         self.now_ns = 0
         self._identifiers = identifiers
@@ -66,7 +65,7 @@ class Story:
 
     def wait(self, low_ms: int, high_ms: int) -> None:
         """Let a time between the two pass, with microsecond grain."""
-        self.now_ns += self.chance.randint(low_ms * 1000, high_ms * 1000) * 1000
+        self.now_ns += self.rng.randint(low_ms * 1000, high_ms * 1000) * 1000
 
     @contextmanager
     def span(
@@ -97,7 +96,7 @@ class Story:
             self._open.pop()
             span.end_ns = max(span.end_ns, self.now_ns)
 
-    def together(self, steps: list[Callable[[], None]]) -> None:
+    def in_parallel(self, steps: list[Callable[[], None]]) -> None:
         """Run steps side by side: each starts now, and the clock goes on when the last one ends."""
         start_ns = latest_ns = self.now_ns
         for step in steps:

@@ -1,4 +1,4 @@
-"""Trace and span identifiers: raw bytes inside, lower-case hex outside."""
+"""Trace and span ids: raw bytes in the platform, lower-case hex in the API."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Who is asking, which projects the request reads, and which trace it means.
 
-The door (``query.door``) has told who is asking before a route runs. Each route then names the
-role that it wants by one of the dependencies here; a route without one would be open, and a test
-walks all routes to prove that there is none.
+Authentication (``query.authentication``) has found the caller before a route runs. Each route then
+names the role that it wants by one of the dependencies here; a route without one would be open, and
+a test walks all routes to prove that there is none.
 
 A trace id is looked up in every project that the caller may read. Nothing is guessed: a project
 that does not exist is 404, an id in several projects is 409, a deleted trace is 410. A caller that
@@ -25,10 +25,10 @@ from tracefoundry.store.records import StoredTrace
 
 
 def _known(request: Request) -> Caller:
-    """The caller that the door found.
+    """The caller that authentication found.
 
     Raises:
-        ApiError: 401; there is no door before this application, so nobody is let in.
+        ApiError: 401; this application runs without authentication, so nobody is let in.
     """
     caller = getattr(request.state, "caller", None)
     if isinstance(caller, Caller):

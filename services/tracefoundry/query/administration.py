@@ -19,7 +19,7 @@ from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.errors import AccessError
 from tracefoundry.auth.projects import ProjectChange, Projects
 from tracefoundry.auth.shapes import entry_json, project_json, token_json
-from tracefoundry.model.days import DAY_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.query.access import AdminCaller, ViewerCaller
 from tracefoundry.query.cursors import digest_of, read_audit_cursor, write_audit_cursor
 from tracefoundry.query.errors import ApiError, invalid_parameter

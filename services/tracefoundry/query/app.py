@@ -1,4 +1,4 @@
-"""The query API as an ASGI application: routes, errors, checks at the door, metrics.
+"""The query API as an ASGI application: routes, errors, authentication, origin check, metrics.
 
 Routes are plain functions that FastAPI runs in its thread pool, because the store's reader is
 synchronous; answers are bytes made by ``shapes``, never models, because they are large.
@@ -6,24 +6,25 @@ synchronous; answers are bytes made by ``shapes``, never models, because they ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse
 from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from tracefoundry import __version__
 from tracefoundry.auth.access import Access, open_access
+from tracefoundry.auth.gate import Gate
+from tracefoundry.auth.origin_check import OriginCheck
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.query import errors
 from tracefoundry.query.administration import administration_router
-from tracefoundry.query.door import TokenDoor, action_of, address_of
-from tracefoundry.query.health import Check, HttpMetrics, RequestCounter, health_router
-from tracefoundry.query.origin import OriginCheck
+from tracefoundry.query.authentication import Authentication, action_of, wrong_origin
+from tracefoundry.query.metrics import RequestMetrics
 from tracefoundry.query.parameters import DropEmptyParameters, known_parameters
 from tracefoundry.query.payload_deletion import PayloadRemover
 from tracefoundry.query.payload_reading import PayloadReader
@@ -44,22 +45,21 @@ def create_app(
     objects: ObjectStore | None = None,
     keys: KeyRing | None = None,
     registry: CollectorRegistry | None = None,
-    metrics: HttpMetrics | None = None,
-    checks: Mapping[str, Check] | None = None,
 ) -> FastAPI:
-    """The application. It does not own ``store`` and ``access``; the caller closes them.
+    """The application. It does not own ``store``, ``access`` and ``objects``; the caller closes
+    them. ``/healthz``, ``/readyz`` and ``/metrics`` belong to the process: ``server`` adds them.
 
-    ``objects`` is the payload store, which the caller closes too, and ``keys`` are those that its
-    payloads are encrypted with. ``access`` says who may do what; without it nobody is asked for
-    a token, as on loopback.
-    ``/metrics`` shows ``registry`` (a new one when None). ``metrics`` counts the requests; pass
-    one where several apps share a registry, else it is made in ``registry``. ``checks`` are shown
-    in ``/readyz`` beside ``database``; each raises StoreError with its reason when it fails.
+    Args:
+        reader: reads traces.
+        settings: the API's settings.
+        access: who may do what; without it no token is needed, as on loopback.
+        objects: the payload store.
+        keys: those that its payloads are encrypted with.
+        registry: where requests are counted; a new one when None.
     """
     registry = CollectorRegistry() if registry is None else registry
     if access is None:
         access = open_access(store.administration, Settings(), ask_tokens=False)
-    gate = access.gate
     app = FastAPI(
         title="TraceFoundry query API",
         description="Traces of AI agents: list, search, open, delete, sum up.",
@@ -68,10 +68,10 @@ def create_app(
         redoc_url=None,
         dependencies=[Depends(known_parameters)],
         redirect_slashes=False,
+        middleware=_middleware(settings, access.gate, registry),
     )
     app.state.audit = access.audit
     errors.install(app, settings.retry_after_seconds)
-    app.include_router(health_router(store, settings, registry, checks or {}))
     keys = keys or KeyRing()
     deletion: Any = store.deletion
     remover = PayloadRemover(deletion.payload_removal(), objects, keys)
@@ -84,26 +84,37 @@ def create_app(
     def docs() -> HTMLResponse:
         return HTMLResponse(reference_page(app.openapi()))
 
-    def refused(scope: Scope, reason: str) -> None:
-        action = action_of(scope.get("method", "GET"), scope["path"])
-        gate.refuse_origin(action, address=address_of(scope), reason=reason)
-
-    # The last one added is the outermost. Preflights carry no token: CORS answers them first.
-    app.add_middleware(DropEmptyParameters)
-    app.add_middleware(TokenDoor, gate=gate, retry_after_seconds=settings.retry_after_seconds)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type"],
-            max_age=600,
-        )
-    app.add_middleware(
-        OriginCheck,
-        allowed_hosts=settings.allowed_hosts,
-        cors_origins=settings.cors_origins,
-        refused=refused,
-    )
-    app.add_middleware(RequestCounter, metrics=metrics or HttpMetrics(registry))
     return app
+
+
+def _middleware(
+    settings: QuerySettings, gate: Gate, registry: CollectorRegistry
+) -> list[Middleware]:
+    """From the outermost to the innermost. Preflights carry no token: CORS answers them before
+    authentication."""
+
+    async def refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
+        gate.record_wrong_origin(
+            scope, action_of(scope.get("method", "GET"), scope["path"]), reason
+        )
+        await wrong_origin(reason)(scope, receive, send)
+
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=list(settings.cors_origins),
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type"],
+        max_age=600,
+    )
+    return [
+        Middleware(RequestMetrics, registry=registry),
+        Middleware(
+            OriginCheck,
+            allowed_hosts=settings.allowed_hosts,
+            cors_origins=settings.cors_origins,
+            refuse=refuse,
+        ),
+        *([cors] if settings.cors_origins else []),
+        Middleware(Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds),
+        Middleware(DropEmptyParameters),
+    ]

@@ -22,7 +22,8 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from tracefoundry.model.days import date_of, day_of_date
+from tracefoundry.model.payload import digest_of, ref_from_digest
+from tracefoundry.model.times import date_of, day_of_date
 from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
 from tracefoundry.payloads.errors import (
     ObjectMissing,
@@ -34,7 +35,6 @@ from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.lists import decode_node
 from tracefoundry.payloads.objects import ObjectStore, object_name
 from tracefoundry.payloads.packs import BlobLocation, read_blobs
-from tracefoundry.payloads.refs import digest_of, ref_from_digest
 from tracefoundry.query.pack_rewriting import rewrite
 from tracefoundry.store.contract import StoreUnavailable
 from tracefoundry.store.records import BlobPlace

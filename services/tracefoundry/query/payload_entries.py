@@ -13,9 +13,8 @@ from typing import Any
 
 import orjson
 
-from tracefoundry.model.days import day_of
-from tracefoundry.model.payload import LOG
-from tracefoundry.payloads.refs import digest_of
+from tracefoundry.model.payload import LOG, digest_of
+from tracefoundry.model.times import day_of
 from tracefoundry.query.times import rfc3339
 from tracefoundry.store.api import Snapshot
 from tracefoundry.store.records import PayloadStates, SpanPage, StoredLog, StoredSpan

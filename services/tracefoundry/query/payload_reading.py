@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tracefoundry.model.days import date_of
+from tracefoundry.model.payload import digest_of, ref_from_digest
+from tracefoundry.model.times import date_of
 from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
 from tracefoundry.payloads.errors import (
     ObjectMissing,
@@ -28,8 +29,7 @@ from tracefoundry.payloads.errors import (
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.lists import assemble
 from tracefoundry.payloads.objects import ObjectStore, object_name
-from tracefoundry.payloads.packs import BlobLocation, PackHeads, read_blobs
-from tracefoundry.payloads.refs import digest_of, ref_from_digest
+from tracefoundry.payloads.packs import BlobLocation, PackStartCache, read_blobs
 from tracefoundry.store.api import Reader
 from tracefoundry.store.records import BlobCopy
 
@@ -121,7 +121,7 @@ class PayloadReader:
         codec = BlobCodec(self._keys)  # of this thread alone
 
         def assembled() -> bytes:
-            heads = PackHeads(objects)
+            heads = PackStartCache(objects)
 
             def fetch(refs: Sequence[str]) -> Mapping[str, DecodedBlob]:
                 return read_blobs(heads, codec, project, self._locations(copy, project, refs))

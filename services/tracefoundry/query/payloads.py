@@ -15,8 +15,8 @@ import msgspec
 import orjson
 from fastapi import APIRouter, Path, Response
 
+from tracefoundry.model.payload import digest_of
 from tracefoundry.payloads.errors import PayloadCorrupt, UnknownKey
-from tracefoundry.payloads.refs import digest_of
 from tracefoundry.query.access import Audit, EngineerCaller, readable
 from tracefoundry.query.errors import ApiError, invalid_parameter
 from tracefoundry.query.parameters import Project

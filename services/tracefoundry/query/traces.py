@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from tracefoundry.model.days import DAY_NS
 from tracefoundry.model.span import StatusCode
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.query.access import (
     AdminCaller,
     Audit,

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from tracefoundry.model.attributes import tag_of
+from tracefoundry.model.attributes import tag_of, type_name
 from tracefoundry.model.span import Attributes, LogRecord, Resource, Scope, Span
-from tracefoundry.model.value_types import type_name
 from tracefoundry.redaction.key_names import KeyNames
 from tracefoundry.redaction.policy import AllowedKeys, Mode, Policy
 from tracefoundry.redaction.report import (

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from tracefoundry.model.value_types import TypeName
+from tracefoundry.model.attributes import TypeName
 
 ENGINE_ERROR = "engine_error"
 """Rule name of values that were withheld because the engine failed on them."""

@@ -9,9 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from tracefoundry.model.attributes import broken_text, obj, raw_bytes, tag_of, text, untag
+from tracefoundry.model.attributes import (
+    broken_text,
+    obj,
+    raw_bytes,
+    tag_of,
+    text,
+    type_name,
+    untag,
+)
 from tracefoundry.model.span import Attributes
-from tracefoundry.model.value_types import type_name
 from tracefoundry.redaction.key_names import DENIED_KEY, KeyNames
 from tracefoundry.redaction.policy import STRICT_VALUE_BYTES, AllowedKeys
 from tracefoundry.redaction.report import ENGINE_ERROR, NOT_ALLOWED, Withheld

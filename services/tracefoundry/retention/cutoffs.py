@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tracefoundry.model.days import day_of
-from tracefoundry.settings import SECOND_NS, Settings
+from tracefoundry.model.times import SECOND_NS, day_of
+from tracefoundry.settings import Settings
 from tracefoundry.store.contract import ProjectRecord
 from tracefoundry.store.records import retention_of
 

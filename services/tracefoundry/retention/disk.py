@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from tracefoundry.model.days import date_of
+from tracefoundry.model.times import date_of
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.retention.context import Run

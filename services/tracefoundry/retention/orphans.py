@@ -12,7 +12,7 @@ import datetime
 import itertools
 from collections.abc import Iterable, Mapping
 
-from tracefoundry.model.days import DAY_NS, day_of_date
+from tracefoundry.model.times import DAY_NS, day_of_date
 from tracefoundry.payloads.objects import ObjectStore, StoredObject, check_name, day_prefix
 from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tracefoundry.model.days import date_of
+from tracefoundry.model.times import date_of
 from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs
 from tracefoundry.retention.report import PartitionReport

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracefoundry.model.days import date_of
+from tracefoundry.model.times import date_of
 from tracefoundry.payloads.objects import ObjectStore, day_prefix
 from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs, ProjectCutoff

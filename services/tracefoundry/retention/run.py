@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from tracefoundry.model.times import SECOND_NS
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.retention.context import Run, Stopped
 from tracefoundry.retention.cutoffs import cutoffs
@@ -20,7 +21,7 @@ from tracefoundry.retention.payloads import expire_payloads
 from tracefoundry.retention.records import delete_records
 from tracefoundry.retention.report import RetentionReport
 from tracefoundry.retention.spans import expire_spans
-from tracefoundry.settings import SECOND_NS, Settings
+from tracefoundry.settings import Settings
 from tracefoundry.store.sql.expiry import database
 from tracefoundry.store.sql.expiry.session import AnotherRun, open_session
 from tracefoundry.store.sql.reader.free_pages import give_back

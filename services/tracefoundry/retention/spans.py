@@ -8,7 +8,7 @@ is left.
 
 from __future__ import annotations
 
-from tracefoundry.model.days import DAY_NS, date_of
+from tracefoundry.model.times import DAY_NS, date_of
 from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs, ProjectCutoff
 from tracefoundry.retention.partitions import SPAN_TABLES, days_of, drop

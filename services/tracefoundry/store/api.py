@@ -614,9 +614,10 @@ class Store(Protocol):
         """
         ...
 
-    def migrate(self) -> str:
+    def migrate(self, *, only_new: bool = False) -> str:
         """Bring the database to the schema of this version; returns its revision. Safe to repeat,
-        and beside other processes that do the same.
+        and beside other processes that do the same. With ``only_new`` a database that has a schema
+        already stays as it is.
 
         Raises:
             StoreUnavailable: the database cannot be reached.

@@ -11,7 +11,7 @@ import msgspec
 
 from tracefoundry.model.payload import BlobRow
 from tracefoundry.model.summary import TraceKey
-from tracefoundry.settings import WINDOW_AHEAD_NS
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
 from tracefoundry.store.api import AnotherProcess
 from tracefoundry.store.deletion_api import (
     LIST_ID_BYTES,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
-from tracefoundry.model.days import day_of
+from tracefoundry.model.times import day_of
 from tracefoundry.model.summary import TraceKey
 from tracefoundry.store.deletion_api import (
     Check,

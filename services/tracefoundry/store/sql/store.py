@@ -11,7 +11,7 @@ import functools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tracefoundry.store.api import (
     Administration,
@@ -77,7 +77,7 @@ class SqlStore:
     def reader(self) -> Reader:
         from tracefoundry.store.sql.reader import SqlReader
 
-        return SqlReader(self._engine(READING_CONNECTIONS))
+        return cast("Reader", SqlReader(self._engine(READING_CONNECTIONS)))
 
     @property
     def deletion(self) -> Deletion:
@@ -114,10 +114,11 @@ class SqlStore:
                 raise AnotherProcess(f"another process writes to {str(self._file)!r}") from error
             yield
 
-    def migrate(self) -> str:
+    def migrate(self, *, only_new: bool = False) -> str:
         from tracefoundry.store import migrations
 
-        return migrations.upgrade(self._url)
+        present = migrations.current(self._url) if only_new else None
+        return migrations.upgrade(self._url) if present is None else present
 
     def check(self) -> None:
         import sqlalchemy as sa

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import errors, sql
 
-from tracefoundry.model.days import day_of_date
+from tracefoundry.model.times import day_of_date
 from tracefoundry.store.postgres.partitions import ADVISORY_LOCK
 from tracefoundry.store.sql.expiry.session import driver_errors
 

@@ -20,7 +20,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from tracefoundry.model.days import DAY_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.sql.engine import reading, write_again
 from tracefoundry.store.sql.expiry.rows import BATCH_ROWS, Check, execute, one_of
 from tracefoundry.store.sql.reader.row import Row

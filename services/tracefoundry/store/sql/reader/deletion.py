@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tracefoundry.model.days import DAY_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.records import ANY_TIME_NS, Deleted
 from tracefoundry.store.sql.engine import reading, write_again
 from tracefoundry.store.sql.reader import lone_logs

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tracefoundry.model.days import date_of
+from tracefoundry.model.times import date_of
 from tracefoundry.store.sql.columns import ID_BYTES
 from tracefoundry.store.sql.reader.payload_rows import chunks
 from tracefoundry.store.sql.reader.removal_plan import (

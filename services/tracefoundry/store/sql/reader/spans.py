@@ -7,11 +7,13 @@ partitions that can hold it. The caller gives the trace as it was read in the sa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from itertools import starmap
+from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
-from tracefoundry.model.usage import counting
+from tracefoundry.model.usage import counted_indices
 from tracefoundry.store.records import (
     SkeletonPage,
     SpanLinks,
@@ -56,7 +58,7 @@ def links_of(connection: sa.Connection, trace: StoredTrace, limit: int) -> list[
     return list(map(SpanLinks._make, fetch(connection, statement)))
 
 
-class _Usage(NamedTuple):
+class _Usage(msgspec.Struct, gc=False):
     """What the counting rule asks of a span (:class:`tracefoundry.model.usage.UsageFacts`)."""
 
     span_id: bytes
@@ -73,7 +75,7 @@ _HAS_USAGE = sa.or_(
     spans.c.output_tokens.is_not(None),
     spans.c.cost_usd.is_not(None),
 )
-_USAGE = (*columns_of(spans, _Usage._fields[:-1]), _HAS_USAGE)
+_USAGE = (*columns_of(spans, _Usage.__struct_fields__[:-1]), _HAS_USAGE)
 
 
 def counting_spans(connection: sa.Connection, trace: StoredTrace) -> set[tuple[int, bytes]] | None:
@@ -84,8 +86,8 @@ def counting_spans(connection: sa.Connection, trace: StoredTrace) -> set[tuple[i
     if trace.summary.span_count > COUNTS_LIMIT:
         return None
     rows = fetch(connection, sa.select(*_USAGE).where(*of_trace(trace)))
-    facts = list(map(_Usage._make, rows))
-    return {(facts[index].start_time_ns, facts[index].span_id) for index in counting(facts)}
+    facts = list(starmap(_Usage, rows))
+    return {(facts[index].start_time_ns, facts[index].span_id) for index in counted_indices(facts)}
 
 
 def of_trace(trace: StoredTrace) -> list[sa.ColumnElement[bool]]:

@@ -1,22 +1,24 @@
-"""Against DNS rebinding: who may talk to a server that listens on loopback and asks no login.
+"""Check of ``Host`` and ``Origin``, against DNS rebinding of servers that listen on loopback.
 
 A web page can make a browser send requests to 127.0.0.1, directly (then the browser names the
 page in ``Origin``) or by a name of its own that it points at 127.0.0.1 (then ``Host`` is that
-name). On a loopback bind both are checked; on any other address tokens guard, and this is off.
-Pure decision in :func:`refusal`, for servers of any kind; :class:`OriginCheck` is it for ASGI.
+name). A server that listens on loopback checks both headers; on any other address tokens protect
+it and this check is off. :func:`refusal` is the decision; :class:`OriginCheck` applies it to ASGI
+applications.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tracefoundry.query.errors import error_response
-
 LOOPBACK_HOSTS: frozenset[str] = frozenset({"localhost", "127.0.0.1", "::1"})
 """Host names of a loopback bind, as in ``allowed_hosts``: lower case, no port, no brackets."""
+
+Refuse = Callable[[Scope, Receive, Send, str], Awaitable[None]]
+"""Records and answers a refused request; the text says why it was refused."""
 
 
 def refusal(
@@ -45,9 +47,13 @@ def refusal(
 
 
 class OriginCheck:
-    """ASGI middleware: 403 for requests that :func:`refusal` refuses; everything else passes.
+    """ASGI middleware: lets pass what :func:`refusal` does not refuse.
 
-    ``allowed_hosts`` None switches it off. ``refused`` hears of each refusal and its reason.
+    Args:
+        app: the application behind it.
+        allowed_hosts: names that ``Host`` may hold; None switches the check off.
+        cors_origins: origins of other pages that may use the server.
+        refuse: records a refusal and answers it, in the form of the application's protocol.
     """
 
     def __init__(
@@ -55,11 +61,11 @@ class OriginCheck:
         app: ASGIApp,
         *,
         allowed_hosts: Collection[str] | None,
+        refuse: Refuse,
         cors_origins: Collection[str] = (),
-        refused: Callable[[Scope, str], None] | None = None,
     ) -> None:
         self._app = app
-        self._refused = refused
+        self._refuse = refuse
         self._allowed_hosts = allowed_hosts
         self._cors_origins = frozenset(cors_origins)
 
@@ -67,28 +73,17 @@ class OriginCheck:
         if self._allowed_hosts is None or scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
         found: dict[bytes, list[str]] = {b"host": [], b"origin": []}
-        for name, value in headers:
+        for name, value in scope["headers"]:
             if name in found:
                 found[name].append(value.decode("latin-1"))
         reason = refusal(found[b"host"], found[b"origin"], self._allowed_hosts, self._cors_origins)
         if reason is None:
             await self._app(scope, receive, send)
-            return
-        if self._refused is not None:
-            self._refused(scope, reason)
-        if scope["type"] == "websocket":
+        elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "forbidden"})
         else:
-            answer = error_response(
-                403,
-                "wrong_origin",
-                reason,
-                "Use the address that the server printed, or name the page's origin in "
-                "TRACEFOUNDRY_CORS_ORIGINS.",
-            )
-            await answer(scope, receive, send)
+            await self._refuse(scope, receive, send, reason)
 
 
 def _host_name(authority: str) -> str | None:

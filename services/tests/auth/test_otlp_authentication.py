@@ -14,21 +14,23 @@ import orjson
 import pytest
 from google.rpc.status_pb2 import Status
 from prometheus_client import CollectorRegistry
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp
 
 from ingest.bodies import JSON, PROTOBUF
 from tracefoundry.auth.access import Access, open_access
 from tracefoundry.auth.caller import Role, loopback_caller
 from tracefoundry.auth.gate import Gate
+from tracefoundry.auth.origin_check import LOOPBACK_HOSTS
 from tracefoundry.auth.token_text import new_token
-from tracefoundry.cli.listening import Dispatcher
 from tracefoundry.ingest.admission import Admission
 from tracefoundry.ingest.grpc import SERVICES, make_server
-from tracefoundry.ingest.http import ROUTES, OtlpHttp
+from tracefoundry.ingest.http import ROUTES
 from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.metrics import IngestMetrics
 from tracefoundry.ingest.pool import WorkerPool
 from tracefoundry.ingest.service import IngestService
-from tracefoundry.query.origin import LOOPBACK_HOSTS
+from tracefoundry.server.http import otlp_behind_checks, with_otlp
 from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
 from tracefoundry.store.records import AuditEntry
@@ -58,8 +60,8 @@ class Pool(WorkerPool):
 
 
 @dataclass
-class Doors:
-    """Both doors over one gate."""
+class Platform:
+    """OTLP over HTTP and gRPC, with the same authentication."""
 
     access: Access
     tokens: dict[str, str]
@@ -76,13 +78,16 @@ class Doors:
         token = new_token() if who == "wrong" else self.tokens.get(who)
         return {} if token is None else {"authorization": f"Bearer {token}"}
 
-    def app(self, gate: Gate | None = None) -> Dispatcher:
+    def app(self, gate: Gate | None = None) -> ASGIApp:
         """The HTTP side of a process."""
-        gate = gate or self.access.gate
-        otlp = OtlpHttp(self.service, gate=gate, max_body_bytes=1 << 20)
-        return Dispatcher(
-            otlp, otlp, gate=gate, allowed_hosts=self.hosts, cors_origins=("https://page.example",)
+        otlp = otlp_behind_checks(
+            self.service,
+            gate or self.access.gate,
+            allowed_hosts=self.hosts,
+            cors_origins=("https://page.example",),
+            max_body_bytes=1 << 20,
         )
+        return with_otlp(PlainTextResponse("not OTLP", 404), otlp)
 
     def send(
         self,
@@ -130,7 +135,7 @@ class Doors:
 
 
 @pytest.fixture
-def doors(sqlite_url: str) -> Iterator[Doors]:
+def platform(sqlite_url: str) -> Iterator[Platform]:
     """With a token of every role."""
     migrations.upgrade(sqlite_url)
     engine = make_engine(sqlite_url)
@@ -141,7 +146,7 @@ def doors(sqlite_url: str) -> Iterator[Doors]:
     made["ingest@shop"] = access.tokens.create("shop", Role.INGEST, boss, project="shop")[0]
     made["revoked"] = access.tokens.create("old", Role.INGEST, boss)[0]
     access.tokens.revoke("old", boss)
-    yield Doors(access, made)
+    yield Platform(access, made)
     access.close()
     engine.dispose()
 
@@ -157,50 +162,50 @@ def error(answer: httpx.Response) -> tuple[int, int, str]:
 
 
 @pytest.mark.parametrize("path", [*ROUTES, "/v1/traces/"])
-def test_every_path_takes_otlp_from_ingest_tokens_alone(doors: Doors, path: str) -> None:
+def test_every_path_takes_otlp_from_ingest_tokens_alone(platform: Platform, path: str) -> None:
     """Readers do not write, not even admins: a token that leaks is good for one thing."""
     for content_type in (PROTOBUF, JSON):
         for who, (status, code) in REFUSED.items():
-            answer = doors.send(path, doors.bearer(who), content_type=content_type)
+            answer = platform.send(path, platform.bearer(who), content_type=content_type)
             assert (status, code) == error(answer)[:2], who
             assert (status == 401) == ("www-authenticate" in answer.headers)
-    assert [] == doors.pool.requests
+    assert [] == platform.pool.requests
     for who, project in SENDERS.items():
-        assert 200 == doors.send(path, doors.bearer(who)).status_code
-        assert project == doors.pool.requests[-1].token_project
+        assert 200 == platform.send(path, platform.bearer(who)).status_code
+        assert project == platform.pool.requests[-1].token_project
 
 
 @pytest.mark.parametrize("service_name", SERVICES)
-def test_grpc_takes_otlp_from_ingest_tokens_alone(doors: Doors, service_name: str) -> None:
+def test_grpc_takes_otlp_from_ingest_tokens_alone(platform: Platform, service_name: str) -> None:
     """With the codes that clients know."""
     names = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
     for who, (status, _) in REFUSED.items():
-        code, details = doors.call(service_name, doors.bearer(who))
+        code, details = platform.call(service_name, platform.bearer(who))
         assert names[status] == code
         assert details
-    assert [] == doors.pool.requests
+    assert [] == platform.pool.requests
     for who, project in SENDERS.items():
-        assert "OK" == doors.call(service_name, doors.bearer(who))[0]
-        assert project == doors.pool.requests[-1].token_project
+        assert "OK" == platform.call(service_name, platform.bearer(who))[0]
+        assert project == platform.pool.requests[-1].token_project
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_the_password_of_basic_is_taken(doors: Doors, path: str) -> None:
+def test_the_password_of_basic_is_taken(platform: Platform, path: str) -> None:
     """As SDKs of Langfuse send: a public key and a secret one."""
 
     def header(user: str, password: str) -> dict[str, str]:
         pair = base64.b64encode(f"{user}:{password}".encode()).decode()
         return {"authorization": f"Basic {pair}"}
 
-    token = doors.tokens["ingest"]
-    assert 200 == doors.send(path, header("pk-lf-1", token)).status_code
-    assert 401 == doors.send(path, header(token, "")).status_code
-    assert 401 == doors.send(path, header("pk-lf-1", new_token())).status_code
-    assert 403 == doors.send(path, header("pk-lf-1", doors.tokens["admin"])).status_code
+    token = platform.tokens["ingest"]
+    assert 200 == platform.send(path, header("pk-lf-1", token)).status_code
+    assert 401 == platform.send(path, header(token, "")).status_code
+    assert 401 == platform.send(path, header("pk-lf-1", new_token())).status_code
+    assert 403 == platform.send(path, header("pk-lf-1", platform.tokens["admin"])).status_code
 
 
 @pytest.mark.parametrize("who", REFUSED)
-def test_a_refusal_comes_before_the_first_byte_of_the_body(doors: Doors, who: str) -> None:
+def test_a_refusal_comes_before_the_first_byte_of_the_body(platform: Platform, who: str) -> None:
     """Strangers cannot make this process hold their data."""
 
     async def never() -> Any:
@@ -213,7 +218,7 @@ def test_a_refusal_comes_before_the_first_byte_of_the_body(doors: Doors, who: st
             sent.append(message)
 
         headers = [(b"content-type", b"application/json"), (b"content-length", b"1000000")]
-        headers += [(name.encode(), value.encode()) for name, value in doors.bearer(who).items()]
+        headers += [(name.encode(), value.encode()) for name, value in platform.bearer(who).items()]
         scope = {
             "type": "http",
             "method": "POST",
@@ -221,67 +226,67 @@ def test_a_refusal_comes_before_the_first_byte_of_the_body(doors: Doors, who: st
             "headers": headers,
             "client": ("127.0.0.1", 1),
         }
-        await doors.app()(scope, never, send)
+        await platform.app()(scope, never, send)
         return sent
 
     assert REFUSED[who][0] == asyncio.run(request())[0]["status"]
 
 
-def test_refusals_are_on_record(doors: Doors) -> None:
-    """By whom, from where, and at which door."""
-    doors.send("/otlp/v1/logs", doors.bearer("viewer"))
-    doors.call(next(iter(SERVICES)), doors.bearer("admin"))
+def test_refusals_are_on_record(platform: Platform) -> None:
+    """By whom, from where, and over which protocol."""
+    platform.send("/otlp/v1/logs", platform.bearer("viewer"))
+    platform.call(next(iter(SERVICES)), platform.bearer("admin"))
     for _ in range(3):
-        doors.send("/v1/traces", doors.bearer("wrong"))
-    seen = {(entry.actor, entry.target, entry.status) for entry in doors.denials()}
+        platform.send("/v1/traces", platform.bearer("wrong"))
+    seen = {(entry.actor, entry.target, entry.status) for entry in platform.denials()}
     assert {
         ("viewer", "/otlp/v1/logs", 403),
         ("admin", "grpc traces", 403),
         (None, None, 401),
     } == seen
-    assert {"otlp.send"} == {entry.action for entry in doors.denials()}
-    assert {"127.0.0.1"} == {entry.address for entry in doors.denials()}
-    assert not any(token in repr(doors.denials()) for token in doors.tokens.values())
+    assert {"otlp.send"} == {entry.action for entry in platform.denials()}
+    assert {"127.0.0.1"} == {entry.address for entry in platform.denials()}
+    assert not any(token in repr(platform.denials()) for token in platform.tokens.values())
 
 
-def test_a_database_that_cannot_be_asked_is_503(doors: Doors, sqlite_url: str) -> None:
+def test_a_database_that_cannot_be_asked_is_503(platform: Platform, sqlite_url: str) -> None:
     """A sender that is answered 401 drops its data."""
     engine = make_engine(sqlite_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE tokens RENAME TO away")
     engine.dispose()
     for content_type in (PROTOBUF, JSON):
-        answer = doors.send("/v1/traces", doors.bearer("ingest"), content_type=content_type)
+        answer = platform.send("/v1/traces", platform.bearer("ingest"), content_type=content_type)
         assert (503, 14) == error(answer)[:2]
         assert int(answer.headers["retry-after"]) > 0
-    assert "UNAVAILABLE" == doors.call(next(iter(SERVICES)), doors.bearer("ingest"))[0]
+    assert "UNAVAILABLE" == platform.call(next(iter(SERVICES)), platform.bearer("ingest"))[0]
 
 
-def test_where_no_token_is_asked_for_anybody_sends(doors: Doors) -> None:
+def test_where_no_token_is_asked_for_anybody_sends(platform: Platform) -> None:
     """With any header: SDKs send the keys of other platforms."""
-    gate = Gate(None, doors.access.audit)
+    gate = Gate(None, platform.access.audit)
     for who in ("none", "wrong", "viewer", "ingest@shop"):
-        assert 200 == doors.send("/v1/traces", doors.bearer(who), gate=gate).status_code
-        assert doors.pool.requests[-1].token_project is None
+        assert 200 == platform.send("/v1/traces", platform.bearer(who), gate=gate).status_code
+        assert platform.pool.requests[-1].token_project is None
 
 
-def test_a_wrong_origin_is_recorded_too(doors: Doors) -> None:
+def test_a_wrong_origin_is_recorded_too(platform: Platform) -> None:
     """Before anybody looks at the token."""
-    doors.hosts = LOOPBACK_HOSTS
-    headers = {"host": "evil.example", **doors.bearer("ingest")}
-    assert (403, 7) == error(doors.send("/v1/traces", headers))[:2]
-    (entry,) = doors.denials()
+    platform.hosts = LOOPBACK_HOSTS
+    headers = {"host": "evil.example", **platform.bearer("ingest")}
+    assert (403, 7) == error(platform.send("/v1/traces", headers))[:2]
+    (entry,) = platform.denials()
     assert ("otlp.send", 403, None) == (entry.action, entry.status, entry.actor)
 
 
-def test_a_page_may_send_with_a_token(doors: Doors) -> None:
+def test_a_page_may_send_with_a_token(platform: Platform) -> None:
     """Its browser asks first, without the token."""
     headers = {
         "origin": "https://page.example",
         "access-control-request-method": "POST",
         "access-control-request-headers": "authorization,content-type",
     }
-    answer = doors.send("/v1/traces", headers, method="OPTIONS")
+    answer = platform.send("/v1/traces", headers, method="OPTIONS")
     assert (200, "https://page.example") == (
         answer.status_code,
         answer.headers["access-control-allow-origin"],

@@ -1,21 +1,21 @@
-"""The API's door: who is asking is settled here, before a route is looked up or a body is read.
-
-An ASGI application around the others. Who it lets in stands in ``request.state.caller``; what each
-may do is said by the routes (``query.access``). Their refusals pass through here on the way out,
-so that each one is written down, whichever rule it came from.
-"""
+"""Authentication of API requests, before a route is looked up or a body is read."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import parse_qsl
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tracefoundry.auth.errors import Unauthenticated
-from tracefoundry.auth.gate import Gate
+from tracefoundry.auth.gate import (
+    CHALLENGE,
+    Gate,
+    Refused,
+    authorization_headers,
+    peer_address,
+)
 from tracefoundry.query.errors import error_response
-from tracefoundry.store.api import StoreUnavailable
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
 """What needs no token: probes, figures, and the description of the API."""
@@ -41,7 +41,7 @@ _NAMEABLE = re.compile(
 
 
 def action_of(method: str, path: str) -> str:
-    """What a request wants, as the audit log calls it."""
+    """What a request asks for, as the audit log calls it."""
     parts = path.strip("/").split("/")
     if parts[0] != "api" or len(parts) < 2:
         return "request"
@@ -51,68 +51,75 @@ def action_of(method: str, path: str) -> str:
     return _ACTIONS.get(parts[1], {}).get(method, "request")
 
 
-def address_of(scope: Scope) -> str | None:
-    """The peer's address. What headers say of it could be anything."""
-    client = scope.get("client")
-    return client[0] if client else None
+class Authentication:
+    """ASGI middleware: 401 without a valid token, 503 where that cannot be checked.
 
-
-class TokenDoor:
-    """ASGI middleware: 401 without a valid token, 503 where that cannot be told."""
+    The caller is in ``request.state.caller`` for the routes, which say what each role may do
+    (``query.access``). Their 403 answers pass through here on the way out and are recorded,
+    whichever rule they came from.
+    """
 
     def __init__(self, app: ASGIApp, *, gate: Gate, retry_after_seconds: int) -> None:
         self._app = app
         self._gate = gate
-        self._retry_after = {"Retry-After": str(retry_after_seconds)}
+        self._retry_after_seconds = retry_after_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
             return
         action = action_of(scope["method"], scope["path"])
-        authorization = [
-            value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"
-        ]
         try:
-            caller = await self._gate.admit(authorization, address=address_of(scope), action=action)
-        except Unauthenticated as error:
-            answer = error_response(
-                401,
-                "unauthenticated",
-                str(error),
-                "Send a valid token: Authorization: Bearer TOKEN. An admin makes one with "
-                "tracefoundry token create.",
-                {"WWW-Authenticate": 'Bearer realm="tracefoundry"'},
+            caller = await self._gate.admit(
+                authorization_headers(scope), address=peer_address(scope), action=action
             )
-            await answer(scope, receive, send)
-            return
-        except StoreUnavailable as error:
-            answer = error_response(
-                503,
-                "store_unavailable",
-                f"your token cannot be checked now: {error}",
-                "Try again; if it goes on, look at the database and at /readyz.",
-                self._retry_after,
-            )
-            await answer(scope, receive, send)
+        except Refused as refused:
+            await self._refusal(refused)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
 
         async def recorded(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 403:
-                await self._gate.refuse(
+                await self._gate.record_forbidden(
                     caller, action, target=target_of(scope["path"]), project=_project(scope)
                 )
             await send(message)
 
         await self._app(scope, receive, recorded)
 
+    def _refusal(self, refused: Refused) -> Response:
+        if refused.reason == "unavailable":
+            return error_response(
+                503,
+                "store_unavailable",
+                str(refused),
+                "Try again; if it goes on, look at the database and at /readyz.",
+                {"Retry-After": str(self._retry_after_seconds)},
+            )
+        return error_response(
+            401,
+            "unauthenticated",
+            str(refused),
+            "Send a valid token: Authorization: Bearer TOKEN. An admin makes one with "
+            "tracefoundry token create.",
+            {"WWW-Authenticate": CHALLENGE},
+        )
+
+
+def wrong_origin(reason: str) -> Response:
+    """The answer to a request that the origin check refuses."""
+    return error_response(
+        403,
+        "wrong_origin",
+        reason,
+        "Use the address that the server printed, or name the page's origin in "
+        "TRACEFOUNDRY_CORS_ORIGINS.",
+    )
+
 
 def target_of(path: str) -> str:
-    """A path for the audit log: words of the API, trace and span ids and refs as they are.
-
-    Everything else is left out: what a caller writes into a path may be a secret in the wrong
-    place, and nothing of that kind is stored.
+    """A path for the audit log, in which every part becomes ``...`` that is not a word of the
+    API, a trace or span id or a ref: callers may have put a secret there by mistake.
     """
     return "/".join(part if _NAMEABLE.fullmatch(part) else "..." for part in path.split("/"))
 

@@ -1,9 +1,9 @@
-"""The one error that commands raise for the person at the terminal."""
+"""The one error of commands and of starting processes, made for the person at the terminal."""
 
 from __future__ import annotations
 
 
-class CliError(Exception):
+class CommandError(Exception):
     """Something went wrong that the user can act on: printed as one line, exit code 1.
 
     ``message`` says what was wrong and with what; ``remedy`` says what to do, where known.
@@ -20,5 +20,5 @@ class CliError(Exception):
         remedy = self.remedy.strip().rstrip(".")
         if not remedy:
             return message
-        # The API's remedies are sentences of their own; ours go on after a colon.
+        # Remedies of the API begin a sentence; ours continue the line after a colon.
         return f"{message}{'. ' if remedy[0].isupper() else ': '}{remedy}"

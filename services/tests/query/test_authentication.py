@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracefoundry.query.door import target_of
+from tracefoundry.query.authentication import target_of
 
 KEY = "sk-" + "ant-" + "a1b2c3d4" * 5
 
