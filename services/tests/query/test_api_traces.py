@@ -331,7 +331,7 @@ def test_delete_before_works_through_more_than_one_batch(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Batches of two traces, and of one large one."""
-    monkeypatch.setattr("tracefoundry.store.sql.reader.deletion.BATCH_TRACES", 2)
+    monkeypatch.setattr("tracefoundry.store.sql.deletion.by_request.BATCH_TRACES", 2)
     insert(api.engine, [make_span(n, 1, start=n) for n in range(1, 8)])
     receipt = api.client.delete("/api/traces", params={"before": str(NOW_NS + 1_000_000)}).json()
     assert (receipt["traces"], receipt["spans"], listed(api)) == (7, 7, [])

@@ -40,7 +40,7 @@ def test_after_delete_before_no_page_is_free(
     filled_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In more than one step, each a short transaction."""
-    monkeypatch.setattr("tracefoundry.store.sql.reader.free_pages.STEP_PAGES", 50)
+    monkeypatch.setattr("tracefoundry.store.sqlite.free_pages.STEP_PAGES", 50)
     before = pages_of(filled_url)[0]
     store = open_store(filled_url)
     now = time.time_ns()
@@ -58,7 +58,7 @@ def test_after_deleting_one_trace_no_page_is_free(filled_url: str) -> None:
     assert pages_of(filled_url)[1] == 0
 
 
-def test_a_delete_is_done_even_if_its_pages_cannot_be_given_back(
+def test_a_delete_is_done_even_if_its_pages_cannot_be_freed(
     filled_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They stay free for new rows until the next delete."""
@@ -66,7 +66,7 @@ def test_a_delete_is_done_even_if_its_pages_cannot_be_given_back(
     def busy(_engine: object) -> int:
         raise StoreUnavailable("the database is locked")
 
-    monkeypatch.setattr("tracefoundry.store.sql.reader.free_pages._step", busy)
+    monkeypatch.setattr("tracefoundry.store.sqlite.free_pages._step", busy)
     store = open_store(filled_url)
     now = time.time_ns()
     first = store.deletion.delete_before([1], now, now_ns=now, retention_ns=7 * DAY_NS)
@@ -78,7 +78,7 @@ def test_a_delete_is_done_even_if_its_pages_cannot_be_given_back(
 
 
 def test_a_file_made_by_the_engine_can_shrink_too(tmp_path: Path) -> None:
-    """The way in which its pages are given back is set before the first table."""
+    """How its pages are freed is set before the first table."""
     url = f"sqlite:///{tmp_path}/new.db"
     engine = make_engine(url, create=True)
     with engine.begin() as connection:

@@ -76,7 +76,7 @@ def test_delete_before_takes_older_logs_without_spans_in_batches(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With tombstones; a trace that has a later log stays whole, as one that ends later does."""
-    monkeypatch.setattr("tracefoundry.store.sql.reader.lone_logs.BATCH_TRACES", 2)
+    monkeypatch.setattr("tracefoundry.store.sql.deletion.logs_without_spans.BATCH_TRACES", 2)
     spans = [make_span(20, 1, duration=5), make_span(21, 1, duration=500)]
     logs = [make_log(trace, 1, time_offset=trace) for trace in range(1, 8)]
     logs += [make_log(3, 2, time_offset=200), make_log(20, 1), make_log(21, 1)]
@@ -95,7 +95,7 @@ def test_a_batch_ends_with_the_trace_that_has_too_many_logs(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No transaction grows without bound."""
-    monkeypatch.setattr("tracefoundry.store.sql.reader.lone_logs.BATCH_LOGS", 3)
+    monkeypatch.setattr("tracefoundry.store.sql.deletion.logs_without_spans.BATCH_LOGS", 3)
     insert(api.engine, [], [make_log(t, 1, time_offset=m) for t in (1, 2, 3) for m in range(4)])
     answer = api.client.delete("/api/traces", params={"before": str(NOW_NS + 100)})
     assert (counts(answer.json()), stored(api.engine)["span_logs"]) == ((0, 0, 12), [])

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from samples import make_span, trace_id
+from tracefoundry.deletion.payloads import PayloadRemover
 from tracefoundry.model.limits import WINDOW_AHEAD_NS
 from tracefoundry.model.payload import Content, PayloadRows, digest_of, ref_of
 from tracefoundry.model.times import DAY_NS, day_of
@@ -18,14 +19,12 @@ from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.storing import PayloadWriter
-from tracefoundry.query.payload_deletion import PayloadRemover
 from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.store import migrations
 from tracefoundry.store.api import PayloadsGone, PreparedSpan, open_store
 from tracefoundry.store.open import open_writer
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine
-from tracefoundry.store.sql.reader.payload_removal import PayloadRemoval
 
 TRACES = 40
 
@@ -76,7 +75,7 @@ def test_no_live_payload_is_lost_beside_deletions(
             writer.close()
 
     def delete() -> None:
-        remover = PayloadRemover(PayloadRemoval(engine), objects, keys)
+        remover = PayloadRemover(store.deletion, objects, keys)
         gone: set[int] = set()
         try:
             while not done.is_set():
@@ -141,7 +140,7 @@ def test_a_commit_that_relied_on_a_payload_that_was_deleted_is_told_so(
     writer.commit([first], payloads=rows)
     second, reused = stored(2)
     store.deletion.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=7 * DAY_NS)
-    removed = PayloadRemover(PayloadRemoval(engine), objects, KeyRing()).remove(
+    removed = PayloadRemover(store.deletion, objects, KeyRing()).remove(
         1, "default", time.time_ns()
     )
     with pytest.raises(PayloadsGone):

@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -179,32 +179,46 @@ def read_blobs(
         UnknownKey: a blob needs a key that is not configured.
     """
     blobs: dict[str, DecodedBlob] = {}
-    for group in _groups(locations):
+    for location, stored in read_stored(store, locations):
+        if len(stored) != location.length:
+            raise PayloadCorrupt(location.ref, "its object is cut off")
+        blobs[location.ref] = codec.decode(project, location.ref, stored)
+    return blobs
+
+
+def read_stored(
+    store: ObjectStore | PackStartCache,
+    locations: Iterable[BlobLocation],
+    *,
+    max_gap_bytes: int = _MAX_GAP_BYTES,
+) -> Iterator[tuple[BlobLocation, bytes]]:
+    """Blobs as they are stored, by place; too short where an object is cut off. Neighbours come
+    with one request.
+
+    Raises:
+        ObjectMissing: a pack is gone.
+        ObjectStoreUnavailable: the store cannot answer now.
+    """
+    for group in _groups(locations, max_gap_bytes):
         start = group[0].offset
         end = max(location.offset + location.length for location in group)
         data = store.get(group[0].object_name, start, end - start)
         for location in group:
             at = location.offset - start
-            stored = data[at : at + location.length]
-            if len(stored) != location.length:
-                raise PayloadCorrupt(location.ref, "its object is cut off")
-            blobs[location.ref] = codec.decode(project, location.ref, stored)
-    return blobs
+            yield location, data[at : at + location.length]
 
 
-def _groups(locations: Sequence[BlobLocation]) -> list[list[BlobLocation]]:
+def _groups(locations: Iterable[BlobLocation], max_gap_bytes: int) -> Iterator[list[BlobLocation]]:
     """Groups of blobs that are read with one range request each."""
-    groups: list[list[BlobLocation]] = []
+    group: list[BlobLocation] = []
     end = 0
     for location in sorted(locations, key=lambda where: (where.object_name, where.offset)):
-        if (
-            groups
-            and groups[-1][0].object_name == location.object_name
-            and location.offset - end <= _MAX_GAP_BYTES
+        if group and (
+            group[0].object_name != location.object_name or location.offset - end > max_gap_bytes
         ):
-            groups[-1].append(location)
-            end = max(end, location.offset + location.length)
-        else:
-            groups.append([location])
-            end = location.offset + location.length
-    return groups
+            yield group
+            group, end = [], 0
+        group.append(location)
+        end = max(end, location.offset + location.length)
+    if group:
+        yield group

@@ -6,8 +6,6 @@ synchronous; answers are bytes made by ``shapes``, never models, because they ar
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse
 from prometheus_client import CollectorRegistry
@@ -19,6 +17,7 @@ from tracefoundry import __version__
 from tracefoundry.auth.access import Access, open_access
 from tracefoundry.auth.gate import Gate
 from tracefoundry.auth.origin_check import OriginCheck
+from tracefoundry.deletion.requests import TraceDeletion
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.query import errors
@@ -26,7 +25,6 @@ from tracefoundry.query.administration import administration_router
 from tracefoundry.query.authentication import Authentication, action_of, wrong_origin
 from tracefoundry.query.metrics import RequestMetrics
 from tracefoundry.query.parameters import DropEmptyParameters, known_parameters
-from tracefoundry.query.payload_deletion import PayloadRemover
 from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.query.payloads import payload_router
 from tracefoundry.query.reference_page import reference_page
@@ -73,9 +71,8 @@ def create_app(
     app.state.audit = access.audit
     errors.install(app, settings.retry_after_seconds)
     keys = keys or KeyRing()
-    deletion: Any = store.deletion
-    remover = PayloadRemover(deletion.payload_removal(), objects, keys)
-    app.include_router(trace_router(store, settings, remover))
+    deletion = TraceDeletion(store.deletion, objects, keys, retention_ns=settings.span_retention_ns)
+    app.include_router(trace_router(store.reader, settings, deletion))
     app.include_router(span_router(store.reader))
     app.include_router(payload_router(store.reader, PayloadReader(store.reader, objects, keys)))
     app.include_router(administration_router(access))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any, Literal
 
+import msgspec
 from fastapi import APIRouter, Depends, Query, Response
 
+from tracefoundry.deletion.receipt import DeletionReceipt
+from tracefoundry.deletion.requests import TraceDeletion
 from tracefoundry.model.span import StatusCode
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.query.access import (
@@ -19,14 +22,12 @@ from tracefoundry.query.access import (
     the_trace,
 )
 from tracefoundry.query.cursors import digest_of, read_trace_cursor, write_trace_cursor
-from tracefoundry.query.deletion_receipt import finish_removal, receipt_json
 from tracefoundry.query.errors import ApiError, invalid_parameter
 from tracefoundry.query.parameters import MAX_NS, TIME_FORMS, Project, time_ns, trace_id_of
-from tracefoundry.query.payload_deletion import PayloadRemover, RemovedPayloads
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.query.shapes import encode, group_json, trace_json
-from tracefoundry.store.api import Snapshot, Store
-from tracefoundry.store.records import Deleted, GroupBy, Sort, TraceSelection
+from tracefoundry.store.api import Reader, Snapshot
+from tracefoundry.store.records import GroupBy, Sort, TraceSelection
 
 Text = Annotated[str | None, Query(max_length=1000)]
 Amount = Annotated[int | None, Query(ge=0, le=MAX_NS)]
@@ -74,9 +75,8 @@ def filters(
     }
 
 
-def trace_router(store: Store, settings: QuerySettings, remover: PayloadRemover) -> APIRouter:
+def trace_router(reader: Reader, settings: QuerySettings, deletion: TraceDeletion) -> APIRouter:
     """``/api/traces``, ``/api/traces/{trace_id}`` and ``/api/stats``."""
-    reader, deletion = store.reader, store.deletion
     router = APIRouter(prefix="/api", tags=["traces"])
 
     @router.get("/traces", summary="List or search traces")
@@ -163,21 +163,15 @@ def trace_router(store: Store, settings: QuerySettings, remover: PayloadRemover)
             has_payloads = snapshot.has_payload_references(projects.ids, wanted)
         if isinstance(owner, ApiError):
             # A deletion that was interrupted at its very end left only objects.
-            removed = finish_removal(remover, projects.names)
-            if not removed.objects_total:
+            receipt = deletion.finish_interrupted(projects.names)
+            if not receipt.objects_total:
                 raise owner
-            return _json(receipt_json(Deleted(), removed))
+            return _receipt(receipt)
         name = projects.names[owner]
         if has_payloads:
-            remover.check()
+            deletion.check_payload_store()
         record("trace.delete", target=wanted.hex(), project=name)
-        deleted = deletion.delete_trace(
-            owner,
-            wanted,
-            now_ns=time.time_ns(),
-            retention_ns=settings.span_retention_ns,
-        )
-        return _json(receipt_json(deleted, remover.remove(owner, name, time.time_ns())))
+        return _receipt(deletion.delete_trace(owner, name, wanted))
 
     @router.delete("/traces", summary="Delete the traces that ended before a time")
     def delete_before(
@@ -193,19 +187,10 @@ def trace_router(store: Store, settings: QuerySettings, remover: PayloadRemover)
         before_ns = time_ns("before", before)
         with reader.snapshot() as snapshot:
             projects = readable(snapshot, project, caller)
-        if remover.configured:
-            remover.check()
+        if deletion.has_payload_store:
+            deletion.check_payload_store()
         record("trace.delete", target=f"before {before_ns} ns", project=project or caller.project)
-        deleted = deletion.delete_before(
-            projects.ids,
-            before_ns,
-            now_ns=time.time_ns(),
-            retention_ns=settings.span_retention_ns,
-        )
-        removed = RemovedPayloads()
-        for owner, name in sorted(projects.names.items()):
-            removed.add(remover.remove(owner, name, time.time_ns()))
-        return _json(receipt_json(deleted, removed))
+        return _receipt(deletion.delete_before(projects.names, before_ns))
 
     @router.get("/stats", summary="Figures over the spans of a window, by group")
     def stats(
@@ -236,6 +221,10 @@ def trace_router(store: Store, settings: QuerySettings, remover: PayloadRemover)
 
 def _json(value: Any) -> Response:
     return Response(encode(value), media_type="application/json")
+
+
+def _receipt(receipt: DeletionReceipt) -> Response:
+    return Response(msgspec.json.encode(receipt), media_type="application/json")
 
 
 def _ns(milliseconds: float | None) -> int | None:

@@ -7,7 +7,8 @@ A store is opened by :func:`open_store` and has five parts:
 :class:`Reader`
     opens snapshots, which answer questions with typed records (:mod:`tracefoundry.store.records`);
 :class:`Deletion`
-    removes traces and payloads, by request and by retention;
+    removes traces and payloads, by request and by retention (:mod:`tracefoundry.store.deletion_api`
+    has its methods and records);
 :class:`Administration`
     keeps projects, tokens and the audit log;
 :class:`Capabilities`
@@ -38,13 +39,14 @@ import msgspec
 
 from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.span import LogRecord, Span
+from tracefoundry.store.deletion_api import Deletion as Deletion
+from tracefoundry.store.deletion_api import RetentionRun as RetentionRun
 from tracefoundry.store.records import (
     AuditEntry,
     AuditOutcome,
     AuditPosition,
     BlobCopy,
     BlobPlace,
-    Deleted,
     GroupBy,
     PayloadFate,
     PayloadStates,
@@ -398,35 +400,6 @@ class Reader(Protocol):
         Raises:
             StoreUnavailable: no connection came free in time, or the store cannot answer.
         """
-        ...
-
-
-# Deleting
-
-
-class Deletion(Protocol):
-    """Removes data, by request and by retention. Safe between threads and beside writers.
-
-    Everything is done in batches, each a transaction. What an interrupted call has removed is
-    removed; calling again goes on.
-    """
-
-    def delete_trace(
-        self, project_id: int, trace_id: bytes, *, now_ns: int, retention_ns: int
-    ) -> Deleted:
-        """Delete one trace with its logs, or logs that came without spans, and leave a tombstone;
-        all counts are 0 when there is nothing.
-
-        ``retention_ns`` is the span retention: the tombstone outlives the window of start times
-        that ingest accepts, so that spans sent again stay refused.
-        """
-        ...
-
-    def delete_before(
-        self, project_ids: Sequence[int], before_ns: int, *, now_ns: int, retention_ns: int
-    ) -> Deleted:
-        """Delete the traces that end before a time, and logs of traces without spans that are all
-        older, in batches."""
         ...
 
 

@@ -81,9 +81,14 @@ class SqlStore:
 
     @property
     def deletion(self) -> Deletion:
-        from tracefoundry.store.sql.deletion import SqlDeletion
+        engine = self._engine(READING_CONNECTIONS)
+        if self._file is not None:
+            from tracefoundry.store.sqlite.deletion import SqliteDeletion
 
-        return SqlDeletion(self._engine(READING_CONNECTIONS))
+            return SqliteDeletion(engine, self._file)
+        from tracefoundry.store.postgres.deletion import PostgresDeletion
+
+        return PostgresDeletion(engine)
 
     @property
     def administration(self) -> Administration:

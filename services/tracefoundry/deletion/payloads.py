@@ -1,8 +1,7 @@
 """Removes the payloads of deleted traces: rows, previews and stored bytes, but nothing shared.
 
-A payload goes when no trace that is left refers to it and no list needs it; with a list go the
-parts that only it needed. An object (a pack of many blobs) of which nothing is left goes whole; one
-that also holds blobs which stay is written anew without the others.
+An object (a pack of many payloads) of which nothing is left goes whole; one that also holds
+payloads which stay is stored anew without the others.
 
 Order: the new object is put, then one transaction changes all rows, then the old object is removed.
 Whatever is interrupted, the next deletion in the project finds it and goes on:
@@ -16,14 +15,15 @@ rows, which retention removes.
 
 from __future__ import annotations
 
-import datetime
 import logging
 import threading
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
+from tracefoundry.deletion.pack_rewriting import rewrite
+from tracefoundry.deletion.planning import Removal, steps_of, what_goes
 from tracefoundry.model.payload import digest_of, ref_from_digest
-from tracefoundry.model.times import date_of, day_of_date
+from tracefoundry.model.times import date_of
 from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
 from tracefoundry.payloads.errors import (
     ObjectMissing,
@@ -35,40 +35,44 @@ from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.lists import decode_node
 from tracefoundry.payloads.objects import ObjectStore, object_name
 from tracefoundry.payloads.packs import BlobLocation, read_blobs
-from tracefoundry.query.pack_rewriting import rewrite
-from tracefoundry.store.contract import StoreUnavailable
+from tracefoundry.store.api import StoreUnavailable
+from tracefoundry.store.deletion_api import Deletion
+from tracefoundry.store.deletion_records import (
+    PayloadRemovalPlan,
+    PendingPayloads,
+)
 from tracefoundry.store.records import BlobPlace
-from tracefoundry.store.sql.columns import ID_BYTES
-from tracefoundry.store.sql.reader.payload_removal import PayloadRemoval
-from tracefoundry.store.sql.reader.removal_plan import Pending, Removal, doomed_among
 
 log = logging.getLogger(__name__)
 
 PAGE_REFS = 100_000
 """Most payloads of deleted traces that are listed at once."""
 STEP_REFS = 2_000
-"""About how many of them are removed in one transaction, with what only they need: as many as stand
-in the same objects, so that each of these is written anew once."""
+"""About how many of them are removed in one transaction, with what only they need."""
 PLANS = 5
 """How often a step is worked out anew when others change what it is about."""
 NAMED_OBJECTS = 1_000
-"""Most removed objects that a receipt names."""
+"""Most removed objects that are named."""
 
 
 @dataclass(slots=True)
 class RemovedPayloads:
-    """What went, and what stayed because others need it."""
+    """What went, and what stayed because others need it.
+
+    Attributes:
+        refs: references of deleted traces.
+        objects: names of removed objects, the first thousand.
+        objects_total: how many they are.
+        kept_shared: payloads of deleted traces that stay for other traces.
+    """
 
     refs: int = 0
-    """References of deleted traces."""
     objects: list[str] = field(default_factory=list)
-    """Names of removed objects, the first thousand."""
     objects_total: int = 0
     kept_shared: int = 0
-    """Payloads of deleted traces that stay for other traces."""
 
     def add(self, other: RemovedPayloads) -> None:
-        """Count another project in."""
+        """Add the counts of another project."""
         self.refs += other.refs
         self.objects += other.objects[: NAMED_OBJECTS - len(self.objects)]
         self.objects_total += other.objects_total
@@ -78,26 +82,26 @@ class RemovedPayloads:
 class PayloadRemover:
     """Removes payloads from one store's database and objects. Safe between threads.
 
-    Steps of one process take turns; another replica's are noticed when a step is carried out.
+    Steps of one process take turns; another process's are noticed when a step is carried out.
     """
 
-    def __init__(self, steps: PayloadRemoval, objects: ObjectStore | None, keys: KeyRing) -> None:
+    def __init__(self, deletion: Deletion, objects: ObjectStore | None, keys: KeyRing) -> None:
         """``objects`` is None where no payload store is configured."""
-        self._steps = steps
+        self._deletion = deletion
         self._objects = objects
         self._keys = keys
         self._turn = threading.Lock()
 
     @property
-    def configured(self) -> bool:
+    def has_store(self) -> bool:
         """Whether there is a payload store."""
         return self._objects is not None
 
-    def check(self) -> None:
+    def check_store(self) -> None:
         """Ask for a sign of life of the object store, before anything is deleted.
 
         Raises:
-            ObjectStoreUnavailable: it cannot be used now.
+            ObjectStoreUnavailable: it cannot be used now, or none is configured.
         """
         self._store().check()
 
@@ -111,106 +115,90 @@ class PayloadRemover:
             StoreUnavailable: the same of the database.
         """
         done = self.finish(project_id, project)
-        kept: set[tuple[int, bytes]] = set()
+        shared: set[tuple[int, bytes]] = set()
         while True:
-            page = self._steps.pending(project_id, now_ns, PAGE_REFS)
-            if page is None:
+            pending = self._deletion.pending_payloads(project_id, now_ns=now_ns, limit=PAGE_REFS)
+            if pending is None:
                 break
             before = done.refs
-            for pending in self._portions(project_id, page):
+            for refs in steps_of(pending, STEP_REFS):
                 with self._turn:
-                    removal, refs = self._step(project_id, project, pending, now_ns)
-                done.refs += refs
-                kept.difference_update((page.day, ref) for ref in removal.doomed)
-                stored = self._steps.places(project_id, page.day, pending.refs)
-                kept.update((page.day, ref) for ref in stored if not page.expired)
-                self._finish(project_id, project, removal.doomed, done)
+                    removal, references = self._step(project_id, project, pending, refs, now_ns)
+                done.refs += references
+                shared.difference_update((pending.day, ref) for ref in removal.removed)
+                shared.update((pending.day, ref) for ref in removal.shared)
+                self._remove_objects(project_id, project, removal.removed, done)
             if done.refs == before:
                 break
         if done.refs:
-            self._steps.give_back()
-        done.kept_shared = len({ref for _, ref in kept})
+            self._deletion.incremental_vacuum()
+        done.kept_shared = len({ref for _, ref in shared})
         return done
-
-    def _portions(self, project_id: int, page: Pending) -> Iterator[Pending]:
-        """The page in steps; an object's blobs are in one step."""
-        places = self._steps.places(project_id, page.day, page.refs)
-        by_object: dict[bytes, list[bytes]] = {}
-        for ref in page.refs:
-            place = places.get(ref)
-            by_object.setdefault(b"" if place is None else place.object, []).append(ref)
-        step: list[bytes] = []
-        for refs in by_object.values():
-            step += refs
-            if len(step) >= STEP_REFS:
-                yield replace(page, refs=step)
-                step = []
-        if step:
-            yield replace(page, refs=step)
 
     def finish(self, project_id: int, project: str) -> RemovedPayloads:
         """Remove the objects that an interrupted call left without rows."""
         done = RemovedPayloads()
-        while self._finish(project_id, project, None, done):
+        while self._remove_objects(project_id, project, None, done):
             pass
         return done
 
     def _step(
-        self, project_id: int, project: str, pending: Pending, now_ns: int
+        self,
+        project_id: int,
+        project: str,
+        pending: PendingPayloads,
+        refs: list[bytes],
+        now_ns: int,
     ) -> tuple[Removal, int]:
+        """Plan and remove; returns what was removed, and how many references went."""
         for _ in range(PLANS):
-            removal = Removal(project_id, pending)
+            plan = PayloadRemovalPlan(project_id, pending.day, refs, pending.keep_until_ns)
+            removal = Removal()
             if not pending.expired:
-                self._plan(removal, project, now_ns)
-            refs = self._steps.apply(removal, now_ns)
-            if refs is not None:
-                return removal, refs
-            self._take_back(removal, project)
+                removal = self._plan(plan, project, now_ns)
+            references = self._deletion.remove_payloads(plan, now_ns=now_ns)
+            if references is not None:
+                return removal, references
+            self._remove_new_objects(plan, project)
         raise StoreUnavailable(
             "payloads of the deleted traces are being used by others again and again; the traces"
             " are deleted, call again to remove the rest of their payloads"
         )
 
-    def _take_back(self, removal: Removal, project: str) -> None:
+    def _remove_new_objects(self, plan: PayloadRemovalPlan, project: str) -> None:
         """Remove the objects of a plan that was not carried out; nobody else has put them."""
-        new = {place.object for place in removal.moved.values()}
+        new = sorted({place.object for place in plan.moved.values()})
         if new:
-            day = date_of(removal.pending.day)
-            self._store().delete([object_name(project, day, one.hex()) for one in sorted(new)])
+            day = date_of(plan.day)
+            self._store().delete([object_name(project, day, digest.hex()) for digest in new])
 
-    def _plan(self, removal: Removal, project: str, now_ns: int) -> None:
-        """Work out which blobs go, and write those that stay beside them into new objects."""
-        day = removal.pending.day
-        heads: set[bytes] = set()
-        candidates: Collection[bytes] = removal.pending.refs
-        while candidates:
-            places, needs = self._steps.look(
-                removal.project_id, day, candidates, now_ns, len(removal.doomed)
-            )
-            going = doomed_among(places, needs, removal.doomed, heads)
-            removal.doomed.update((ref, places[ref]) for ref in going)
-            heads.update(ref[:ID_BYTES] for ref in going)
-            lists = {ref: places[ref] for ref in going if places[ref].depth > 0}
-            parts = self._parts(removal.project_id, project, day, lists)
-            removal.parts += parts
-            # A part that was looked at before may have lost its last list just now.
-            candidates = {part for part, _ in parts if part not in removal.doomed}
-        if not removal.doomed:
-            return
-        objects = {place.object for place in removal.doomed.values()}
-        removal.packs = self._steps.packs_of(removal.project_id, day, objects)
-        removal.moved = rewrite(self._store(), project, date_of(day), removal.packs, removal.doomed)
+    def _plan(self, plan: PayloadRemovalPlan, project: str, now_ns: int) -> Removal:
+        """Work out which payloads go, and put those that stay beside them into new objects."""
+        project_id, day = plan.project_id, plan.day
+        removal = what_goes(
+            plan.refs,
+            lambda refs, removed: self._deletion.payload_needs(
+                project_id, day, refs, now_ns=now_ns, removed_lists=removed
+            ),
+            lambda lists: self._parts_of(project_id, project, day, lists),
+        )
+        plan.removed, plan.list_parts = removal.removed, removal.list_parts
+        if plan.removed:
+            objects = {place.object for place in plan.removed.values()}
+            plan.objects = self._deletion.blobs_of(project_id, day, objects)
+            plan.moved = rewrite(self._store(), project, date_of(day), plan.objects, plan.removed)
+        return removal
 
-    def _parts(
+    def _parts_of(
         self, project_id: int, project: str, day: int, lists: Mapping[bytes, BlobPlace]
     ) -> list[tuple[bytes, bytes]]:
-        """(part, list) of lists, from their descriptions; from the database where these cannot be
-        read, or damage would keep a trace from being deleted."""
+        """(part, list) of lists, from their nodes; from the database where these cannot be read:
+        damage must not keep a trace from being deleted."""
         if not lists:
             return []
         found: list[tuple[bytes, bytes]] = []
         unread = set(lists)
-        for digest, blob in self._descriptions(project, day, lists).items():
+        for digest, blob in self._nodes(project, day, lists).items():
             if blob.form != "list":
                 continue
             try:
@@ -221,12 +209,13 @@ class PayloadRemover:
             found += [(digest_of(ref), digest) for ref in node.references()]
         if unread:
             log.warning("%d lists cannot be read; their parts are looked up by row", len(unread))
-            found += self._steps.parts_of(project_id, day, unread)
+            found += self._deletion.list_parts(project_id, day, unread)
         return found
 
-    def _descriptions(
+    def _nodes(
         self, project: str, day: int, lists: Mapping[bytes, BlobPlace]
     ) -> dict[bytes, DecodedBlob]:
+        """The stored nodes of lists; those that cannot be read are left out."""
         objects, codec = self._store(), BlobCodec(self._keys)
         locations = [
             BlobLocation(
@@ -249,28 +238,28 @@ class PayloadRemover:
                     continue
             return {digest_of(ref): blob for ref, blob in found.items()}
 
-    def _finish(
+    def _remove_objects(
         self,
         project_id: int,
         project: str,
         refs: Collection[bytes] | None,
         done: RemovedPayloads,
     ) -> bool:
-        """Remove objects that tombstones name (of these refs, or a bounded number of any); True
-        when there were some."""
-        unfinished = self._steps.unfinished(project_id, refs)
-        if not unfinished:
+        """Remove the objects that removing these payloads has emptied (None: a bounded number of
+        any); True when there were some."""
+        unneeded = self._deletion.unneeded_objects(project_id, refs)
+        if not unneeded:
             return False
-        by_day: dict[str, set[bytes]] = {}
-        for one in unfinished:
+        by_day: dict[int, set[bytes]] = {}
+        for one in unneeded:
             by_day.setdefault(one.day, set()).add(one.object)
         names = []
         for day, digests in sorted(by_day.items()):
-            number = day_of_date(datetime.date.fromisoformat(day))
-            named = self._steps.still_named(project_id, number, digests)
-            names += [f"{project}/{day}/{digest.hex()}" for digest in sorted(digests - named)]
+            # Never an object that a row names, whatever a tombstone says.
+            free = digests - self._deletion.objects_in_use(project_id, day, digests)
+            names += [object_name(project, date_of(day), digest.hex()) for digest in sorted(free)]
         self._store().delete(names)
-        self._steps.finish(project_id, {one.ref for one in unfinished})
+        self._deletion.confirm_removal(project_id, {one.ref for one in unneeded})
         done.objects += names[: NAMED_OBJECTS - len(done.objects)]
         done.objects_total += len(names)
         return True

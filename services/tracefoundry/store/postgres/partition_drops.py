@@ -1,4 +1,4 @@
-"""Day partitions on their way out: found, detached beside readers and writers, dropped.
+"""Dropping day partitions: they are found, detached beside readers and writers, and dropped.
 
 ``DETACH PARTITION ... CONCURRENTLY`` takes no lock that readers or writers would wait for, but it
 works in two transactions, waits for everyone who still sees the partition, and can be interrupted
@@ -8,6 +8,8 @@ from where the last one stopped, in this run or in the next.
 
 A partition is commented before it is detached. A crash may leave it as an ordinary table, and the
 comment tells it from a table that somebody detached for another purpose.
+
+Everything here raises :class:`StoreUnavailable` when the database cannot answer now.
 """
 
 from __future__ import annotations
@@ -17,14 +19,18 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import psycopg
 from psycopg import errors, sql
 
 from tracefoundry.model.times import day_of_date
+from tracefoundry.store.api import StoreUnavailable
+from tracefoundry.store.deletion_records import (
+    DayPartition,
+    DayTable,
+)
+from tracefoundry.store.postgres.errors import first_line
 from tracefoundry.store.postgres.partitions import ADVISORY_LOCK
-from tracefoundry.store.sql.expiry.session import driver_errors
 
 TRIES = 5
 PAUSE_S = 0.5
@@ -44,7 +50,7 @@ _PASSING = (
 
 _ATTACHED = """
 SELECT p.relname, c.relname, i.inhdetachpending, pg_relation_size(c.oid),
-       pg_total_relation_size(c.oid), c.reltuples
+       pg_total_relation_size(c.oid)
 FROM pg_inherits i
 JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
 WHERE p.relname = ANY(%s) AND p.relnamespace = current_schema()::regnamespace
@@ -52,7 +58,7 @@ WHERE p.relname = ANY(%s) AND p.relnamespace = current_schema()::regnamespace
 ORDER BY c.relname
 """
 _LEFT_BEHIND = """
-SELECT c.relname, pg_total_relation_size(c.oid) FROM pg_class c
+SELECT c.relname FROM pg_class c
 WHERE c.relkind = 'r' AND NOT c.relispartition
   AND c.relnamespace = current_schema()::regnamespace
   AND obj_description(c.oid, 'pg_class') = %s
@@ -66,102 +72,77 @@ WHERE c.relname = %s AND c.relnamespace = current_schema()::regnamespace
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
-    """A day of a table.
-
-    Attributes:
-        table: the partitioned table.
-        name: its own name.
-        day: days since the epoch.
-        pending: a detach was interrupted.
-        filled: it has had rows since it was made.
-        total_bytes: with indexes and long values.
-        estimate: how many rows the database believes it has; None before it has looked.
-    """
-
-    table: str
-    name: str
-    day: int
-    pending: bool
-    filled: bool
-    total_bytes: int
-    estimate: int | None
+_ESTIMATE = """
+SELECT c.reltuples, i.inhdetachpending
+FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid
+WHERE c.relname = %s AND c.relnamespace = current_schema()::regnamespace
+"""
 
 
-def attached(connection: psycopg.Connection, tables: Sequence[str]) -> list[Partition]:
-    """All day partitions of these tables by day. Tables of other names are somebody else's.
-
-    Raises:
-        StoreUnavailable: the database cannot answer now.
-    """
+def attached(
+    connection: psycopg.Connection, tables: Sequence[DayTable]
+) -> list[tuple[DayPartition, bool]]:
+    """All day partitions of these tables by day, and whether a detach of each was interrupted.
+    Tables of other names are somebody else's."""
     found = []
     with driver_errors():
         for row in connection.execute(_ATTACHED, (list(tables),)).fetchall():
-            table, name, pending, heap_bytes, total_bytes, rows = row
+            table, name, pending, heap_bytes, total_bytes = row
             day = _day_in(name, table)
             if day is not None:
-                estimate = int(rows) if rows >= 0 else None
-                found.append(
-                    Partition(
-                        table, name, day, pending, bool(heap_bytes), total_bytes or 0, estimate
-                    )
-                )
-    return sorted(found, key=lambda partition: (partition.day, partition.table))
+                partition = DayPartition(table, name, day, bool(heap_bytes), total_bytes or 0)
+                found.append((partition, pending))
+    return sorted(found, key=lambda one: (one[0].day, one[0].table))
 
 
-def rows_of(connection: psycopg.Connection, partition: Partition) -> int | None:
+def rows_of(connection: psycopg.Connection, partition: DayPartition) -> int | None:
     """How many rows a partition has: counted where it is small, else the database's estimate, None
-    where there is none or somebody holds the partition.
-
-    Raises:
-        StoreUnavailable: the database cannot answer now.
-    """
-    if partition.total_bytes > COUNTED_BYTES or partition.pending:
-        return partition.estimate
-    statement = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(partition.name))
+    where there is none or somebody holds the partition."""
     with driver_errors():
+        row = connection.execute(_ESTIMATE, (partition.name,)).fetchone()
+        if row is None:
+            return None
+        estimate, pending = row
+        if partition.total_bytes > COUNTED_BYTES or pending:
+            return int(estimate) if estimate >= 0 else None
+        statement = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(partition.name))
         try:
-            row = connection.execute(statement).fetchone()
+            counted = connection.execute(statement).fetchone()
         except (errors.LockNotAvailable, errors.UndefinedTable):
             return None
-    return None if row is None else int(row[0])
+    return None if counted is None else int(counted[0])
 
 
-def left_behind(connection: psycopg.Connection) -> list[tuple[str, int]]:
-    """Names and bytes of tables that an earlier run detached and did not come to drop.
-
-    Raises:
-        StoreUnavailable: the database cannot answer now.
-    """
+def left_behind(connection: psycopg.Connection) -> list[str]:
+    """Names of tables that an earlier run detached and did not come to drop."""
     with driver_errors():
-        return [(row[0], row[1] or 0) for row in connection.execute(_LEFT_BEHIND, (DROPPING,))]
+        return [row[0] for row in connection.execute(_LEFT_BEHIND, (DROPPING,))]
 
 
-def finish(connection: psycopg.Connection, partition: Partition) -> bool:
-    """Finish the interrupted detach of a partition, keeping it as a table; False if it is in use.
-
-    Raises:
-        StoreUnavailable: the database cannot answer now.
-    """
-    return _try(connection, lambda: _detach(connection, partition.name))
+def finish(connection: psycopg.Connection, name: str) -> bool:
+    """Finish the interrupted detach of a partition, keeping it as a table; False if it is in
+    use."""
+    return _try(connection, lambda: _detach(connection, name))
 
 
 def drop(connection: psycopg.Connection, name: str) -> bool:
-    """Detach a partition and drop it, from wherever an earlier try has left it.
-
-    Returns:
-        False when readers or writers held it at every try; the next run goes on.
-
-    Raises:
-        StoreUnavailable: the database cannot answer now.
-    """
+    """Detach a partition and drop it, from wherever an earlier try has left it; False when readers
+    or writers held it at every try."""
 
     def work() -> None:
         _detach(connection, name)
         connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
 
     return _try(connection, work)
+
+
+@contextmanager
+def driver_errors() -> Iterator[None]:
+    """Turn errors of PostgreSQL's driver into the store's."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise StoreUnavailable(f"PostgreSQL: {first_line(error)}") from error
 
 
 def _try(connection: psycopg.Connection, work: Callable[[], None]) -> bool:
