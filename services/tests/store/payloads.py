@@ -5,9 +5,9 @@ from __future__ import annotations
 from hashlib import sha256
 
 from samples import NOW_NS, make_span
-from tracefoundry.model.times import day_of
 from tracefoundry.model.payload import BlobRow, PayloadEntry, PayloadRows
 from tracefoundry.model.span import Span
+from tracefoundry.model.times import day_of
 from tracefoundry.store.api import Writer
 
 DAY = day_of(NOW_NS)

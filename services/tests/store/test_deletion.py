@@ -13,7 +13,7 @@ from store.payloads import DAY, blob, ref, referring, store_payloads
 from tracefoundry.model.limits import WINDOW_AHEAD_NS
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.api import Store, Writer
-from tracefoundry.store.deletion_api import PayloadRemovalPlan, UnneededObject
+from tracefoundry.store.deletion_records import PayloadRemovalPlan, UnneededObject
 from tracefoundry.store.records import BlobPlace, Deleted
 
 

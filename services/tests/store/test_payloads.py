@@ -14,7 +14,7 @@ from store.payloads import DAY, blob, ref, referring, store_payloads
 from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.api import CommitResult, PayloadsGone, Store, Writer
-from tracefoundry.store.deletion_api import PayloadRemovalPlan
+from tracefoundry.store.deletion_records import PayloadRemovalPlan
 from tracefoundry.store.records import BlobCopy, BlobPlace, PayloadFate
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from tracefoundry.store.deletion_api import ExpiredTraces, RetentionRun
 
 from samples import NOW_NS, make_log, make_span
 from store.answers import add_projects, all_traces, commit, logs_of, numbers, span_count
@@ -16,6 +15,8 @@ from store.payloads import DAY, blob, ref, referring, store_payloads
 from tracefoundry.model.span import Resource
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.api import AnotherProcess, Store, Writer
+from tracefoundry.store.deletion_api import RetentionRun
+from tracefoundry.store.deletion_records import ExpiredTraces
 from tracefoundry.store.records import AuditEntry
 
 

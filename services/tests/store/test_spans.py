@@ -12,10 +12,8 @@ from store.answers import add_projects, commit, only_trace
 from tracefoundry.model.attributes import double
 from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import Event, Link, Resource, Scope, Span
-from tracefoundry.store.api import Snapshot, Store, Writer
-from tracefoundry.store.records import PAGE_BYTES, SpanPage, SpanPosition, StoredTrace
-
-MIB = 1024 * 1024
+from tracefoundry.store.api import Store, Writer
+from tracefoundry.store.records import LOGS_LIMIT, PAGE_BYTES, SpanPage, SpanPosition, StoredTrace
 
 
 def family() -> list[Span]:
@@ -178,62 +176,128 @@ def test_one_span_is_read_by_its_id_however_often_it_is_there(store: Store, writ
         assert snapshot.span(trace, span_id(3)).spans == []
 
 
-def pages_of(snapshot: Snapshot, trace: StoredTrace) -> list[int]:
-    """How many whole spans come on each page, however many are asked for."""
-    sizes = []
-    after: SpanPosition | None = None
-    while not sizes or after is not None:
-        page = snapshot.spans(trace, after=after, limit=1_000)
-        sizes.append(len(page.spans))
-        after = page.following
-    return sizes
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of 2,500 bytes and 10 logs: the real limits take minutes to reach."""
+    assert (PAGE_BYTES, LOGS_LIMIT) == (32 * 1024 * 1024, 100_000)
+    for module in ("sql.reader.page_size", "memory.spans"):
+        monkeypatch.setattr(f"tracefoundry.store.{module}.PAGE_BYTES", 2_500)
+        monkeypatch.setattr(f"tracefoundry.store.{module}.LOGS_LIMIT", 10)
+
+
+def pages_of(store: Store) -> list[SpanPage]:
+    """All pages of the only trace, however many spans are asked for."""
+    trace = only_trace(store)
+    pages: list[SpanPage] = []
+    with store.reader.snapshot() as snapshot:
+        while not pages or pages[-1].following is not None:
+            after = pages[-1].following if pages else None
+            pages.append(snapshot.spans(trace, after=after, limit=1_000))
+    assert not any(page.logs_truncated for page in pages if len(page.spans) > 1)
+    return pages
+
+
+def sizes(pages: list[SpanPage]) -> list[int]:
+    """Spans on each page."""
+    return [len(page.spans) for page in pages]
 
 
 def large(kind: str, number: int) -> Span:
-    """A span whose answer has about 12 MiB, because of one part of it."""
-    text = "x" * (12 * MIB)
+    """A span whose answer has more than 1,000 bytes, because of one part of it."""
+    text = "x" * 1_000
     whole: dict[str, Any] = {"start": number}
     if kind == "attributes":
         whole["attributes"] = {"t": text}
     elif kind == "name":
         whole["name"] = text
     elif kind == "wide characters":
-        whole["attributes"] = {"t": "\N{GRINNING FACE}" * (3 * MIB)}
+        whole["attributes"] = {"t": "\N{GRINNING FACE}" * 250}
     elif kind == "resource":
         whole["resource"] = Resource({"service.name": "agent", "t": text})
+    elif kind == "previews":
+        entry = PayloadEntry("attribute", "span", "k", "string", None, None, None, "withheld")
+        whole["payloads"] = (entry,)
     span = make_span(1, number, **whole)
     if kind == "scope":
         span.scope = Scope("tests", "1.0", {"t": text})
+    if kind == "message":
+        span.status_message = text
     return span
 
 
-@pytest.mark.parametrize("kind", ["attributes", "name", "wide characters", "resource", "scope"])
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize(
+    "kind",
+    ["attributes", "name", "message", "wide characters", "resource", "scope", "previews"],
+)
 def test_a_page_of_whole_spans_ends_where_its_answer_would_be_too_large(
     store: Store, writer: Writer, kind: str
 ) -> None:
     """Counted in bytes, and as shown: what is stored once counts with every span that shows it."""
-    assert PAGE_BYTES == 32 * MIB
-    for number in range(1, 6):
-        commit(writer, [large(kind, number)])
-    trace = only_trace(store)
-    with store.reader.snapshot() as snapshot:
-        assert pages_of(snapshot, trace) == [2, 2, 1]
+    commit(writer, [large(kind, number) for number in range(1, 6)])
+    pages = pages_of(store)
+    assert sizes(pages) == [2, 2, 1]
+    assert [number for page in pages for number in ids(page.spans)] == [1, 2, 3, 4, 5]
 
 
-def test_logs_count_in_the_size_of_a_page_and_are_cut_visibly(store: Store, writer: Writer) -> None:
-    """A page ends before them; what one span alone cannot show of them is said."""
-    logs = [make_log(1, 1, time_offset=m, body="b" * (12 * MIB)) for m in range(4)]
-    logs.append(make_log(1, 2, body="b" * (12 * MIB)))
-    for log in logs:
-        commit(writer, [], [log])
-    commit(writer, [make_span(1, 1), make_span(1, 2, start=1), make_span(1, 3, start=2)])
+@pytest.mark.usefixtures("small_pages")
+def test_logs_count_with_the_span_they_are_shown_in(store: Store, writer: Writer) -> None:
+    """The second span's logs make the page too large; none of them is lost."""
+    logs = [make_log(1, n, time_offset=m, body="b" * 200) for n in (1, 2, 3) for m in range(5)]
+    commit(writer, [make_span(1, n, start=n) for n in (1, 2, 3)], logs)
+    pages = pages_of(store)
+    assert sizes(pages) == [1, 1, 1]
+    assert [len(page.logs[page.spans[0].span_id]) for page in pages] == [5, 5, 5]
+    assert not any(page.logs_truncated for page in pages)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_page_ends_before_its_logs_are_too_many(store: Store, writer: Writer) -> None:
+    """By their number, however small they are."""
+    logs = [make_log(1, n, time_offset=m) for n in (1, 2, 3) for m in range(5)]
+    commit(writer, [make_span(1, n, start=n) for n in (1, 2, 3)], logs[:12])
+    pages = pages_of(store)
+    assert [[len(page.logs[span.span_id]) for span in page.spans] for page in pages] == [
+        [5, 5],
+        [2],
+    ]
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_two_spans_with_one_id_each_count_its_logs(store: Store, writer: Writer) -> None:
+    """Both show the same logs."""
+    logs = [make_log(1, 1, time_offset=m, body="b" * 200) for m in range(5)]
+    commit(writer, [make_span(1, 1, start=n) for n in range(3)], logs)
+    assert sizes(pages_of(store)) == [1, 1, 1]
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize(
+    ("number", "bytes_each", "shown"), [(6, 1_000, 2), (12, 1, 10), (1, 5_000, 1)]
+)
+def test_logs_that_one_span_cannot_show_are_left_out_visibly(
+    store: Store, writer: Writer, number: int, bytes_each: int, shown: int
+) -> None:
+    """The latest ones, by size or number; one that is too large alone is shown."""
+    logs = [make_log(1, 1, time_offset=m, body="b" * bytes_each) for m in range(number)]
+    commit(writer, [make_span(1, 1), make_span(1, 2, start=1)], logs)
+    first = pages_of(store)[0]
+    assert [log.time_ns - NOW_NS for log in first.logs[span_id(1)]] == list(range(shown))
+    assert first.logs_truncated == (shown < number)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_spans_of_one_id_that_are_too_large_together_are_cut_visibly(
+    store: Store, writer: Writer
+) -> None:
+    """The rest is in the pages of the trace."""
+    text = "x" * 1_000
+    commit(writer, [make_span(1, 1, start=n, attributes={"t": text}) for n in range(4)])
     trace = only_trace(store)
     with store.reader.snapshot() as snapshot:
-        first = snapshot.spans(trace, limit=10)
-        rest = snapshot.spans(trace, after=first.following, limit=10)
-    assert (ids(first.spans), first.logs_truncated) == ([1], True)
-    assert [log.time_ns - NOW_NS for log in first.logs[span_id(1)]] == [0, 1]
-    assert (ids(rest.spans), rest.logs_truncated, len(rest.logs)) == ([2, 3], False, 1)
+        page = snapshot.span(trace, span_id(1))
+    assert len(page.spans) == 2
+    assert page.following == SpanPosition(page.spans[-1].start_time_ns, span_id(1))
 
 
 def test_usage_counts_once_in_a_trace(store: Store, writer: Writer) -> None:

@@ -35,6 +35,19 @@ def test_resources_are_stored_once_and_touched_once_a_day(
     ]
 
 
+def test_a_span_of_a_day_without_partition_gets_one(migrated_url: str) -> None:
+    """A writer that never ran its maintenance still stores, and makes what was missing."""
+    writer = new_writer(migrated_url)
+    result = commit(
+        writer,
+        [make_span(span=1, start=-3 * DAY_NS), make_span(span=2, parent=1)],
+        [make_log()],
+    )
+    writer.close()
+    assert result == CommitResult()
+    assert (count(migrated_url, "spans"), count(migrated_url, "span_logs")) == (2, 1)
+
+
 def test_logs_wait_for_a_delete_of_their_trace_and_are_then_refused(postgres_url: str) -> None:
     """A commit of logs alone locks the trace's row before it looks for tombstones."""
     migrations.upgrade(postgres_url)

@@ -26,7 +26,6 @@ from store.conftest import RETENTION_NS, writer_of
 from tracefoundry.model.genai import plain, registry
 from tracefoundry.model.span import Resource
 from tracefoundry.model.summary import facts_of, summarise
-from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import recompute as recompute_module
 from tracefoundry.store.api import AnotherProcess, CommitResult, Store, Writer
 
@@ -277,19 +276,6 @@ def test_a_row_the_store_refuses_fails_alone(store: Store, writer: Writer) -> No
     assert [(item.index, item.reason) for item in result.refused_spans] == [(17, "data_error")]
     assert span_count(store) == 40
     assert only_trace(store).summary.span_count == 40
-
-
-def test_a_span_of_any_day_is_stored_without_maintenance_before(store: Store) -> None:
-    """A writer that never ran its maintenance still stores, and makes what was missing."""
-    writer = writer_of(store)
-    result = commit(
-        writer,
-        [make_span(span=1, start=-3 * DAY_NS), make_span(span=2, parent=1)],
-        [make_log()],
-    )
-    writer.close()
-    assert result == CommitResult()
-    assert (span_count(store), len(logs_of(store))) == (2, 1)
 
 
 def test_log_records_are_stored_once(store: Store, writer: Writer) -> None:

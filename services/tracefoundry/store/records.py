@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from tracefoundry.model.limits import PREVIEW_CHARACTERS
 from tracefoundry.model.summary import TraceSummary
 
 JsonText = str
@@ -28,15 +29,13 @@ ANY_TIME_NS = 2**63 - 1
 PAGE_BYTES = 32 * 1024 * 1024
 """A page of whole spans ends before the span that would take it past this size; its first span may
 be larger alone."""
-PAGE_LOGS = 100_000
+LOGS_LIMIT = 100_000
 """Most log records on one page of whole spans."""
-PREVIEW_CHARACTERS = 256
-"""The longest preview of a payload that is shown."""
 PREVIEW_BYTES = 4 * PREVIEW_CHARACTERS
 """What the preview of a payload may add to a page, in characters of up to four bytes."""
 SAME_ID_LIMIT = 100
 """Most spans with one id that are read at once."""
-COUNTING_LIMIT = 100_000
+COUNTS_LIMIT = 100_000
 """Largest trace, in spans, for which it is worked out whose usage counts."""
 GROUP_LIMIT = 1_000
 """Most groups of statistics; the ones with the most spans."""

@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
 from tracefoundry.model.payload import BlobRow
 from tracefoundry.model.summary import TraceKey
-from tracefoundry.model.limits import WINDOW_AHEAD_NS
 from tracefoundry.store.api import AnotherProcess
-from tracefoundry.store.deletion_api import (
+from tracefoundry.store.deletion_api import Check, Deletion, RetentionRun
+from tracefoundry.store.deletion_records import (
     LIST_ID_BYTES,
-    Check,
-    Deletion,
     PayloadNeeds,
     PayloadRemovalPlan,
     PendingPayloads,
-    RetentionRun,
     UnneededObject,
 )
 from tracefoundry.store.memory.payloads import payload_places, place_of

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from tracefoundry.model.limits import PREVIEW_CHARACTERS
 from tracefoundry.model.payload import BlobRow
 from tracefoundry.store.memory.tables import Tables
 from tracefoundry.store.records import (
     COPIES_LIMIT,
-    PREVIEW_CHARACTERS,
     BlobCopy,
     BlobPlace,
     PayloadFate,

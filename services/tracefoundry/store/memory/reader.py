@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from tracefoundry.model.contents import restore_log, restore_span
 from tracefoundry.model.span import LogRecord, Span
-from tracefoundry.model.usage import counting
+from tracefoundry.model.times import day_of
+from tracefoundry.model.usage import counted_indices
 from tracefoundry.store.api import ContentSource, Reader, Snapshot
 from tracefoundry.store.memory import payloads, spans, traces
 from tracefoundry.store.memory.statistics import statistics
 from tracefoundry.store.memory.tables import LogRow, Memory, SpanRow, Tables
 from tracefoundry.store.records import (
-    COUNTING_LIMIT,
+    COUNTS_LIMIT,
     SAME_ID_LIMIT,
     BlobCopy,
     BlobPlace,
@@ -133,10 +135,12 @@ class MemorySnapshot:
         return spans.span_page(self._tables, trace, rows, SAME_ID_LIMIT)
 
     def counting_spans(self, trace: StoredTrace) -> set[tuple[int, bytes]] | None:
-        if trace.summary.span_count > COUNTING_LIMIT:
+        if trace.summary.span_count > COUNTS_LIMIT:
             return None
         facts = [row.facts for row in self._rows(trace)]
-        return {(facts[index].start_time_ns, facts[index].span_id) for index in counting(facts)}
+        return {
+            (facts[index].start_time_ns, facts[index].span_id) for index in counted_indices(facts)
+        }
 
     def links(self, trace: StoredTrace, limit: int) -> list[SpanLinks]:
         found = [row.shown for row in self._rows(trace)]
@@ -151,7 +155,15 @@ class MemorySnapshot:
         chunk_bytes: int = 8 * 1024 * 1024,
     ) -> Iterator[list[Span]]:
         for chunk in _chunks(self._rows(trace), chunk_spans, chunk_bytes):
-            yield [msgspec.msgpack.decode(row.model, type=Span) for row in chunk]
+            found = [msgspec.msgpack.decode(row.model, type=Span) for row in chunk]
+            yield (
+                found
+                if contents is None
+                else [
+                    restore_span(span, _read(contents, trace.project_id, span.start_time_ns, span))
+                    for span in found
+                ]
+            )
 
     def model_logs(
         self,
@@ -163,7 +175,14 @@ class MemorySnapshot:
         chunk_bytes: int = 8 * 1024 * 1024,
     ) -> Iterator[list[LogRecord]]:
         for chunk in _chunks(self._tables.logs_of((project_id, trace_id)), chunk_logs, chunk_bytes):
-            yield [msgspec.msgpack.decode(row.model, type=LogRecord) for row in chunk]
+            found = [msgspec.msgpack.decode(row.model, type=LogRecord) for row in chunk]
+            yield (
+                found
+                if contents is None
+                else [
+                    restore_log(log, _read(contents, project_id, log.time_ns, log)) for log in found
+                ]
+            )
 
     def payload_states(
         self, project_id: int, wanted: Collection[tuple[bytes, int]], pointed: Collection[bytes]
@@ -210,6 +229,14 @@ def _chunks(rows: Sequence[_Row], most: int, most_bytes: int) -> Iterator[list[_
         chunk.append(row)
     if chunk:
         yield chunk
+
+
+def _read(
+    contents: ContentSource, project_id: int, time_ns: int, of: Span | LogRecord
+) -> Mapping[str, bytes]:
+    """The stored contents of a span or log record, by ref."""
+    refs = {entry.ref for entry in of.payloads if entry.ref and entry.state != "reference"}
+    return contents(project_id, day_of(time_ns), refs) if refs else {}
 
 
 if TYPE_CHECKING:

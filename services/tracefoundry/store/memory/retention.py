@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
-from tracefoundry.model.times import day_of
 from tracefoundry.model.summary import TraceKey
-from tracefoundry.store.deletion_api import (
-    Check,
+from tracefoundry.model.times import day_of
+from tracefoundry.store.deletion_api import Check, RetentionRun
+from tracefoundry.store.deletion_records import (
     DayPartition,
     DayTable,
     ExpiredTraces,
     PartitionDrops,
     PartitionGroup,
     RecordKind,
-    RetentionRun,
 )
 from tracefoundry.store.memory.tables import ExpiredDay, Memory, Tables, Tombstone, TraceRow, remove
 

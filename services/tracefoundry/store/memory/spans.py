@@ -9,8 +9,8 @@ import msgspec
 
 from tracefoundry.store.memory.tables import SpanRow, Tables
 from tracefoundry.store.records import (
+    LOGS_LIMIT,
     PAGE_BYTES,
-    PAGE_LOGS,
     PREVIEW_BYTES,
     SkeletonPage,
     SpanPage,
@@ -60,7 +60,7 @@ def span_page(tables: Tables, trace: StoredTrace, rows: Sequence[SpanRow], limit
         joined = all_logs.get(span.span_id, [])
         size += sum(map(_shown_bytes, (span, resource, scope, *joined)))
         logs += len(joined)
-        if page.spans and (size > PAGE_BYTES or logs > PAGE_LOGS):
+        if page.spans and (size > PAGE_BYTES or logs > LOGS_LIMIT):
             break
         page.spans.append(span)
         page.resources[span.resource_id] = resource
@@ -77,7 +77,7 @@ def _truncate(logs: list[StoredLog]) -> bool:
     size = 0
     for number, log in enumerate(logs):
         size += _shown_bytes(log)
-        if number >= PAGE_LOGS or (number and size > PAGE_BYTES):
+        if number >= LOGS_LIMIT or (number and size > PAGE_BYTES):
             del logs[number:]
             return True
     return False

@@ -46,7 +46,7 @@ class MemoryStore:
         finally:
             self._only_writer.release()
 
-    def migrate(self) -> str:
+    def migrate(self, *, only_new: bool = False) -> str:
         """There is one schema."""
         return "memory"
 
