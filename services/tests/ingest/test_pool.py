@@ -89,7 +89,7 @@ def test_workers_start_with_the_first_request(migrated_url: str) -> None:
 def test_a_dead_workers_requests_are_unavailable_and_another_takes_over(
     migrated_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was not answered is passing trouble, never an exception."""
+    """Unanswered requests get a temporary failure, never an exception."""
     monkeypatch.setattr(pool_module, "RESTART_PAUSE_S", 0.0)
     path = Path(migrated_url.removeprefix("sqlite:///"))
 
@@ -133,7 +133,7 @@ def test_a_worker_that_dies_at_once_is_not_started_in_a_busy_loop(migrated_url: 
     with_pool(migrated_url, scenario)
 
 
-def test_a_process_that_cannot_be_started_is_passing_trouble(
+def test_a_process_that_cannot_be_started_is_a_temporary_failure(
     migrated_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No process, no memory: the sender asks again."""

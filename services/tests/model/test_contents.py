@@ -66,7 +66,7 @@ def test_a_log_record_comes_back_equal(log: LogRecord, more: list[tuple[str, Any
     assert msgspec.structs.replace(before, payloads=references(log.payloads)) == whole
 
 
-def test_a_body_and_an_attribute_called_body_are_told_apart() -> None:
+def test_a_body_and_an_attribute_called_body_are_distinguished() -> None:
     """Both have the place ``log`` and the key ``body``; the body is the last one listed."""
     log = make_log(body="hello")
     log.attributes = {"body": "x" * 5_000}

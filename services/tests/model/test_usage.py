@@ -118,14 +118,14 @@ SPANS = st.lists(
     ),
     min_size=1,
     max_size=9,
-    # Ids are used twice by some senders; the store tells such spans apart by their start.
+    # Some senders use ids twice; the store distinguishes such spans by their start.
     unique_by=lambda span: (span.start_time_ns, span.span_id),
 )
 Key = tuple[int, bytes]
 
 
 def key(span: SpanFacts) -> Key:
-    """(start, span id): what tells a span of a trace from all others."""
+    """(start, span id), which identifies a span within its trace."""
     return span.start_time_ns, span.span_id
 
 

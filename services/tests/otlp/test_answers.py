@@ -27,14 +27,14 @@ def test_plain_success_is_an_empty_message(signal: Signal) -> None:
     assert [b"", b"{}"] == [success(signal, "protobuf", 0, ""), success(signal, "json", 0, "")]
 
 
-def test_rejected_spans_are_told_in_protobuf() -> None:
+def test_rejected_spans_are_reported_in_protobuf() -> None:
     """The generated class reads the number and the message."""
     answer = ExportTraceServiceResponse.FromString(success("traces", "protobuf", 3, "3 bad ids"))
     partial = answer.partial_success
     assert (3, "3 bad ids") == (partial.rejected_spans, partial.error_message)
 
 
-def test_rejected_log_records_are_told_in_protobuf() -> None:
+def test_rejected_log_records_are_reported_in_protobuf() -> None:
     """The generated class reads the number and the message."""
     answer = ExportLogsServiceResponse.FromString(success("logs", "protobuf", 2, "no GenAI"))
     partial = answer.partial_success

@@ -202,7 +202,7 @@ def snake_keys(value: Any) -> Any:
     ],
 )
 def test_every_kind_of_attribute_value_has_its_tagged_form(value: Any, form: Any) -> None:
-    """The forms of model/attributes.py, types told apart, as attribute and nested."""
+    """The forms of model/attributes.py, types distinguished, as attribute and nested."""
     nested = {"arrayValue": {"values": [value]}}
     body = json_traces(json_span(attributes=[attribute(value), attribute(nested, "nested")]))
     assert exact({"k": form, "nested": [form]}) == exact(only_span(body).attributes)

@@ -52,7 +52,7 @@ def test_what_does_not_shrink_is_stored_raw() -> None:
 
 
 def test_encrypted_content_is_not_readable() -> None:
-    """No part of the content stands in the stored bytes, compressed or not."""
+    """The stored bytes contain no part of the content, compressed or not."""
     content = b"xq7" + secrets.token_hex(16).encode()
     stored = CODECS["encrypted"].encode("default", ref_of(content), content)
     assert (False, False) == (content in stored.data, content[3:11] in stored.data)

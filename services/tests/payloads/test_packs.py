@@ -128,7 +128,7 @@ def request_log(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> list[int
 
 
 def test_the_beginning_of_a_pack_is_read_once(store: ObjectStore, request_log: list[int]) -> None:
-    """What stands behind it is read by its range."""
+    """What comes after it is read by its range."""
     blobs = [encoded(i, 20_000) for i in range(6)]
     packs = build_packs("default", DAY, blobs)
     store.put_many([(pack.name, pack.data) for pack in packs])

@@ -130,7 +130,7 @@ def test_a_sliding_window_stores_each_message_once() -> None:
 
 
 def test_an_answer_is_stored_once_as_output_and_in_the_next_input() -> None:
-    """What stands between messages is no part of them."""
+    """Separators are not part of messages."""
     blobs = Blobs()
     question, answer = message(1), message(2)
     blobs.commit(text_of([question, answer]))

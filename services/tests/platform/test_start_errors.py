@@ -147,7 +147,7 @@ def test_a_second_writer_on_one_data_folder_is_refused(
         assert 200 == platform.client.get(platform.api + "/readyz").status_code
 
 
-def test_an_unreachable_database_is_told_after_a_bounded_wait(
+def test_an_unreachable_database_is_reported_after_a_bounded_wait(
     fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """`migrate` and `serve` try for a while, then say why; the password is in no line."""

@@ -1,7 +1,7 @@
-"""The six scenarios, and which trace plays which.
+"""The six scenarios, and which trace uses which.
 
-A trace is decided by the seed and its number alone, never by how many there are: asking for more
-traces later gives the same ones and some more. The first six traces play each scenario once.
+A trace depends only on the seed and its number, not on the number of traces. So a later run with
+more traces gives the same ones and some more. The first six traces use each scenario once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ USERS = 14
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrace:
-    """A trace ready to be recorded. ``agent`` and ``environment`` name its resources."""
+    """A trace to record. Its resources come from ``agent`` and ``environment``."""
 
     scenario: str
     agent: Agent
@@ -42,7 +42,7 @@ class PlannedTrace:
 
 
 def plan(seed: int, number: int, at_ns: int) -> PlannedTrace:
-    """Trace ``number`` (from 0) of a demo. ``at_ns`` enters its identifiers, not its story."""
+    """Trace ``number`` (from 0) of a demo. Only identifiers depend on ``at_ns``."""
     rng = random.Random(f"story/{seed}/{number}")  # noqa: S311 (a demo, not a secret)
     identifiers = random.Random(f"identifiers/{seed}/{number}/{at_ns}")  # noqa: S311
     name, play = SCENARIOS[number % len(SCENARIOS)]
@@ -100,7 +100,7 @@ def _required_remote_call(case: Case) -> Call:
 
 
 def play_ok(conversation: Conversation, case: Case) -> bool:
-    """Everything works; tools run side by side."""
+    """Everything works; tools run in parallel."""
     with conversation.invocation() as root:
         conversation.ask(case.question)
         if case.retrieves:
@@ -191,7 +191,7 @@ MODEL_FAILURES = (
 
 
 def play_llm_error(conversation: Conversation, case: Case) -> bool:
-    """The model call fails for good, and the run with it."""
+    """The model call fails permanently, and so does the run."""
     story = conversation.story
     error_type, message = story.rng.choice(MODEL_FAILURES)
     with conversation.invocation() as root:
@@ -209,9 +209,9 @@ def play_llm_error(conversation: Conversation, case: Case) -> bool:
 
 
 def play_timeout(conversation: Conversation, case: Case) -> bool:
-    """A tool does not answer in time; the tool service goes on working for nobody.
+    """A tool does not answer in time; the tool service goes on after the request was given up.
 
-    Half of the agents apologise and end well, the others fail.
+    Half of the agents apologise and succeed, the others fail.
     """
     story = conversation.story
     call = _required_remote_call(case)
@@ -283,6 +283,6 @@ SCENARIOS: tuple[tuple[str, Callable[[Conversation, Case], bool]], ...] = (
     ("ok", play_ok),
     ("ok", play_ok),
 )
-"""Trace by trace, over and over. A play returns True when the run gave no answer."""
+"""The scenarios in order of the traces, repeated. A function returns True if the run failed."""
 
 NEEDS_TOOL_SERVICE = frozenset({"slow_tool", "retry_storm", "timeout"})

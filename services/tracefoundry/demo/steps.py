@@ -1,4 +1,4 @@
-"""What an agent does, as planned spans: model calls, tool calls, retrieval.
+"""Steps of an agent as planned spans: model calls, tool calls, retrieval.
 
 Names and attributes follow OpenTelemetry's GenAI semantic conventions (v1.41); messages are JSON
 strings in their message schema, the whole history in every call, as real agents send it.
@@ -22,7 +22,7 @@ Message = dict[str, Any]
 
 CHARACTERS_PER_TOKEN = 4
 CACHEABLE_TOKENS = 1024
-"""Prompts shorter than this are not cached by the providers that the demo imitates."""
+"""The providers that the demo imitates do not cache shorter prompts."""
 
 
 def as_json(value: Any) -> str:
@@ -36,7 +36,7 @@ def _text(role: str, content: str) -> Message:
 
 @dataclass(slots=True)
 class Conversation:
-    """An agent at work for one user: who takes part, and the messages so far."""
+    """A conversation of a user with an agent, and the messages so far."""
 
     story: Story
     agent: Agent
@@ -45,10 +45,10 @@ class Conversation:
     conversation_id: str
     history: list[Message] = field(default_factory=list)
     seen_tokens: int = 0
-    """Prompt tokens of the last call: what the provider may have cached."""
+    """Prompt tokens of the last call; the provider may have them cached."""
 
     def ask(self, question: str) -> None:
-        """The user says something."""
+        """Add a message of the user."""
         self.history.append(_text("user", question))
 
     @contextmanager
@@ -69,7 +69,7 @@ class Conversation:
 
     @contextmanager
     def model_call(self, *, retry_of: PlannedSpan | None = None) -> Iterator[PlannedSpan]:
-        """The span of one request to the model, without an answer yet."""
+        """The span of one request to the model, without its answer."""
         attributes: dict[str, AttributeValue] = {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": self.model.provider,
@@ -110,7 +110,7 @@ class Conversation:
         return ids
 
     def add_tool_result(self, call_id: str, result: str) -> None:
-        """A tool's result becomes part of the history."""
+        """Add the result of a tool to the history."""
         part = {"type": "tool_call_response", "id": call_id, "response": json.loads(result)}
         self.history.append({"role": "tool", "parts": [part]})
 
@@ -155,7 +155,7 @@ class Conversation:
 
     @contextmanager
     def tool_call(self, call: Call, call_id: str) -> Iterator[PlannedSpan]:
-        """The span of one tool call, without a result yet."""
+        """The span of one tool call, without its result."""
         attributes: dict[str, AttributeValue] = {
             "gen_ai.operation.name": "execute_tool",
             "gen_ai.tool.name": call.tool.name,
@@ -218,7 +218,7 @@ class Conversation:
         return span
 
     def retrieve(self) -> None:
-        """Look into the agent's documents: embed the question, then search."""
+        """Search the agent's documents: embed the question, then search."""
         question = str(self.history[0]["parts"][0]["content"])
         attributes: dict[str, AttributeValue] = {
             "gen_ai.operation.name": "retrieval",

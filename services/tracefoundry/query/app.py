@@ -11,18 +11,16 @@ from fastapi.responses import HTMLResponse
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import Receive, Scope, Send
 
 from tracefoundry import __version__
 from tracefoundry.auth.access import Access, open_access
 from tracefoundry.auth.gate import Gate
-from tracefoundry.auth.origin_check import OriginCheck
 from tracefoundry.deletion.requests import TraceDeletion
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.query import errors
 from tracefoundry.query.administration import administration_router
-from tracefoundry.query.authentication import Authentication, action_of, wrong_origin
+from tracefoundry.query.authentication import Authentication, origin_check
 from tracefoundry.query.metrics import RequestMetrics
 from tracefoundry.query.parameters import DropEmptyParameters, known_parameters
 from tracefoundry.query.payload_reading import PayloadReader
@@ -89,13 +87,6 @@ def _middleware(
 ) -> list[Middleware]:
     """From the outermost to the innermost. Preflights carry no token: CORS answers them before
     authentication."""
-
-    async def refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
-        gate.record_wrong_origin(
-            scope, action_of(scope.get("method", "GET"), scope["path"]), reason
-        )
-        await wrong_origin(reason)(scope, receive, send)
-
     cors = Middleware(
         CORSMiddleware,
         allow_origins=list(settings.cors_origins),
@@ -105,12 +96,7 @@ def _middleware(
     )
     return [
         Middleware(RequestMetrics, registry=registry),
-        Middleware(
-            OriginCheck,
-            allowed_hosts=settings.allowed_hosts,
-            cors_origins=settings.cors_origins,
-            refuse=refuse,
-        ),
+        origin_check(settings.allowed_hosts, cors_origins=settings.cors_origins, gate=gate),
         *([cors] if settings.cors_origins else []),
         Middleware(Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds),
         Middleware(DropEmptyParameters),

@@ -1,10 +1,12 @@
-"""Authentication of API requests, before a route is looked up or a body is read."""
+"""Authentication and origin check of API requests, before a route is looked up or a body read."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from urllib.parse import parse_qsl
 
+from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +17,7 @@ from tracefoundry.auth.gate import (
     authorization_headers,
     peer_address,
 )
+from tracefoundry.auth.origin_check import OriginCheck
 from tracefoundry.query.errors import error_response
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
@@ -106,14 +109,30 @@ class Authentication:
         )
 
 
-def wrong_origin(reason: str) -> Response:
-    """The answer to a request that the origin check refuses."""
-    return error_response(
-        403,
-        "wrong_origin",
-        reason,
-        "Use the address that the server printed, or name the page's origin in "
-        "TRACEFOUNDRY_CORS_ORIGINS.",
+def origin_check(
+    allowed_hosts: Collection[str] | None,
+    *,
+    cors_origins: Collection[str] = (),
+    gate: Gate | None = None,
+) -> Middleware:
+    """The origin check of applications that answer errors as the API does; ``gate`` records its
+    refusals."""
+
+    async def refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
+        if gate is not None:
+            action = action_of(scope.get("method", "GET"), scope["path"])
+            gate.record_wrong_origin(scope, action, reason)
+        answer = error_response(
+            403,
+            "wrong_origin",
+            reason,
+            "Use the address that the server printed, or name the page's origin in "
+            "TRACEFOUNDRY_CORS_ORIGINS.",
+        )
+        await answer(scope, receive, send)
+
+    return Middleware(
+        OriginCheck, allowed_hosts=allowed_hosts, cors_origins=cors_origins, refuse=refuse
     )
 
 

@@ -21,7 +21,7 @@ from tracefoundry.auth.origin_check import OriginCheck
 from tracefoundry.ingest.http import otlp_routes, refuse_origin
 from tracefoundry.ingest.service import IngestService
 from tracefoundry.model.limits import MAX_BODY_BYTES
-from tracefoundry.query.authentication import wrong_origin
+from tracefoundry.query.authentication import origin_check
 from tracefoundry.query.errors import error_response
 from tracefoundry.server.readiness import ObjectStoreCheck, Readiness, health_app, health_router
 from tracefoundry.server.stores import OpenStores, StoreConfiguration
@@ -104,11 +104,8 @@ def ingest_health_app(
     stores: OpenStores, *, allowed_hosts: frozenset[str] | None, registry: CollectorRegistry
 ) -> ASGIApp:
     """The paths of health alone, for a process that only ingests."""
-    app = health_app(readiness(stores), registry)
-
-    async def refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
-        stores.access.gate.record_wrong_origin(scope, "request", reason)
-        await wrong_origin(reason)(scope, receive, send)
+    check = origin_check(allowed_hosts, gate=stores.access.gate)
+    app = health_app(readiness(stores), registry, middleware=[check])
 
     async def not_found(request: Request, _error: Exception) -> Response:
         return error_response(
@@ -119,7 +116,6 @@ def ingest_health_app(
         )
 
     app.add_exception_handler(404, not_found)
-    app.add_middleware(OriginCheck, allowed_hosts=allowed_hosts, refuse=refuse)
     return app
 
 

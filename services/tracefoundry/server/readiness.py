@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel
+from starlette.middleware import Middleware
 
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
 from tracefoundry.payloads.objects import ObjectStore
@@ -166,9 +167,14 @@ def health_router(readiness: Readiness, registry: CollectorRegistry | None) -> A
     return router
 
 
-def health_app(readiness: Readiness, registry: CollectorRegistry | None = None) -> FastAPI:
+def health_app(
+    readiness: Readiness,
+    registry: CollectorRegistry | None = None,
+    *,
+    middleware: Sequence[Middleware] = (),
+) -> FastAPI:
     """An application of these paths alone, for processes without the query API."""
-    app = FastAPI(openapi_url=None, redirect_slashes=False)
+    app = FastAPI(openapi_url=None, redirect_slashes=False, middleware=middleware)
     errors.install(app, RETRY_AFTER_S)
     app.include_router(health_router(readiness, registry))
     return app

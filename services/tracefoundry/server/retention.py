@@ -18,7 +18,7 @@ from tracefoundry.server.configuration import database_url, payload_url, read_se
 from tracefoundry.server.errors import CommandError
 from tracefoundry.server.stores import StoreConfiguration, open_payloads
 from tracefoundry.settings import Settings
-from tracefoundry.store.contract import StoreError
+from tracefoundry.store.api import StoreError
 
 if TYPE_CHECKING:
     from tracefoundry.retention import RetentionReport

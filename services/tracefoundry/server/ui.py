@@ -14,10 +14,9 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from tracefoundry.auth.origin_check import OriginCheck
-from tracefoundry.query.authentication import wrong_origin
+from tracefoundry.query.authentication import origin_check
 from tracefoundry.query.errors import error_response
 from tracefoundry.server.errors import CommandError
 from tracefoundry.server.listening import (
@@ -86,10 +85,9 @@ def ui_app(query: QueryService, host: str) -> ASGIApp:
     async def home(_request: Request) -> Response:
         return RedirectResponse("/docs", status_code=302)
 
-    async def refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
-        await wrong_origin(reason)(scope, receive, send)
-
-    app = health_app(Readiness({"query": query.reason}))
+    app = health_app(
+        Readiness({"query": query.reason}), middleware=[origin_check(allowed_hosts(host))]
+    )
     app.mount(
         "/",
         Router(
@@ -101,7 +99,6 @@ def ui_app(query: QueryService, host: str) -> ASGIApp:
             ]
         ),
     )
-    app.add_middleware(OriginCheck, allowed_hosts=allowed_hosts(host), refuse=refuse)
     return app
 
 

@@ -9,10 +9,11 @@ unknown or empty is None.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import msgspec
 
+from tracefoundry.model.genai.view import GenAI, GenAIKind
 from tracefoundry.model.limits import PREVIEW_CHARACTERS
 from tracefoundry.model.summary import TraceSummary
 
@@ -303,6 +304,20 @@ class StoredSpan(msgspec.Struct, frozen=True, gc=False):
     cost_usd: float | None
     cost_source: str | None
     genai: JsonText | None
+
+    def view(self) -> GenAI | None:
+        """The GenAI view; None where the span has none."""
+        if self.genai_kind is None or self.genai is None:
+            return None
+        rest = msgspec.json.decode(self.genai)
+        del rest["version"]  # of the dialect's reader
+        fields = {name: getattr(self, name) for name in VIEW_FIELDS}
+        return GenAI(kind=cast("GenAIKind", self.genai_kind), **fields, **rest)
+
+
+# The field ``kind`` of a stored span is not that of its view, which is ``genai_kind``.
+VIEW_FIELDS = tuple(set(GenAI.__struct_fields__) & set(StoredSpan.__struct_fields__) - {"kind"})
+"""Fields that the GenAI view and a stored span have in common."""
 
 
 class StoredLog(msgspec.Struct, frozen=True, gc=False):

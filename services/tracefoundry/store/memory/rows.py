@@ -14,26 +14,14 @@ import orjson
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import facts_of
 from tracefoundry.store.memory.tables import LogRow, SpanRow
-from tracefoundry.store.records import StoredLog, StoredResource, StoredScope, StoredSpan
-from tracefoundry.store.sql import columns as values
-
-_VIEW = (
-    "request_model",
-    "response_model",
-    "response_id",
-    "agent",
-    "tool",
-    "conversation_id",
-    "user_id",
-    "input_tokens",
-    "output_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-    "cost_usd",
-    "cost_source",
+from tracefoundry.store.records import (
+    VIEW_FIELDS,
+    StoredLog,
+    StoredResource,
+    StoredScope,
+    StoredSpan,
 )
-"""Fields of the GenAI view that have one of their own in a stored span."""
+from tracefoundry.store.sql import columns as values
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -63,7 +51,7 @@ def span_row(
         payloads=_optional(values.payloads_json(span.payloads)),
         redactions=_optional(values.redactions_json(span.redactions)),
         genai_kind=None if span.genai is None else span.genai.kind,
-        **{name: getattr(span.genai, name, None) for name in _VIEW},
+        **{name: getattr(span.genai, name, None) for name in VIEW_FIELDS},
         genai=None if span.genai is None else _text(values.genai_json(span.genai)),
     )
     sent = _digest(

@@ -104,6 +104,15 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
             yield connection
 
 
+def extend_deadline(connection: sa.Connection) -> None:
+    """Let a read that goes on in steps have the time of one statement for its next step.
+
+    PostgreSQL limits each statement; on SQLite the limit is one of the whole transaction.
+    """
+    if _DEADLINE in connection.info:
+        connection.info[_DEADLINE] = time.monotonic() + STATEMENT_TIMEOUT_MS / 1000
+
+
 @contextmanager
 def writing(engine: sa.Engine, statement_timeout_ms: int = 300_000) -> Iterator[sa.Connection]:
     """A read-write transaction, READ COMMITTED on PostgreSQL and IMMEDIATE on SQLite.

@@ -11,7 +11,7 @@ import functools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tracefoundry.store.api import (
     Administration,
@@ -77,7 +77,7 @@ class SqlStore:
     def reader(self) -> Reader:
         from tracefoundry.store.sql.reader import SqlReader
 
-        return cast("Reader", SqlReader(self._engine(READING_CONNECTIONS)))
+        return SqlReader(self._engine(READING_CONNECTIONS))
 
     @property
     def deletion(self) -> Deletion:

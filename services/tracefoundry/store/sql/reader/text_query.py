@@ -27,7 +27,7 @@ class TextQuery(text_query.TextQuery):
         self._json_like = _like(orjson.dumps(text)[1:-1].decode("utf-8"))
 
     def may_match(self, name: Any, attributes: Any) -> sa.ColumnElement[bool]:
-        """SQL that holds for every row that :meth:`matches`, and for some others."""
+        """SQL that is true for every row that :meth:`matches`, and for some others."""
         return sa.or_(
             name.ilike(self._name_like, escape="!"),
             attributes.ilike(self._json_like, escape="!"),
@@ -35,7 +35,7 @@ class TextQuery(text_query.TextQuery):
         )
 
     def may_match_preview(self, preview: Any) -> sa.ColumnElement[bool]:
-        """SQL that holds for every preview that :meth:`found` says yes to, and for some others."""
+        """SQL that is true for every preview that has the text, and for some others."""
         condition: sa.ColumnElement[bool] = preview.ilike(self._name_like, escape="!")
         return condition
 

@@ -1,23 +1,27 @@
-"""The screen: passes of RE2 sets that say whether a text needs a closer look, and why.
+"""The prefilter: RE2 sets that say whether a text needs a closer look, and why.
 
 One set sees plain text and escapes, the other sees base64. They are two, although one would read
 a text once: a state of RE2's automaton is then a pair of states, and on random ids making ever new
 pairs costs more than the second reading.
 
-What the screen passes is clean: it is a superset of every built-in rule, in plain text, in JSON
+What the prefilter passes is clean: it is a superset of every built-in rule, in plain text, in JSON
 text nested to any depth, behind JSON, Python and percent escapes, and in one layer of base64, and
 it needs no knowledge of where a value begins. So it may run over a whole protobuf body, where
 strings lie as they are. It must not run over a JSON body in place of its values (there it would
 see one layer more than it decodes).
 
-What it does not promise: in base64, a text of fewer than :data:`.TEXT_BYTES` bytes is seen only
-where a rule has a core for it (``passcode=abc12`` alone in base64 has none), and a match of a
-user's pattern only from :data:`USER_BASE64_BYTES` printable ASCII characters on. A denied word in a
-key of JSON text may be followed by letters, digits, ``_``, ``.`` and ``-`` only. In a run of
-:data:`.LONG_RUN` base64 letters and more, which is decoded instead, text of fewer than
-:data:`.STRETCH_BYTES` bytes between other bytes is not looked at, and a name of a secret must stand
-in the run's last :data:`.EDGE` letters for what follows the run to be its value. Native numbers are
-no text. Keys are text here: whether an attribute's key is denied is asked apart.
+What it does not promise:
+
+- In base64, a text of fewer than :data:`.TEXT_BYTES` bytes is seen only where it holds a probe of
+  a rule (``passcode=abc12`` has none), and a match of a user's pattern only from
+  :data:`USER_BASE64_BYTES` printable ASCII characters on.
+- A denied word in a key of JSON text may be followed by letters, digits, ``_``, ``.`` and ``-``
+  only.
+- In a run of :data:`.LONG_RUN` base64 letters and more, which is decoded instead, text of fewer
+  than :data:`.STRETCH_BYTES` bytes between other bytes is not looked at, and a name of a secret
+  must stand in the run's last :data:`.EDGE` letters for what follows the run to be its value.
+- Native numbers are not text. Keys are text here: whether an attribute's key is denied is asked
+  elsewhere.
 """
 
 from __future__ import annotations
@@ -25,19 +29,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tracefoundry.redaction import key_names
-from tracefoundry.redaction.automata import SetMatch, compiled_set
-from tracefoundry.redaction.base64_forms import TEXT_FORM, base64_forms, text_form
-from tracefoundry.redaction.long_base64 import (
+from tracefoundry.redaction import denied_keys
+from tracefoundry.redaction.base64_text import (
     ALL_LETTERS,
+    BASE64_OF_TEXT,
     EDGE,
     LONG_RUN,
     STANDARD_LETTERS,
-    fits,
+    base64_of_text,
+    base64_patterns,
     long_runs,
     readings,
     text_of,
     without_runs,
+)
+from tracefoundry.redaction.re2_patterns import (
+    SetMatch,
+    compiled_set,
+    may_match_only,
+    without_assertions,
 )
 from tracefoundry.redaction.rules import Rule
 
@@ -45,8 +55,11 @@ _USER_GROUPS = 2
 USER_BASE64_BYTES = 3 * _USER_GROUPS + 2
 """From this length on a match of a user's pattern is found in base64, at any alignment."""
 
+_SHORTEST_KEY_BYTES = len('"cvv":')
+"""No key of the built-in list makes a shorter JSON text."""
+
 _ESCAPES = (r"\\u00[0-7]", r"[!-~]\\/[!-~]", r"\\x[0-7]", r"%[0-7][0-9A-Fa-f]")
-_ESCAPE_CORES = (
+_ESCAPE_PROBES = (
     r"%[0-7][0-9A-Fa-f][!-~]{3}",
     r"\\u00[0-7]",
 )
@@ -75,49 +88,52 @@ class Suspicion:
     user: list[int] = field(default_factory=list)
 
 
-class Screen:
-    """The screen for some rules, some user patterns and some denied keys."""
+class Prefilter:
+    """The prefilter for some rules, some user patterns and some denied keys."""
 
     def __init__(
         self, rules: Sequence[Rule], user_patterns: Sequence[str], deny_keys: Iterable[str]
     ) -> None:
-        deny = list(deny_keys)
+        user_words = denied_keys.words_of_user(deny_keys)
+        words = "|".join([denied_keys.WORDS, *user_words])
         entries: list[tuple[str, str, int]] = [("encoded", escape, 0) for escape in _ESCAPES]
-        words = "|".join([key_names.WORDS, *key_names.user_words(deny)])
         entries.append(("keys", f'(?i:{words}){_REST_OF_KEY}"{_COLON}', 0))
-        entries.append(("keys", f'(?i:{key_names.WORDS_AT_END})[_.-]*\\\\*"{_COLON}', 0))
+        entries.append(("keys", f'(?i:{denied_keys.WORDS_AT_END})[_.-]*\\\\*"{_COLON}', 0))
         for number, rule in enumerate(rules):
-            entries.append(("rule", rule.screen_expression, number))
+            entries.append(("rule", rule.prefilter_expression, number))
+        lengths = [_SHORTEST_KEY_BYTES, *(rule.least_length for rule in rules)]
+        self._shortest_match = 1 if user_words or user_patterns else min(lengths)
         self._entries = [(kind, number) for kind, _, number in entries]
-        patterns = [text for _, text, _ in entries]
-        self._match = compiled_set(tuple(patterns))
+        self._match = compiled_set(tuple(pattern for _, pattern, _ in entries))
         self._in_letters = [
             self._set_in_letters(rules, letters) for letters in (STANDARD_LETTERS, ALL_LETTERS)
         ]
-        cores = [*_ESCAPE_CORES, *(core for rule in rules for core in rule.cores)]
-        forms = [form for core in cores for form in base64_forms(core)]
-        self._base64_match = compiled_set(tuple(dict.fromkeys([TEXT_FORM, *forms])))
+        probes = [*_ESCAPE_PROBES, *(probe for rule in rules for probe in rule.base64_probes)]
+        hidden = [pattern for probe in probes for pattern in base64_patterns(probe)]
+        self._base64_match = compiled_set(tuple(dict.fromkeys([BASE64_OF_TEXT, *hidden])))
         self._user_match = self._user_base64_match = None
         if user_patterns:
             bare = tuple(without_assertions(pattern) for pattern in user_patterns)
             self._user_match = compiled_set(bare, unicode=True)
-            self._user_base64_match = compiled_set((text_form(_USER_GROUPS),))
+            self._user_base64_match = compiled_set((base64_of_text(_USER_GROUPS),))
 
     def _set_in_letters(
         self, rules: Sequence[Rule], letters: frozenset[int]
     ) -> tuple[list[int], SetMatch]:
         """The rules that may match inside a run of these letters: their entries, and their set.
-        No key and no escape is of letters alone."""
+        No key and no escape consists of letters alone."""
         fitting = [
             entry
             for entry, (kind, number) in enumerate(self._entries)
-            if kind == "rule" and fits(rules[number].screen or rules[number].pattern, letters)
+            if kind == "rule" and may_match_only(rules[number].prefilter_pattern, letters)
         ]
-        expressions = (rules[self._entries[entry][1]].screen_expression for entry in fitting)
+        expressions = (rules[self._entries[entry][1]].prefilter_expression for entry in fitting)
         return fitting, compiled_set(tuple(expressions))
 
-    def clean(self, text: bytes) -> bool:
+    def is_clean(self, text: bytes) -> bool:
         """True when no rule, key or pattern can apply to the text, in any encoding."""
+        if len(text) < self._shortest_match:
+            return True
         if len(text) >= LONG_RUN and long_runs(text):
             return self.suspicion(text) is None
         return (
@@ -138,6 +154,8 @@ class Screen:
 
         ``base64`` says whether to look into it: what was base64 itself is not decoded again.
         """
+        if len(text) < self._shortest_match:
+            return None
         runs = long_runs(text)
         opaque = [run for run in runs if not _may_begin_token(text, *run)]
         hits = set(self._match(without_runs(text, opaque, EDGE) if opaque else text) or ())
@@ -174,59 +192,6 @@ class Screen:
 
 def _may_begin_token(text: bytes, start: int, end: int) -> bool:
     """Whether the first part of a JWT, which may be long, may begin inside a run of letters and
-    end with it. All else that goes on behind a run begins near its end."""
+    end with it. All other matches that go on behind a run begin near its end."""
     begins = text.find(b"eyJ", start, end) >= 0 or text.find(b"eyK", start, end) >= 0
     return begins and text[end : end + 1] == b"."
-
-
-_ASSERTIONS = frozenset("AbBzZ")
-
-
-def without_assertions(pattern: str) -> str:
-    r"""The pattern without ``^``, ``$``, ``\A``, ``\z``, ``\b`` and ``\B``: it matches all that the
-    pattern matches, wherever a value begins or ends."""
-    kept: list[str] = []
-    position = 0
-    in_class = False
-    while position < len(pattern):
-        character = pattern[position]
-        if character == "\\" and position + 1 < len(pattern):
-            following = pattern[position + 1]
-            if following == "Q" and not in_class:
-                end = pattern.find("\\E", position)
-                end = len(pattern) if end < 0 else end + 2
-                kept.append(pattern[position:end])
-                position = end
-                continue
-            if in_class or following not in _ASSERTIONS:
-                kept.append(pattern[position : position + 2])
-            else:
-                kept.append("(?:)")
-            position += 2
-            continue
-        if in_class:
-            # A ] right after the opening is a member, and so is one after [^.
-            if character == "[" and pattern.startswith("[:", position):
-                end = pattern.find(":]", position)
-                if end > 0:
-                    kept.append(pattern[position : end + 2])
-                    position = end + 2
-                    continue
-            in_class = character != "]"
-            kept.append(character)
-        elif character == "[":
-            in_class = True
-            opening = 1
-            if pattern.startswith("^", position + 1):
-                opening += 1
-            if pattern.startswith("]", position + opening):
-                opening += 1
-            kept.append(pattern[position : position + opening])
-            position += opening
-            continue
-        elif character in "^$":
-            kept.append("(?:)")
-        else:
-            kept.append(character)
-        position += 1
-    return "".join(kept)

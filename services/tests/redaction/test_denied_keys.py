@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from tracefoundry.redaction.denied_keys import KeyNames, words_of
 from tracefoundry.redaction.engine import Redactor
-from tracefoundry.redaction.key_names import KeyNames, words_of
 from tracefoundry.redaction.policy import Policy
 
 NAMES = KeyNames((), ())

@@ -1,4 +1,4 @@
-"""Long runs of base64: what hides in them is found, what is only bytes stays."""
+"""Long runs of base64: what hides in them is found, what is only random bytes stays."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redaction import secret_samples
-from tracefoundry.redaction.automata import compiled
-from tracefoundry.redaction.engine import Redactor
-from tracefoundry.redaction.long_base64 import (
+from tracefoundry.redaction.base64_text import (
     ALL_LETTERS,
     LONG_RUN,
     STANDARD_LETTERS,
-    fits,
     long_runs,
     readings,
     without_runs,
 )
+from tracefoundry.redaction.engine import Redactor
 from tracefoundry.redaction.policy import BUILTIN_RULES, Policy, UserPattern
+from tracefoundry.redaction.re2_patterns import compiled, may_match_only
 
 REDACTOR = Redactor(Policy())
 SECRETS = secret_samples.any_secret()
@@ -123,13 +122,13 @@ def test_long_runs_are_where_the_letters_are(parts: list[tuple[int, bytes]]) -> 
 def test_no_rule_is_left_out_whose_match_can_be_letters_alone(
     letters: frozenset[int], secret: secret_samples.Sample
 ) -> None:
-    """The smaller sets for runs are told from the patterns themselves."""
+    """The smaller sets for runs are derived from the patterns themselves."""
     if not letters.issuperset(secret[1].encode()):
         return
     matching = [
         rule for rule in BUILTIN_RULES if compiled(rule.expression).search(secret[1].encode())
     ]
-    assert all(fits(rule.screen or rule.pattern, letters) for rule in matching)
+    assert all(may_match_only(rule.prefilter_pattern, letters) for rule in matching)
 
 
 @pytest.mark.parametrize(
@@ -143,4 +142,4 @@ def test_no_rule_is_left_out_whose_match_can_be_letters_alone(
 )  # fmt: skip
 def test_what_fits_into_letters(pattern: str, expected: bool) -> None:
     """Unsure is True."""
-    assert expected == fits(pattern, STANDARD_LETTERS)
+    assert expected == may_match_only(pattern, STANDARD_LETTERS)

@@ -1,4 +1,4 @@
-"""The screen is a superset: what it calls clean, no rule would have changed."""
+"""The prefilter is a superset: what it calls clean, no rule would have changed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue, KeyValu
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from redaction import hiding, secret_samples
-from tracefoundry.redaction.base64_forms import base64_forms, parse_core
+from tracefoundry.redaction.base64_text import base64_patterns, parse_probe
 from tracefoundry.redaction.engine import Redactor
 from tracefoundry.redaction.policy import Mode, Policy, UserPattern
-from tracefoundry.redaction.screening import without_assertions
+from tracefoundry.redaction.re2_patterns import without_assertions
 
 REDACTOR = Redactor(Policy())
 WITH_PATTERN = Redactor(Policy(patterns=(UserPattern("employee", r"\bEMP-\d{6}\b"),)))
@@ -80,7 +80,7 @@ def test_a_value_of_any_length_is_seen_at_its_start(length: int) -> None:
 
 
 def test_ordinary_bodies_are_clean() -> None:
-    """Or the short way would never be taken."""
+    """Otherwise the fast path would never be taken."""
     texts = ["chat gpt-4o-mini", "gen_ai.usage.input_tokens", "What is the weather in Paris?"]
     assert [True] * 3 == [REDACTOR.body_is_clean(body_with("status", text)) for text in texts]
 
@@ -130,18 +130,18 @@ def test_a_users_pattern_is_found_like_a_built_in_one(digits: str, hide: hiding.
 
 
 @given(st.binary(min_size=9, max_size=30), st.binary(max_size=5), st.binary(max_size=5))
-def test_a_core_is_seen_at_every_alignment(core: bytes, before: bytes, after: bytes) -> None:
-    """One of its three forms is in any base64 that holds it."""
+def test_a_probe_is_seen_at_every_alignment(probe: bytes, before: bytes, after: bytes) -> None:
+    """One of its three patterns is in any base64 that holds it."""
     import re
     from base64 import urlsafe_b64encode
 
-    forms = base64_forms("".join(f"\\x{byte:02x}" for byte in core))
-    coded = urlsafe_b64encode(before + core + after).rstrip(b"=").decode()
-    assert any(re.search(form, coded) for form in forms)
+    patterns = base64_patterns("".join(f"\\x{byte:02x}" for byte in probe))
+    coded = urlsafe_b64encode(before + probe + after).rstrip(b"=").decode()
+    assert any(re.search(pattern, coded) for pattern in patterns)
 
 
-@pytest.mark.parametrize("core", ["a|b", "(a)", "a+", "[a", "a{2,3}"])
-def test_a_core_that_is_no_sequence_is_refused(core: str) -> None:
-    """It would be taken for literal characters, and the screen would have a hole."""
-    with pytest.raises(ValueError, match="core"):
-        parse_core(core)
+@pytest.mark.parametrize("probe", ["a|b", "(a)", "a+", "[a", "a{2,3}"])
+def test_a_probe_that_is_not_a_sequence_is_refused(probe: str) -> None:
+    """It would be taken for literal characters, and the prefilter would have a hole."""
+    with pytest.raises(ValueError, match="probe"):
+        parse_probe(probe)

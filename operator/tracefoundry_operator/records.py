@@ -1,13 +1,12 @@
-"""What the operator knows of the cluster: slim records, kept up to date by its watches.
+"""Records: the few facts that the operator keeps of each Kubernetes object.
 
-Whole objects would take ten times the memory and nothing more is needed: which children there are,
-whether they differ, how many pods are ready, which Secrets exist in which version. Values of
-Secrets are never kept, only the names of their keys.
+Whole objects would take ten times the memory, and these facts are all that plans and statuses need:
+which children exist, whether they differ from what is rendered, how many pods are ready, which
+Secrets exist in which version. Values of Secrets are never kept, only the names of their keys.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +15,12 @@ from tracefoundry_operator import ownership
 from tracefoundry_operator.api.instance import KIND
 from tracefoundry_operator.kinds import ObjectKey
 from tracefoundry_operator.manifests.rendering import TEMPLATE_CHECKSUM
-
-INSTANCE_LABEL = "app.kubernetes.io/instance"
-COMPONENT_LABEL = "app.kubernetes.io/component"
+from tracefoundry_operator.names import COMPONENT_LABEL, INSTANCE_LABEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadState:
-    """Pods of a Deployment or StatefulSet, as its controller counted them."""
+    """The pods of a Deployment or StatefulSet, as counted by its controller."""
 
     generation: int
     observed_generation: int
@@ -31,34 +28,34 @@ class WorkloadState:
     updated: int
     ready: int
     problem: str | None
-    """Why its pods cannot be made or do not become ready, in words of Kubernetes."""
+    """Why its pods cannot be created or do not become ready: reason and message of Kubernetes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """How far a Job is."""
+    """The progress of a Job."""
 
     complete: bool
     failed: bool
     message: str
     finished_at: str | None
-    """RFC 3339; of the condition that ended it."""
+    """RFC 3339; the transition time of its Complete or Failed condition."""
     started_at: str | None = None
-    """RFC 3339; since when its controller makes pods."""
+    """RFC 3339; when its controller began to create pods."""
     active: int = 0
-    """Pods that have not ended."""
+    """Pods that have not terminated."""
     ended: int = 0
-    """Pods that have ended, however."""
+    """Pods that have terminated, successfully or not."""
 
     @property
     def running(self) -> bool:
-        """It has neither succeeded nor failed for good."""
+        """Whether it has neither completed nor failed."""
         return not (self.complete or self.failed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """An object that belongs to an instance."""
+    """An object whose controller is a TraceFoundry."""
 
     key: ObjectKey
     uid: str
@@ -70,9 +67,9 @@ class Child:
     deleting: bool
     state: WorkloadState | JobState | None
     template: str | None = None
-    """Checksum of the pod template that a Job was made with; None when it does not say."""
+    """A Job's annotation with the checksum of its pod template; None when it has none."""
     suspended: bool = False
-    """Of a CronJob: it starts no Jobs."""
+    """A CronJob's ``spec.suspend``: it starts no Jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,23 +84,23 @@ class Pod:
     job: str | None
     address: str | None
     problem: str | None
-    """Why it does not run, in words of Kubernetes."""
+    """Why it does not run: reason and message of Kubernetes."""
     message: str | None
-    """What its failed container left as termination message."""
+    """Termination message of its failed container."""
     created_at: str = ""
     """RFC 3339."""
     started: bool = True
-    """A container of it runs or ran; False only where that is certain."""
+    """Whether a container runs or ran; False only when certainly none ever did."""
 
     @property
-    def told(self) -> tuple[str | None, ...]:
-        """What a status may tell of it; other changes concern nobody."""
+    def reported(self) -> tuple[str | None, ...]:
+        """The fields that a status depends on; a change of anything else needs no pass."""
         return self.address, self.problem, self.message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
-    """A Secret: its version, and the keys that hold something."""
+    """A Secret: its version, and the keys with a value that is not empty."""
 
     resource_version: str
     keys: frozenset[str]
@@ -111,69 +108,24 @@ class Secret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigMap:
-    """A ConfigMap of the user: its version, and the keys that hold something."""
+    """A ConfigMap of the user: its version, and the keys with a value that is not empty."""
 
     resource_version: str
     keys: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """What concerns one instance, at one moment."""
+class Resource:
+    """A TraceFoundry or TraceExport; each pass reads it again, so only its version is kept."""
 
-    children: Mapping[ObjectKey, Child]
-    pods: tuple[Pod, ...]
-    secrets: Mapping[str, Secret]
-    config_maps: Mapping[str, ConfigMap]
-    """By name, of those that the spec names and that exist."""
+    resource_version: str
 
 
-class Observed:
-    """The records of all instances."""
-
-    def __init__(self) -> None:
-        self.children: dict[ObjectKey, Child] = {}
-        self.pods: dict[ObjectKey, Pod] = {}
-        self.secrets: defaultdict[str, dict[str, Secret]] = defaultdict(dict)
-        self._by_owner: defaultdict[str, set[ObjectKey]] = defaultdict(set)
-
-    def put_child(self, child: Child) -> bool:
-        """Take a child in; False when it is known in this very version."""
-        known = self.children.get(child.key)
-        if known is not None and known.owner_uid != child.owner_uid:
-            self.drop_child(child.key)
-        self.children[child.key] = child
-        self._by_owner[child.owner_uid].add(child.key)
-        return known is None or known.resource_version != child.resource_version
-
-    def drop_child(self, key: ObjectKey) -> Child | None:
-        """Forget a child; the record that was known."""
-        known = self.children.pop(key, None)
-        if known is not None:
-            keys = self._by_owner[known.owner_uid]
-            keys.discard(key)
-            if not keys:
-                del self._by_owner[known.owner_uid]
-        return known
-
-    def view(
-        self, *, uid: str, namespace: str, label: str, config_maps: Mapping[str, ConfigMap]
-    ) -> View:
-        """What concerns the instance with this uid and value of the instance label."""
-        return View(
-            children={key: self.children[key] for key in sorted(self._by_owner.get(uid, ()))},
-            pods=tuple(
-                pod
-                for key, pod in sorted(self.pods.items())
-                if key.namespace == namespace and pod.instance_label == label
-            ),
-            secrets=dict(self.secrets.get(namespace, {})),
-            config_maps=config_maps,
-        )
+Record = Child | Pod | Secret | Resource
 
 
 def read_child(kind: str, body: Mapping[str, Any]) -> Child | None:
-    """The record of an object; None when no TraceFoundry is its controller."""
+    """The record of an object; None when its controller is not a TraceFoundry."""
     metadata = body["metadata"]
     owner = controller_of(metadata)
     if owner is None or owner.get("kind") != KIND:
@@ -194,7 +146,7 @@ def read_child(kind: str, body: Mapping[str, Any]) -> Child | None:
 
 
 def controller_of(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The owner that controls an object."""
+    """The owner reference with ``controller: true``; None when there is none."""
     for owner in metadata.get("ownerReferences", ()):
         if owner.get("controller"):
             found: Mapping[str, Any] = owner
