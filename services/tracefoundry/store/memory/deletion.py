@@ -172,9 +172,7 @@ def _delete(tables: Tables, key: TraceKey, now_ns: int, retention_ns: int) -> De
         return Deleted()
     project = tables.projects.get(key[0])
     own_ns = (project.retention_spans_ns if project else None) or 0
-    latest_ns = max(
-        [row.shown.start_time_ns for row in spans] or [row.shown.time_ns for row in logs]
-    )
+    latest_ns = max([row.shown.start_time_ns for row in spans] or [log.time_ns for log in logs])
     keep_ns = max(latest_ns, now_ns + WINDOW_AHEAD_NS) + max(own_ns, retention_ns)
     tables.tombstones[key] = Tombstone(now_ns, min(keep_ns, ANY_TIME_NS))
     tables.spans = {at: row for at, row in tables.spans.items() if at[:2] != key}

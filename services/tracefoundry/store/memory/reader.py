@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from tracefoundry.model.contents import restore_log, restore_span
 from tracefoundry.model.span import LogRecord, Span
-from tracefoundry.model.times import day_of
 from tracefoundry.model.usage import counted_indices
 from tracefoundry.store.api import ContentSource, Reader, Snapshot
-from tracefoundry.store.memory import payloads, spans, traces
+from tracefoundry.store.memory import models, payloads, spans, traces
 from tracefoundry.store.memory.statistics import statistics
-from tracefoundry.store.memory.tables import LogRow, Memory, SpanRow, Tables
+from tracefoundry.store.memory.tables import Memory, SpanRow, Tables
 from tracefoundry.store.records import (
     COUNTS_LIMIT,
     SAME_ID_LIMIT,
@@ -154,16 +150,8 @@ class MemorySnapshot:
         chunk_spans: int = 1_000,
         chunk_bytes: int = 8 * 1024 * 1024,
     ) -> Iterator[list[Span]]:
-        for chunk in _chunks(self._rows(trace), chunk_spans, chunk_bytes):
-            found = [msgspec.msgpack.decode(row.model, type=Span) for row in chunk]
-            yield (
-                found
-                if contents is None
-                else [
-                    restore_span(span, _read(contents, trace.project_id, span.start_time_ns, span))
-                    for span in found
-                ]
-            )
+        key = (trace.project_id, trace.trace_id)
+        return models.model_spans(self._tables, key, contents, chunk_spans, chunk_bytes)
 
     def model_logs(
         self,
@@ -174,15 +162,8 @@ class MemorySnapshot:
         chunk_logs: int = 1_000,
         chunk_bytes: int = 8 * 1024 * 1024,
     ) -> Iterator[list[LogRecord]]:
-        for chunk in _chunks(self._tables.logs_of((project_id, trace_id)), chunk_logs, chunk_bytes):
-            found = [msgspec.msgpack.decode(row.model, type=LogRecord) for row in chunk]
-            yield (
-                found
-                if contents is None
-                else [
-                    restore_log(log, _read(contents, project_id, log.time_ns, log)) for log in found
-                ]
-            )
+        key = (project_id, trace_id)
+        return models.model_logs(self._tables, key, contents, chunk_logs, chunk_bytes)
 
     def payload_states(
         self, project_id: int, wanted: Collection[tuple[bytes, int]], pointed: Collection[bytes]
@@ -212,31 +193,6 @@ class MemorySnapshot:
 
     def _rows(self, trace: StoredTrace) -> list[SpanRow]:
         return self._tables.spans_of((trace.project_id, trace.trace_id))
-
-
-_Row = TypeVar("_Row", SpanRow, LogRow)
-
-
-def _chunks(rows: Sequence[_Row], most: int, most_bytes: int) -> Iterator[list[_Row]]:
-    """Rows in runs of at most so many rows and bytes; a larger row is a run of its own."""
-    chunk: list[_Row] = []
-    size = 0
-    for row in rows:
-        size += len(row.model)
-        if chunk and (len(chunk) == most or size > most_bytes):
-            yield chunk
-            chunk, size = [], len(row.model)
-        chunk.append(row)
-    if chunk:
-        yield chunk
-
-
-def _read(
-    contents: ContentSource, project_id: int, time_ns: int, of: Span | LogRecord
-) -> Mapping[str, bytes]:
-    """The stored contents of a span or log record, by ref."""
-    refs = {entry.ref for entry in of.payloads if entry.ref and entry.state != "reference"}
-    return contents(project_id, day_of(time_ns), refs) if refs else {}
 
 
 if TYPE_CHECKING:

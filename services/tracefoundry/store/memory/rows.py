@@ -1,6 +1,6 @@
-"""Spans, logs, resources and scopes in the form in which this store keeps them.
+"""Spans, logs, resources and scopes in the form in which this store keeps them: as records.
 
-The model of a span is kept as MessagePack: what is passed in stays the caller's, who may change it.
+Nothing of a record is shared with what was passed in, which stays the caller's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import orjson
 
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import facts_of
-from tracefoundry.store.memory.tables import LogRow, SpanRow
+from tracefoundry.store.memory.tables import SpanRow
 from tracefoundry.store.records import (
     VIEW_FIELDS,
     StoredLog,
@@ -29,7 +29,7 @@ _encode = msgspec.msgpack.Encoder().encode
 def span_row(
     project_id: int, span: Span, resource_id: bytes, scope_id: bytes
 ) -> tuple[SpanRow, bytes]:
-    """A span and its digest, which tells a resend from a conflict."""
+    """A span and its digest, which is over what was sent."""
     attributes = _text(span.encoded_attributes or orjson.dumps(span.attributes))
     shown = StoredSpan(
         span_id=span.span_id,
@@ -62,13 +62,12 @@ def span_row(
         *(shown.attributes, shown.events, shown.links, shown.extra),
         values.payload_identity(span.payloads),
     )
-    model = msgspec.structs.replace(span, contents=(), encoded_attributes=b"")
-    return SpanRow(shown, facts_of(span), _encode(model), sent), sent
+    return SpanRow(shown, facts_of(span), sent), sent
 
 
 def log_row(
     project_id: int, log: LogRecord, resource_id: bytes, scope_id: bytes
-) -> tuple[LogRow, bytes]:
+) -> tuple[StoredLog, bytes]:
     """A log record and its content hash, which is part of its key."""
     attributes = _text(orjson.dumps(log.attributes))
     body = None if log.body is None else _text(orjson.dumps(log.body))
@@ -92,7 +91,7 @@ def log_row(
         payloads=_optional(values.payloads_json(log.payloads)),
         redactions=_optional(values.redactions_json(log.redactions)),
     )
-    return LogRow(shown, _encode(msgspec.structs.replace(log, contents=()))), content_hash
+    return shown, content_hash
 
 
 def resource_of(resource_id: bytes, resource: Resource) -> StoredResource:

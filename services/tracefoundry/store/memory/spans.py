@@ -50,7 +50,7 @@ def span_page(tables: Tables, trace: StoredTrace, rows: Sequence[SpanRow], limit
     project = trace.project_id
     all_logs: dict[bytes, list[StoredLog]] = {}
     for log in tables.logs_of((project, trace.trace_id)):
-        all_logs.setdefault(log.shown.span_id, []).append(log.shown)
+        all_logs.setdefault(log.span_id, []).append(log)
     page = SpanPage([], None, {}, {}, {}, logs_truncated=False)
     size = logs = 0
     for row in rows[:limit]:
@@ -84,11 +84,15 @@ def _truncate(logs: list[StoredLog]) -> bool:
 
 
 def _shown_bytes(record: msgspec.Struct) -> int:
-    """Bytes of a record's texts, which are nearly all of its answer, and of the previews that are
-    shown in it."""
-    texts = [value for value in msgspec.structs.astuple(record) if isinstance(value, str)]
+    """Bytes of the answer that a record becomes, with the previews that are shown in it."""
     entries = (getattr(record, "payloads", None) or "").count('"slot"')
-    return sum(len(text.encode()) for text in texts) + entries * PREVIEW_BYTES
+    return text_bytes(record) + entries * PREVIEW_BYTES
+
+
+def text_bytes(record: msgspec.Struct) -> int:
+    """Bytes of a record's texts, which are nearly all of it."""
+    texts = [value for value in msgspec.structs.astuple(record) if isinstance(value, str)]
+    return sum(len(text.encode()) for text in texts)
 
 
 def _position(row: SpanRow) -> SpanPosition:

@@ -37,19 +37,12 @@ LOCK_TIMEOUT_SECONDS = 5.0
 
 
 class SpanRow(msgspec.Struct, frozen=True, gc=False):
-    """A span: as answers show it, as summaries need it, and as the model has it (MessagePack)."""
+    """A span: as it is answered, what its trace's summary needs of it, and its digest, which tells
+    a resend from a conflict."""
 
     shown: StoredSpan
     facts: SpanFacts
-    model: bytes
     digest: bytes
-
-
-class LogRow(msgspec.Struct, frozen=True, gc=False):
-    """A log record: as answers show it, and as the model has it (MessagePack)."""
-
-    shown: StoredLog
-    model: bytes
 
 
 class TraceRow(msgspec.Struct, frozen=True, gc=False):
@@ -86,7 +79,7 @@ class Tables:
     """The day on which each resource was used last."""
     scope_days: dict[DictionaryKey, int] = field(default_factory=dict)
     spans: dict[SpanKey, SpanRow] = field(default_factory=dict)
-    logs: dict[LogKey, LogRow] = field(default_factory=dict)
+    logs: dict[LogKey, StoredLog] = field(default_factory=dict)
     traces: dict[TraceKey, TraceRow] = field(default_factory=dict)
     tombstones: dict[TraceKey, Tombstone] = field(default_factory=dict)
     blobs: dict[BlobKey, BlobRow] = field(default_factory=dict)
@@ -108,10 +101,10 @@ class Tables:
         found = [row for at, row in self.spans.items() if at[:2] == key]
         return sorted(found, key=lambda row: (row.shown.start_time_ns, row.shown.span_id))
 
-    def logs_of(self, key: TraceKey) -> list[LogRow]:
+    def logs_of(self, key: TraceKey) -> list[StoredLog]:
         """The logs of a trace by time, span id and content hash."""
-        found = [(at[3], at[2], at[4], row) for at, row in self.logs.items() if at[:2] == key]
-        return [row for *_, row in sorted(found, key=lambda log: log[:3])]
+        found = [log for at, log in self.logs.items() if at[:2] == key]
+        return sorted(found, key=lambda log: (log.time_ns, log.span_id, log.content_hash))
 
 
 def remove(table: dict[_Key, Any] | set[_Key], keys: Iterable[_Key]) -> int:

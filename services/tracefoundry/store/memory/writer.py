@@ -13,10 +13,10 @@ from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
 from tracefoundry.store.api import CommitResult, PreparedLog, PreparedSpan, Writer
 from tracefoundry.store.commit import Committer
 from tracefoundry.store.memory.rows import log_row, resource_of, scope_of, span_row
-from tracefoundry.store.memory.tables import LogRow, Memory, SpanRow, Tables, TraceRow, remove
+from tracefoundry.store.memory.tables import Memory, SpanRow, Tables, TraceRow, remove
 from tracefoundry.store.preparation import Preparation
 from tracefoundry.store.recompute import LARGE_TRACE_PAUSE_NS, LARGEST_RECOMPUTE_SPANS, settle
-from tracefoundry.store.records import ProjectRecord, StoredTrace
+from tracefoundry.store.records import ProjectRecord, StoredLog, StoredTrace
 from tracefoundry.store.transaction import (
     Backend,
     DictionaryKey,
@@ -144,7 +144,7 @@ class MemoryTransaction:
     def insert_logs(self, logs: Sequence[PreparedLog]) -> list[int]:
         present = []
         for position, log in enumerate(logs):
-            if not isinstance(log.row, LogRow):
+            if not isinstance(log.row, StoredLog):
                 raise RowRefused("the log record was not prepared for this store")
             key = log_key(log)
             if key in self._tables.logs:
