@@ -8,8 +8,8 @@ import pytest
 
 from samples import NOW_NS, make_log, make_span, trace_id
 from store.answers import add_projects, all_traces, commit, logs_of, numbers, span_count
-from store.conftest import RETENTION_NS
 from store.payloads import DAY, blob, ref, referring, store_payloads
+from stores import RETENTION_NS
 from tracefoundry.model.limits import WINDOW_AHEAD_NS
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.api import Store, Writer

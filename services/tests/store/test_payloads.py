@@ -9,8 +9,8 @@ import pytest
 
 from samples import NOW_NS, make_span, trace_id
 from store.answers import add_projects
-from store.conftest import RETENTION_NS
 from store.payloads import DAY, blob, ref, referring, store_payloads
+from stores import RETENTION_NS
 from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.api import CommitResult, PayloadsGone, Store, Writer

@@ -86,7 +86,8 @@ def test_spans_expire_with_their_summaries_in_order(store: Store, writer: Writer
         assert run.delete_rows("spans", 1, range(DAY)) == 3
         assert run.delete_rows("span_logs", 1, range(DAY)) == 2
         assert run.delete_expired_traces(1, before_day=DAY) == ExpiredTraces(traces=1, span_count=2)
-        assert run.oldest_span_day(after=0) == DAY
+        if not store.capabilities.drops_days:  # else the day goes with its partition
+            assert run.oldest_span_day(after=0) == DAY
     assert sorted(numbers(all_traces(store))) == [2, 3]
     assert (span_count(store), len(logs_of(store, 2))) == (2, 1)
 

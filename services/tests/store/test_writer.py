@@ -22,7 +22,7 @@ from store.answers import (
     span_count,
     spans_of,
 )
-from store.conftest import RETENTION_NS, writer_of
+from stores import RETENTION_NS, writer_of
 from tracefoundry.model.genai import plain, registry
 from tracefoundry.model.span import Resource
 from tracefoundry.model.summary import facts_of, summarise
