@@ -20,10 +20,11 @@ from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import facts_of, summarise
 from tracefoundry.model.times import DAY_NS
+from tracefoundry.store import values
 from tracefoundry.store.api import Writer
 from tracefoundry.store.postgres import rows as copy_rows
 from tracefoundry.store.records import StoredLog, StoredSpan
-from tracefoundry.store.sql import decoding, values
+from tracefoundry.store.sql import decoding
 from tracefoundry.store.sql import rows as tuple_rows
 from tracefoundry.store.sql.columns import SPAN_LOGS, SPANS
 from tracefoundry.store.sql.schema import Column, Table, Type

@@ -1,10 +1,10 @@
 """Deletion on PostgreSQL: days are dropped as partitions, and an advisory lock keeps a second run
-of retention out. The lock is its session's, so it ends with the connection."""
+of retention out. The lock is its session's, so it ends with the connection at the latest."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 import sqlalchemy as sa
@@ -60,7 +60,13 @@ class PostgresDeletion(SqlDeletion):
                     ).fetchone()
                 if row is None or not row[0]:
                     raise AnotherProcess("another run of retention is at work")
-            yield PostgresRetentionRun(self.engine, connection, dry_run=dry_run, check=check)
+            try:
+                yield PostgresRetentionRun(self.engine, connection, dry_run=dry_run, check=check)
+            finally:
+                # Closing would do it too, but some time after it has returned.
+                if not dry_run:
+                    with suppress(psycopg.Error):
+                        connection.execute("SELECT pg_advisory_unlock(%s)", (RUN_LOCK,))
 
 
 class PostgresRetentionRun(SqlRetentionRun):
