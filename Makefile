@@ -23,7 +23,7 @@ setup: $(RUNTIME)  ## make .venv with the product and its members in it
 
 setup-dev: $(DEV)  ## add the test and lint tools to .venv
 
-# The stamps make a second call instant; a changed list or member installs again.
+# The stamp files make a second call instant; a changed list or member is installed again.
 $(RUNTIME): requirements/runtime.txt requirements/build.txt $(MEMBERS)
 	@scripts/install.sh runtime
 	@touch $@
@@ -49,7 +49,7 @@ test-operator: setup-dev  ## tests of the operator on a real API server, of helm
 	PYTHONPATH=e2e $(BIN)/python -m cluster prepare
 	$(BIN)/pytest -m cluster_programs operator/tests $(ARGS)
 
-# All four run even when one fails, so that one call shows everything there is to mend.
+# All four run even if one fails, so that one call shows all errors.
 lint: setup-dev  ## ruff, mypy --strict and the import contracts
 	@status=0; check() { echo "$$*"; "$$@" || status=1; }; \
 	check $(BIN)/ruff check; \

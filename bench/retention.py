@@ -9,8 +9,9 @@ from typing import Any
 import psycopg
 
 from platform_under_test import postgres
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.retention import run_once
-from tracefoundry.settings import DAY_NS, Settings
+from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
 from tracefoundry.store.postgres import partitions
 

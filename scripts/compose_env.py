@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints an .env file for compose.yaml, with passwords, keys and tokens made up for it.
 
-Python's standard library alone: it runs before anything is installed.
+Only the standard library is used, because it runs before anything is installed.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ python=.venv/bin/python
 tracefoundry=.venv/bin/tracefoundry
 server=""
 
-# Asks the server to stop, once, and waits: a second signal would cut its draining short.
+# Asks the server to stop, once, and waits: a second signal would interrupt its shutdown.
 stop() {
     trap '' INT TERM HUP
     if [ -n "$server" ] && kill -0 "$server" 2>/dev/null; then
@@ -62,15 +62,15 @@ trap 'stop 0' INT
 trap 'stop 143' TERM HUP
 
 echo "==> Starting TraceFoundry on the data in $data/ (log: $log)"
-# Job control gives the server a process group of its own: Ctrl-C then reaches this script alone,
-# which passes on one orderly request to stop.
+# Job control gives the server its own process group. So Ctrl-C reaches only this script, which then
+# asks the server to stop, once.
 set -m
 "$tracefoundry" serve --data "$data" --host 127.0.0.1 --port "$port" --otlp-port "$otlp_port" \
     --grpc-port "$grpc_port" </dev/null >>"$log" 2>&1 &
 server=$!
 set +m
 
-# serve says where it listens (`ready api=URL otlp=URL grpc=HOST:PORT`), then /readyz must agree.
+# Wait for the line of serve, `ready api=URL otlp=URL grpc=HOST:PORT`, then for /readyz.
 answers_ready() {
     "$python" - "$1" <<'EOF' 2>/dev/null
 import sys

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs into .venv, from the pinned and hashed lists:  scripts/install.sh runtime|dev
 # `runtime` is what the product needs, `dev` adds what tests and linters need; each may follow the
-# other in the same environment. Says what it does, because a first run downloads for a while.
+# other in the same environment. It prints its steps, because a first run downloads for a while.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

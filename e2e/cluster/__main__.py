@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check() -> int:
-    """Say whether the tests can have a cluster here, before anything is built for it."""
+    """Report whether a cluster can run here, before anything is built for it."""
     reason = access.obstacle()
     if reason is not None:
         print(reason)

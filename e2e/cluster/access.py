@@ -58,7 +58,7 @@ class AuditEvent:
 
     @property
     def writes(self) -> bool:
-        """Whether it asked for a change."""
+        """Whether it is a request to change something."""
         return self.verb not in {"get", "list", "watch"}
 
 

@@ -29,7 +29,8 @@ def make(place: Place) -> None:
     for hierarchy in _hierarchies():
         group = hierarchy / name(place).strip("/")
         group.mkdir(exist_ok=True)
-        # The first kind of cpuset begins empty, and takes no process until it is told its share.
+        # A cpuset of cgroup v1 begins empty, and takes no process until it has CPUs and memory
+        # nodes.
         for share in ("cpuset.cpus", "cpuset.mems"):
             ours = group / share
             if (hierarchy / "cgroup.clone_children").exists() and ours.exists():

@@ -1,4 +1,4 @@
-"""Whether Docker's engine runs here: the command alone proves nothing."""
+"""Whether Docker's engine runs here. That the command exists is no proof."""
 
 from __future__ import annotations
 

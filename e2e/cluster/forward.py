@@ -19,7 +19,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while chunk := await reader.read(_CHUNK_BYTES):
             writer.write(chunk)
             await writer.drain()
-        # Half a close is passed on: the other direction may still have something to say.
+        # A half-close is passed on, because the other direction may still send.
         if writer.can_write_eof():
             writer.write_eof()
 

@@ -1,4 +1,4 @@
-"""Whether this machine can hold a local cluster, asked before hours of work depend on it.
+"""Whether this machine can hold a local cluster, checked before long builds start.
 
 A container that was given no rights to mount, or to make control groups, cannot; it is better told
 so by name than by a kubelet that does not start.

@@ -16,7 +16,7 @@ from cluster.place import NODE_ADDRESS, Place
 from cluster.processes import Process
 
 HOLDER = "namespaces"
-# Written by programs whatever their settings say: each gets a folder of the cluster instead.
+# Programs write here whatever their settings are: each path gets a folder of the cluster instead.
 COVERED = ("/var/lib/kubelet", "/var/lib/cni", "/var/log", "/etc/cni")
 
 _NETWORK = f"""

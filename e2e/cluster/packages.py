@@ -1,6 +1,6 @@
 """Debian packages that the local cluster and the image builds need, installed when root may.
 
-Whoever is not root, or has another system, is told what to install.
+On another system, or without root, it reports what to install.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Process:
     name: str
     pid: int
     start_time: int
-    """Clock ticks after boot, from /proc: with ``pid`` it names one process for ever."""
+    """Clock ticks after boot, from /proc. With ``pid`` it identifies one process uniquely."""
     order: int
     """The position in which it was started; they are ended in reverse."""
 

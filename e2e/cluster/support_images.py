@@ -1,7 +1,7 @@
-"""Images of what stands beside the product in tests: PostgreSQL, an S3 server, a trace sender.
+"""Images that the tests need beside the product: PostgreSQL, an S3 server, a trace sender.
 
 The programs are those that the other tests use: the PostgreSQL of a wheel, and servers built from
-pinned Go modules. With a registry at hand people run their own; tests must not depend on one.
+pinned Go modules. The tests must not depend on a registry.
 """
 
 from __future__ import annotations

@@ -217,7 +217,7 @@ def _start(
     probe: list[str] | None = None,
     folders: tuple[str, ...] = (),
 ) -> Object:
-    # A run that was broken off leaves a server whose password nobody knows any more.
+    # An interrupted run leaves a server whose password is not known any more.
     remove(kube, name)
     kube.make_namespace(NAMESPACE)
     probing = {"exec": {"command": probe}} if probe else {"tcpSocket": {"port": port}}

@@ -30,7 +30,7 @@ class Figure:
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
     def row(self) -> tuple[str, str, str, str]:
-        """As it stands in the table."""
+        """As shown in the table."""
         if self.limit is None:
             return self.what, f"{self.value:.2f} {self.unit}", "", ""
         bound = f"{'at least' if self.at_least else 'at most'} {self.limit:g}"

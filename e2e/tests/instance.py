@@ -34,7 +34,7 @@ class Instance:
     ingest_token: str = field(default_factory=lambda: "tf_" + secrets.token_urlsafe(32), repr=False)
 
     def create(self, access: Access, postgres: Postgres, s3: S3, **spec: Any) -> None:
-        """Make what it stands on, then the resource. ``spec`` replaces parts of the default."""
+        """Create what it depends on, then the resource. ``spec`` replaces parts of the default."""
         database = f"{self.namespace}-{self.name}".replace("-", "_")
         backends.create_database(self.kube, database)
         bucket = f"{self.namespace}-{self.name}"
@@ -102,7 +102,7 @@ class Instance:
         )  # fmt: skip
 
     def remove(self) -> None:
-        """Have it deleted, with its namespace and its volume; nobody waits for it."""
+        """Start to delete it with its namespace and its volume, without waiting for the end."""
         volume = f"{self.namespace}-queue-{self.name}-collector-0"
         for kind, name in (("namespace", self.namespace), ("persistentvolume", volume)):
             self.kube.run("delete", kind, name, "--wait=false", "--ignore-not-found")
@@ -147,7 +147,7 @@ class Instance:
 
     @contextlib.contextmanager
     def api(self, token: str | None = None, *, through: str = "query") -> Iterator[Api]:
-        """The query API through a forwarded port, as administrator unless told otherwise.
+        """The query API through a forwarded port, as administrator unless a token is given.
 
         An empty token is none. ``through`` is the component whose Service is asked.
         """

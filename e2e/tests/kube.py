@@ -24,7 +24,7 @@ RESTRICTED = {
 
 
 class KubectlFailed(AssertionError):
-    """kubectl refused; the message holds what it said."""
+    """kubectl failed; the message has its output."""
 
 
 class Kube:
@@ -41,7 +41,7 @@ class Kube:
         ]
 
     def run(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
-        """Run kubectl to its end and return what it printed."""
+        """Run kubectl and return its output."""
         result = subprocess.run(
             [*self._command, *arguments], input=stdin, capture_output=True, text=True,
             timeout=COMMAND_DEADLINE_S, check=False,

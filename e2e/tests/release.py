@@ -22,7 +22,7 @@ INSTALL_DEADLINE_S = 120
 
 
 class HelmFailed(AssertionError):
-    """helm refused; the message holds what it said."""
+    """helm failed; the message has its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Helm:
     kube: Kube
 
     def run(self, *arguments: str) -> str:
-        """Run helm to its end and return what it printed."""
+        """Run helm and return its output."""
         result = subprocess.run(
             [str(programs.client("helm")), f"--kubeconfig={self.kube.kubeconfig}",
              f"--kube-context={self.kube.context}", *arguments],
@@ -81,7 +81,7 @@ def scale(kube: Kube, replicas: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An operator's process, and the way to end it in the middle of what it does."""
+    """An operator's process, and how to kill it."""
 
     kube: Kube
     pod: str
@@ -111,7 +111,7 @@ def running(kube: Kube, access: Access) -> Running:
 
 
 def wait_ready(kube: Kube) -> None:
-    """Wait until the operator has seen all there is."""
+    """Wait until the operator has listed all resources."""
 
     def ready() -> bool:
         pods = kube.list("pods", NAMESPACE, f"app.kubernetes.io/name={OPERATOR}")

@@ -48,7 +48,7 @@ def test_compose_takes_the_file() -> None:
 
 
 def test_waiting_for_health_needs_a_health_check() -> None:
-    """A dependency on health that nobody measures would never be met."""
+    """A dependency on the health of a service without a check would never be met."""
     measured = {name for name, service in SERVICES.items() if "healthcheck" in service}
     awaited = {
         name
@@ -85,7 +85,7 @@ def test_commands_and_options_exist(name: str) -> None:
 
 
 def test_migrate_makes_the_tokens_of_the_environment_known(tmp_path: Path) -> None:
-    """Its script, as it stands in the file, with the real program and a database of its own."""
+    """Its script from the file, with the real program and a separate database."""
     made = dict(line.split("=", 1) for line in _environment_file().splitlines())
     folder = Path(sys.executable).parent
     environment = {

@@ -66,7 +66,7 @@ def test_an_operator_that_is_killed_while_it_changes_an_instance_converges(
         before = _written(own, reader)
         text = f"change-{kill}"
         reader.merge(INSTANCE, own.namespace, own.name, {"spec": _change(text, minute=kill)})
-        # No condition tells this moment: it is the point of the test that any may be the last.
+        # No condition marks this moment: the test kills the operator after any write.
         time.sleep(FIRST_KILL_S + kill * STEP_S)
         operator.kill()
         operator.forget()

@@ -1,4 +1,4 @@
-"""What the images hold: no more than promised, no compiler, nobody who is root."""
+"""The images: within their size limits, without a compiler, and not run as root."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Suspending, letting go of, and uninstalling the platform."""
+"""Suspending an instance, leaving it unmanaged, and deleting it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_suspended_instance_keeps_its_data_path(own: Instance) -> None:
 
 
 def test_an_unmanaged_instance_is_left_alone_until_it_is_managed_again(own: Instance) -> None:
-    """A hand's change stays while nobody manages it, and is mended after."""
+    """A manual change stays while the instance is unmanaged, and is repaired afterwards."""
     own.wait_ready()
     own.patch(managementState="Unmanaged")
     wait_for("being let go", lambda: own.reason("Progressing") == "Unmanaged", deadline_s=30)

@@ -32,7 +32,7 @@ def test_no_accepted_trace_is_lost_while_ingest_is_away(main: Instance, kube: Ku
 def test_no_accepted_trace_is_lost_while_the_database_is_away(
     main: Instance, kube: Kube, postgres: Postgres
 ) -> None:
-    """Ingest answers 503 meanwhile, and the collector asks again."""
+    """During the outage ingest answers 503, and the collector sends again."""
     main.wait_ready()
     with backends.postgres_away(kube, postgres):
         _send_and_hold(main, "during-database-outage")

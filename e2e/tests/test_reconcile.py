@@ -1,4 +1,4 @@
-"""A pass over what is right writes nothing; what somebody changed or deleted is mended."""
+"""A pass over an unchanged instance writes nothing; a changed or deleted object is repaired."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_where_nothing_changes_nothing_is_asked(
 def test_a_deleted_child_is_made_again(
     main: Instance, reader: ApiReader, figures: Figures, kind: str
 ) -> None:
-    """Each kind; the new object says the same as the old."""
+    """Each kind; the new object equals the old one."""
     main.wait_ready()
     name, before = _first(main, kind)
     uid = before["metadata"]["uid"]
@@ -108,7 +108,7 @@ def test_an_edited_child_is_mended(
 def test_a_changed_specification_is_rolled_out_after_the_operator_was_away(
     main: Instance, kube: Kube
 ) -> None:
-    """Changed while nobody watches, it is carried out when the operator is back."""
+    """A change while the operator is down is carried out when it is back."""
     main.wait_ready()
     release.scale(kube, 0)
     kube.run(
@@ -137,7 +137,7 @@ def _first(instance: Instance, kind: str) -> tuple[str, Object]:
 
 
 def _wait_settled(instance: Instance) -> None:
-    """Until the status says all it will: pods of ingest are asked only every 15 s."""
+    """Wait until the status no longer changes: pods of ingest are asked only every 15 s."""
     seen = [versions(instance)]
 
     def settled() -> bool:

@@ -1,4 +1,4 @@
-"""The retention CronJob, run: what is too old is gone from the database and the bucket."""
+"""A run of the retention CronJob removes old data from the database and the bucket."""
 
 from __future__ import annotations
 

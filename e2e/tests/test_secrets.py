@@ -1,4 +1,4 @@
-"""Secrets: a missing one is said, a mended one is taken up, a rotated one rolls the pods."""
+"""Secrets: a missing one is reported, a corrected one is used, a rotated one rolls the pods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tokens of the Secrets and those that the API makes, at every door of an instance."""
+"""Tokens from Secrets and from the API, at every endpoint of an instance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INGEST_PORT = 4318
 
 @pytest.mark.parametrize("component", ["query", "ui"])
 def test_the_admin_token_of_the_secret_opens_the_api(main: Instance, component: str) -> None:
-    """The migration Job registered it; without one, or with another, nobody comes in."""
+    """The migration Job registered it; without one, or with another, access is denied."""
     main.wait_ready()
     with main.api(through=component) as api:
         assert "admin" == api.get("/api/session")["role"]

@@ -56,7 +56,7 @@ def test_the_chart_first_then_resources(own: Instance, figures: Figures) -> None
 
 
 def test_a_namespace_goes_with_all_that_is_in_it(own: Instance, figures: Figures) -> None:
-    """While the operator runs, which must not make again what goes away."""
+    """While the operator runs; it must not create again what is being deleted."""
     own.wait_ready()
     own.kube.run("delete", "namespace", own.namespace, "--wait=false")
     took = wait_for(

@@ -1,6 +1,6 @@
 """A real API server on loopback, with etcd and the garbage collector, and nothing else.
 
-There is no kubelet: workloads make no pods, and tests write the status that controllers would.
+There is no kubelet: workloads have no pods, and tests write the status instead of controllers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Json = dict[str, Any]
 
 
 class ApiServer:
-    """The processes, and a client of its own: tests must not see through the operator's eyes."""
+    """The processes, and an independent client: tests must not use the operator's."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tf-apiserver-"))
@@ -171,7 +171,7 @@ class ApiServer:
         self.write_kubeconfig(self.kubeconfig, self._token)
 
     def write_kubeconfig(self, path: Path, token: str) -> None:
-        """A kubeconfig for whoever has this token."""
+        """A kubeconfig with this token."""
         config = {
             "apiVersion": "v1",
             "kind": "Config",
@@ -193,7 +193,7 @@ class ApiServer:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on."""
+    """Free ports on loopback."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:

@@ -60,8 +60,7 @@ def operator_process(api_server: ApiServer) -> Iterator[OperatorProcess]:
 
 @pytest.fixture
 def operator(operator_process: OperatorProcess) -> Iterator[OperatorProcess]:
-    """A running operator. It must never be refused for want of rights, nor raise what it did not
-    expect."""
+    """A running operator. It must never lack rights, nor raise an unexpected error."""
     operator_process.judged_from = len(operator_process.log())
     operator_process.ensure()
     yield operator_process

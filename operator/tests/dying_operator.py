@@ -1,7 +1,7 @@
 """The operator, killed as soon as the API server has answered its first write.
 
-Started as a program of its own by :class:`~tests.operator_process.OperatorProcess`. The write is
-made and its maker does not live to know it: the worst moment of each step.
+Started as a separate program by :class:`~tests.operator_process.OperatorProcess`. The write was
+made and the operator never sees the answer: the worst moment of each step.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Instances that tests render and reconcile: the least that can be asked for, and everything."""
+"""Specs that tests render and reconcile: with the required settings only, and with every one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An API server that can only list, for the comparison with what watches told."""
+"""An API server that can only list, for the comparison with records."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from tracefoundry_operator.cluster import ApiError, Body
 
 
 class Lists:
-    """What the test says is there, all of one kind."""
+    """The objects of one kind, as a test sets them."""
 
     def __init__(self, kind: kinds.Kind = kinds.SECRET) -> None:
         self.kind = kind
         self.items: list[dict[str, Any]] = []
         self.failures = 0
-        """Lists that break off after their first object."""
+        """How many lists fail after their first object."""
         self.after: Callable[[], object] = lambda: None
         self.after_failure: Callable[[], object] = lambda: None
 
     async def list_all(
         self, kind: kinds.Kind, namespace: str | None, *, selector: str | None = None
     ) -> AsyncIterator[Body]:
-        """What the test put there."""
+        """The objects that the test set."""
         if kind != self.kind:
             return
         for item in list(self.items):

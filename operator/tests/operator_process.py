@@ -34,7 +34,7 @@ def chart(*values: str, release: str = RELEASE) -> str:
 
 
 def install(server: ApiServer, *values: str) -> None:
-    """Definitions, rights and account, as the chart gives them; no pod, there is no kubelet."""
+    """Definitions, rights and account of the chart; there is no kubelet, so no pod."""
     server.kubectl("create", "namespace", NAMESPACE)
     applied = server.kubectl("apply", "--server-side", "-f", "-", stdin=chart(*values))
     assert 0 == applied.returncode, applied.stderr
@@ -46,7 +46,7 @@ def install(server: ApiServer, *values: str) -> None:
 
 
 class OperatorProcess:
-    """One operator, started again as often as a test likes."""
+    """One operator, which tests can start repeatedly."""
 
     def __init__(self, server: ApiServer, account: str = ACCOUNT) -> None:
         self._server = server
@@ -57,7 +57,7 @@ class OperatorProcess:
         self._settings: dict[str, str] = {}
         self.port = 0
         self.judged_from = 0
-        """Where in the log a test's judgement begins."""
+        """Offset in the log; a test checks what follows."""
         token = server.kubectl(
             "-n", NAMESPACE, "create", "token", account, "--duration=2h"
         ).stdout.strip()
@@ -70,7 +70,7 @@ class OperatorProcess:
         return self._process.pid
 
     def start(self, *, ready: bool = True, program: Path | None = None, **settings: str) -> None:
-        """Start it, and wait until it has listed everything; ``program`` stands in for its own."""
+        """Start it, and wait until it has listed everything; ``program`` replaces its own."""
         (self.port,) = free_ports(1)
         self._settings = settings
         environment = {
@@ -92,7 +92,7 @@ class OperatorProcess:
             wait(self._is_ready, "the operator is ready")
 
     def ensure(self) -> None:
-        """Have one that runs with the usual settings, whatever the test before did."""
+        """Make sure that it runs with the usual settings, whatever the test before did."""
         if self._process is None or self._settings:
             self.stop()
             self.start()
@@ -100,7 +100,7 @@ class OperatorProcess:
             wait(self._is_ready, "the operator is ready")
 
     def stop(self) -> None:
-        """Ask it to end, and see that it does so without an error."""
+        """Stop it; it must end without an error."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             status = self._process.wait(timeout=30)
@@ -108,14 +108,14 @@ class OperatorProcess:
             assert 0 == status, self.log()[-2000:]
 
     def kill(self) -> None:
-        """End it in the middle of whatever it does."""
+        """Kill it, whatever it does."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def has_ended(self) -> bool:
-        """Whether it is dead."""
+        """Whether it has ended."""
         return self._process is None or self._process.poll() is not None
 
     def has_counted(self, name: str) -> bool:
@@ -130,7 +130,7 @@ class OperatorProcess:
         return self._log.read_text(encoding="utf-8")
 
     def metrics(self) -> dict[str, float]:
-        """Its figures, by name and labels as they stand in the text."""
+        """Its metrics, by name and labels as in the text."""
         text = self._get("/metrics").decode()
         found = {}
         for line in text.splitlines():
@@ -148,7 +148,7 @@ class OperatorProcess:
         )
 
     def healthy(self) -> bool:
-        """What its liveness probe would see."""
+        """The result of its liveness probe."""
         try:
             self._get("/healthz")
         except OSError:

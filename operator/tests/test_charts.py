@@ -1,4 +1,4 @@
-"""The charts: rendered by helm, taken by a real API server, and in step with the rest."""
+"""The charts: rendered by helm, accepted by a real API server, and consistent with the code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def objects(*values: str) -> list[dict[str, Any]]:
-    """What the operator's chart makes."""
+    """The objects of the operator's chart."""
     return [each for each in yaml.safe_load_all(chart(*values)) if each]
 
 
@@ -71,7 +71,7 @@ def test_the_definitions_in_the_chart_are_those_of_the_repository() -> None:
 
 
 def test_definitions_can_be_left_out() -> None:
-    """For clusters where they are applied apart."""
+    """For clusters where they are applied separately."""
     assert [] == of_kind("CustomResourceDefinition", "crds.enabled=false")
 
 
@@ -92,7 +92,7 @@ def test_rights_are_for_the_cluster_or_for_the_named_namespaces_only() -> None:
 
 
 def test_rights_name_every_kind_and_no_wildcard() -> None:
-    """What the operator makes it may make, and nothing else."""
+    """The operator may create the kinds that it creates, and nothing else."""
     (role,) = of_kind("ClusterRole")
     allowed = {
         (group, resource): set(rule["verbs"])
@@ -115,7 +115,7 @@ def test_rights_name_every_kind_and_no_wildcard() -> None:
 
 
 def test_the_environment_of_the_operator_is_what_it_reads() -> None:
-    """An unknown setting would stop it."""
+    """An unknown setting would end it."""
     values = (
         "watchNamespaces={one,two}",
         "operandImage.repository=registry.example.org/tf",
@@ -149,7 +149,7 @@ def test_policies_of_instances_admit_the_operators_pods() -> None:
     "value", ["replicas=2", "image.pullPolicy=Sometimes", "watchNamespaces={One}", "crds.enabled=1"]
 )
 def test_values_that_mean_nothing_are_refused(value: str) -> None:
-    """By the schema, before anything is made."""
+    """By the schema, before anything is created."""
     found = helm("template", "tf", ROOT / "charts" / "tracefoundry", "--set", value)
     assert "don't meet the specifications of the schema" in found.stderr
 
@@ -168,10 +168,10 @@ def test_every_value_is_described() -> None:
     assert [] == undescribed
 
 
-def test_the_chart_is_taken_by_a_server_that_enforces_restricted(
+def test_the_chart_is_accepted_by_a_server_that_enforces_restricted(
     api_server: ApiServer, tracing: TracingNamespace
 ) -> None:
-    """Its pods too, which helm itself would not notice."""
+    """Its pods too, which helm does not check."""
     rendered = helm(
         "template", "tf", ROOT / "charts" / "tracefoundry", "--namespace", tracing.name,
         "--kube-version", "1.34.4", "--set", "crds.enabled=false",
@@ -191,7 +191,7 @@ def test_the_chart_is_taken_by_a_server_that_enforces_restricted(
 def test_the_instance_chart_makes_the_resource_that_its_values_describe(
     tracing: TracingNamespace, tmp_path: Path, spec: dict[str, Any]
 ) -> None:
-    """And the server takes it."""
+    """And the server accepts it."""
     values = tmp_path / "values.yaml"
     values.write_text(yaml.safe_dump({"spec": spec}))
     rendered = helm(

@@ -1,4 +1,4 @@
-"""The collector's configuration, judged by the collector itself."""
+"""The collector's configuration, checked by the collector itself."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def test_the_collector_accepts_its_configuration(case: str, tmp_path: Path) -> N
     assert (0, "") == (found.returncode, found.stderr)
 
 
-def test_the_token_stands_in_the_environment_only() -> None:
+def test_the_token_is_in_the_environment_only() -> None:
     """The ConfigMap can be read by more people than the Secret."""
     text = collector.configuration(rendering(MINIMAL))
     assert "Bearer ${env:TRACEFOUNDRY_INGEST_TOKEN}" in text
 
 
 class Ingest:
-    """Takes what the collector sends."""
+    """Receives what the collector sends."""
 
     def __init__(self) -> None:
         self.requests: list[ExportTraceServiceRequest] = []
@@ -129,7 +129,7 @@ def ingest() -> Iterator[Ingest]:
 
 
 class Running:
-    """A collector with a configuration as it is rendered, but for ports and folder."""
+    """A collector with the rendered configuration, except for ports and folder."""
 
     def __init__(self, spec: Mapping[str, Any], ingest: Ingest, folder: Path) -> None:
         grpc, self.port, health, metrics = free_ports(4)
@@ -146,7 +146,7 @@ class Running:
         exporter["traces_endpoint"] = f"{ingest.url}/v1/traces"
         exporter["logs_endpoint"] = f"{ingest.url}/v1/logs"
         if "k8s_attributes" in config["processors"]:
-            # There is no API server here: so it adds the address of the sender's pod, no more.
+            # Without an API server it adds only the address of the sender's pod.
             config["processors"]["k8s_attributes"]["passthrough"] = True
         file = folder / "config.yaml"
         file.write_text(yaml.safe_dump(config), encoding="utf-8")
@@ -196,12 +196,12 @@ class Running:
 
 
 def attributes(values: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Attributes in the form of OTLP's JSON."""
+    """Attributes as OTLP JSON."""
     return [{"key": key, "value": {"stringValue": text}} for key, text in values.items()]
 
 
 def span(name: str, values: Mapping[str, str], number: int = 1, **more: Any) -> dict[str, Any]:
-    """A span in the form of OTLP's JSON."""
+    """A span as OTLP JSON."""
     return {
         "traceId": f"{number:032x}",
         "spanId": f"{number:016x}",
@@ -221,7 +221,7 @@ def span(name: str, values: Mapping[str, str], number: int = 1, **more: Any) -> 
 
 
 def received(ingest: Ingest) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """Attributes of the one span that came, of its event and of its resource."""
+    """Attributes of the received span, of its event and of its resource."""
     (request,) = ingest.requests
     resource = request.resource_spans[0]
     found = resource.scope_spans[0].spans[0]
@@ -233,7 +233,7 @@ def received(ingest: Ingest) -> tuple[dict[str, str], dict[str, str], dict[str, 
 
 
 def received_log(ingest: Ingest) -> tuple[dict[str, str], dict[str, str]]:
-    """Attributes of the one log record that came, and of its resource."""
+    """Attributes of the received log record and of its resource."""
     (request,) = ingest.logs
     resource = request.resource_logs[0]
     record = resource.scope_logs[0].log_records[0]
@@ -269,10 +269,10 @@ def test_spans_reach_ingest_with_the_token_and_without_secrets(
     assert {f"Bearer {TOKEN}"} == ingest.tokens
 
 
-def test_dropped_and_allowed_keys_are_exactly_those_asked_for(
+def test_dropped_and_allowed_keys_are_exactly_those_of_the_spec(
     ingest: Ingest, tmp_path: Path
 ) -> None:
-    """Keys are texts, not patterns, in span, event and resource alike."""
+    """Keys are literal, not patterns, in spans, events and resources."""
     values = {**dict.fromkeys(TRICKY_KEYS, "kept"), "gen_ai.system": "x", "gone": "y",
               "httpXroute": "z", "a": "1", "drop.me": "2", "service.name": "agent"}  # fmt: skip
     spec = {
@@ -316,7 +316,7 @@ def test_an_allowlist_keeps_event_names_and_environments(ingest: Ingest, tmp_pat
 
 
 def test_an_allowlist_keeps_what_kubernetes_attributes_add(ingest: Ingest, tmp_path: Path) -> None:
-    """They are added before the keys are filtered, and were asked for."""
+    """They are added before the keys are filtered."""
     spec = {
         **MINIMAL,
         "collector": {"attributes": {"allow": ["http.route"]}, "k8sAttributes": True},
@@ -334,8 +334,8 @@ def test_an_allowlist_keeps_what_kubernetes_attributes_add(ingest: Ingest, tmp_p
     assert ({"event.name": "gen_ai.choice"}, expected) == received_log(ingest)
 
 
-def test_tail_sampling_keeps_what_was_asked_for(ingest: Ingest, tmp_path: Path) -> None:
-    """Failed, slow and named ones; the percentage of all others is 0 here."""
+def test_tail_sampling_keeps_the_selected_traces(ingest: Ingest, tmp_path: Path) -> None:
+    """Failed, slow and named traces; the percentage of all others is 0 here."""
     spec = {
         **MINIMAL,
         "collector": {

@@ -1,4 +1,4 @@
-"""The resource definitions on a real API server: what it fills in, refuses and keeps."""
+"""The resource definitions on a real API server: defaults, validation and stored fields."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXPORT: dict[str, Any] = {
 
 
 def refusal(tracing: TracingNamespace, kind: kinds.Kind, spec: Any, name: str = "main") -> str:
-    """Why the server refuses a resource with this spec; empty if it takes it."""
+    """Why the server refuses a resource with this spec; empty if it accepts it."""
     made = tracing.server.kubectl(
         "create", "-f", "-",
         stdin=json.dumps({
@@ -47,12 +47,12 @@ def changed(spec: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("spec", [MINIMAL, FULL], ids=["minimal", "full"])
-def test_good_instances_are_taken(tracing: TracingNamespace, spec: dict[str, Any]) -> None:
-    """The least that can be asked for, and everything."""
+def test_valid_instances_are_accepted(tracing: TracingNamespace, spec: dict[str, Any]) -> None:
+    """With the required settings only, and with every setting."""
     assert "" == refusal(tracing, kinds.INSTANCE, spec)
 
 
-def test_null_stands_for_absent(tracing: TracingNamespace) -> None:
+def test_null_means_absent(tracing: TracingNamespace) -> None:
     """As people write it in examples."""
     spec = changed(MINIMAL, "collector.tailSampling", None)
     spec = changed(spec, "database.tls", {"caSecretRef": None})
@@ -62,7 +62,7 @@ def test_null_stands_for_absent(tracing: TracingNamespace) -> None:
     assert "tailSampling" not in found["spec"]["collector"]
 
 
-def test_defaults_are_filled_in(tracing: TracingNamespace) -> None:
+def test_defaults_are_set(tracing: TracingNamespace) -> None:
     """What a user leaves out is visible afterwards."""
     spec = tracing.put(MINIMAL)["spec"]
     expected = ("Managed", False, 2, "7d", "3d", "standard", "strict", False, "10Gi", "token")
@@ -97,7 +97,7 @@ def test_defaults_are_filled_in(tracing: TracingNamespace) -> None:
         ("image.tag", "0.2.0", "not both"),
     ],
 )
-def test_a_bad_instance_is_refused_with_the_reason(
+def test_an_invalid_instance_is_refused_with_the_reason(
     tracing: TracingNamespace, path: str, value: Any, message: str
 ) -> None:
     """By schema and rules; there is no webhook."""
@@ -114,7 +114,7 @@ def test_what_has_no_default_is_required(tracing: TracingNamespace, field: str) 
 
 @pytest.mark.parametrize("name", ["1main", "main.prod"])
 def test_a_name_that_cannot_name_services_is_refused(tracing: TracingNamespace, name: str) -> None:
-    """Before anything is made by halves."""
+    """Before only a part of its objects is created."""
     found = refusal(tracing, kinds.INSTANCE, MINIMAL, name=name)
     assert "the name begins the names of Services" in found
 
@@ -127,8 +127,8 @@ def test_the_storage_of_a_collector_cannot_be_changed(tracing: TracingNamespace)
     assert "the storage of a collector cannot be changed" in refused.value.read().decode()
 
 
-def test_an_export_is_taken_and_only_suspend_can_be_changed(tracing: TracingNamespace) -> None:
-    """All other fields, those with defaults and those without, stay as they were asked for."""
+def test_an_export_is_accepted_and_only_suspend_can_be_changed(tracing: TracingNamespace) -> None:
+    """All other fields, with and without defaults, are immutable."""
     assert "" == refusal(tracing, kinds.EXPORT, EXPORT, name="one")
     path = kinds.EXPORT.path(tracing.name, "one")
     assert tracing.server.merge(path, {"spec": {"suspend": True}})["spec"]["suspend"]
@@ -167,7 +167,7 @@ def test_an_export_is_taken_and_only_suspend_can_be_changed(tracing: TracingName
         ),
     ],
 )
-def test_a_bad_export_is_refused_with_the_reason(
+def test_an_invalid_export_is_refused_with_the_reason(
     tracing: TracingNamespace, change: dict[str, Any], message: str
 ) -> None:
     """By schema and rules."""
@@ -195,12 +195,12 @@ def test_the_category_lists_both_kinds_and_short_names_work(tracing: TracingName
 
 
 @pytest.mark.parametrize("path", ["tf.spec.collector.storage.size", "tfx.spec.objectTTL"])
-def test_fields_explain_themselves(api_server: ApiServer, path: str) -> None:
+def test_every_field_has_a_description(api_server: ApiServer, path: str) -> None:
     """``kubectl explain`` shows the descriptions."""
     assert "DESCRIPTION:" in api_server.kubectl("explain", path).stdout
 
 
 def test_definitions_fit_into_a_client_side_apply() -> None:
-    """Its annotation holds a copy of the object, of at most 262,144 bytes."""
+    """Its annotation contains a copy of the object, with at most 262,144 bytes."""
     for source in sorted((Path(__file__).parents[2] / "crds").glob("*.yaml")):
         assert source.stat().st_size < 200_000

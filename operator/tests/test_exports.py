@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from tests.instances import MINIMAL, instance
 from tracefoundry_operator import exports
 from tracefoundry_operator.api.export import Export, read_export
+from tracefoundry_operator.api.instance import Instance
+from tracefoundry_operator.snapshot import ExportSnapshot
 
 NOW = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
 
@@ -24,6 +27,15 @@ def export(**spec: Any) -> Export:
     )
 
 
+def compute(
+    asked: Export, there: Instance | None, status: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The status of an export."""
+    return exports.compute(
+        ExportSnapshot(export=asked, instance=there, status=status or {}, now=NOW)
+    )
+
+
 def reasons(bounds: dict[str, Any], **spec: Any) -> list[str]:
     """Why it is refused."""
     return [
@@ -32,8 +44,8 @@ def reasons(bounds: dict[str, Any], **spec: Any) -> list[str]:
     ]
 
 
-def test_the_tightest_export_is_within_the_default_bounds() -> None:
-    """Both default to the tightest."""
+def test_the_default_export_is_within_the_default_bounds() -> None:
+    """Both have the strictest defaults."""
     assert [] == reasons({})
 
 
@@ -55,7 +67,7 @@ def test_redaction_may_be_stronger_than_the_bound_and_never_weaker(
 
 
 def test_payloads_need_permission() -> None:
-    """Prompts are in them."""
+    """They contain prompts."""
     assert ["PayloadsNotAllowed"] == reasons({}, payloads="Include")
     assert [] == reasons({"payloads": True}, payloads="Include")
 
@@ -75,24 +87,22 @@ def test_payloads_need_permission() -> None:
 def test_a_foreign_bucket_needs_permission_for_whole_parts_of_its_path(
     bucket: str | None, prefix: str, expected: list[str]
 ) -> None:
-    """The own bucket is always allowed: the Job puts it under exports/."""
+    """The instance's bucket is always allowed: the Job writes under exports/."""
     bounds = {"destinations": [{"bucket": "shared", "prefix": "team"}, {"bucket": "open"}]}
     destination = {"prefix": prefix, **({"bucket": bucket} if bucket else {})}
     assert expected == reasons(bounds, destination=destination)
 
 
 def test_an_image_to_run_must_be_named_exactly() -> None:
-    """It runs with recorded prompts at hand."""
+    """It runs with access to recorded prompts."""
     replay = {"mode": "Rerun", "image": "agent:1"}
     assert ["ImageNotAllowed"] == reasons({"rerunImages": ["agent:2"]}, dryReplay=replay)
     assert [] == reasons({"rerunImages": ["agent:1"]}, dryReplay=replay)
 
 
-def test_all_reasons_are_told_at_once() -> None:
-    """Nobody should have to make an export for each of them."""
-    found = exports.compute(
-        export(redaction="off", payloads="Include"), instance(MINIMAL), {}, now=NOW
-    )
+def test_all_reasons_are_reported_at_once() -> None:
+    """One attempt shows everything that must change."""
+    found = compute(export(redaction="off", payloads="Include"), instance(MINIMAL))
     accepted, complete = found["conditions"]
     assert ("Accepted", "False", "RedactionTooWeak", 3) == (
         accepted["type"], accepted["status"], accepted["reason"], accepted["observedGeneration"],
@@ -103,9 +113,9 @@ def test_all_reasons_are_told_at_once() -> None:
     assert ("False", "NotAccepted") == (complete["status"], complete["reason"])
 
 
-def test_a_missing_instance_is_told() -> None:
+def test_a_missing_instance_is_reported() -> None:
     """By its name."""
-    accepted = exports.compute(export(), None, {}, now=NOW)["conditions"][0]
+    accepted = compute(export(), None)["conditions"][0]
     assert ("InstanceMissing", "There is no TraceFoundry 'main' in this namespace.") == (
         accepted["reason"],
         accepted["message"],
@@ -113,7 +123,7 @@ def test_a_missing_instance_is_told() -> None:
 
 
 def test_what_a_job_reported_is_kept() -> None:
-    """Conditions alone are written anew."""
+    """Only conditions are replaced."""
     before = {"bundle": {"uri": "s3://b/k"}, "finishedJobs": ["a"]}
-    found = exports.compute(export(), instance(MINIMAL), before, now=NOW)
+    found = compute(export(), instance(MINIMAL), before)
     assert before.items() <= found.items()

@@ -1,4 +1,4 @@
-"""What the operator tells of itself while it works: what alerts and dashboards are built on."""
+"""The metrics of a working operator, which alerts and dashboards depend on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.tracing_namespace import TracingNamespace
 def test_time_of_passes_conditions_and_ages_of_watches_are_shown(
     operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:
-    """Of an instance that is ready, and, of its conditions, none after it is gone."""
+    """For an instance that is ready; its conditions have no series after it is deleted."""
     tracing.put(MINIMAL)
     tracing.settle()
     labels = f'condition="Ready",name="main",namespace="{tracing.name}"'

@@ -1,4 +1,4 @@
-"""The life of a release: install, upgrade, uninstall, install again, and what stays throughout."""
+"""A helm release: install, upgrade, uninstall and install again, and what is kept."""
 
 from __future__ import annotations
 

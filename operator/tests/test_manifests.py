@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.instances import FULL, MINIMAL, SECRETS, rendering
-from tracefoundry_operator.manifests import instance, migration
+from tracefoundry_operator.manifests import instance, jobs, migration
 from tracefoundry_operator.manifests.quantities import amount
 from tracefoundry_operator.manifests.rendering import Manifest, Rendering
 
@@ -56,6 +56,11 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list):
         for index, child in enumerate(value):
             yield from leaves(child, f"{path}[{index}]")
+
+
+def input_hash(found: Rendering) -> str:
+    """The hash in the name of the migration Job."""
+    return jobs.input_hash(migration.inputs(found))
 
 
 def environment(manifest: Manifest) -> dict[str, str]:
@@ -144,7 +149,7 @@ def test_pods_that_serve_have_all_probes(case: str) -> None:
 
 @pytest.mark.parametrize("case", SPECS)
 def test_only_the_collector_that_asks_kubernetes_has_a_token(case: str) -> None:
-    """A token in a pod is a right that whoever breaks into it has."""
+    """An attacker in the pod would have the rights of its token."""
     with_token = [
         pod["metadata"]["labels"]["app.kubernetes.io/component"]
         for pod in templates(rendering(SPECS[case]))
@@ -209,15 +214,15 @@ def test_a_migration_job_is_new_only_for_what_it_depends_on(
     change: dict[str, Any], same: bool
 ) -> None:
     """A finished migration does not run again for a change elsewhere."""
-    before = migration.input_hash(rendering(MINIMAL))
-    assert same == (before == migration.input_hash(rendering({**MINIMAL, **change})))
+    before = input_hash(rendering(MINIMAL))
+    assert same == (before == input_hash(rendering({**MINIMAL, **change})))
 
 
 @pytest.mark.parametrize("secret", ["pg", "admin-token", "ingest-token"])
 def test_a_changed_secret_of_the_migration_makes_a_new_job(secret: str) -> None:
     """So that new tokens are registered, and a new address of the database is tried."""
-    before = migration.input_hash(rendering(MINIMAL))
-    after = migration.input_hash(rendering(MINIMAL, secrets={**SECRETS, secret: "999"}))
+    before = input_hash(rendering(MINIMAL))
+    after = input_hash(rendering(MINIMAL, secrets={**SECRETS, secret: "999"}))
     assert before != after
 
 
@@ -295,7 +300,7 @@ def test_annotations_of_the_operator_cannot_be_set_by_users() -> None:
     ],
 )
 def test_workers_of_ingest_stay_within_the_limits(limits: dict[str, str], workers: str) -> None:
-    """They would count the node's cores, and each may use what it is told."""
+    """They would count the node's cores, and each uses the memory that it is given."""
     manifest = one(
         rendering({**MINIMAL, "ingest": {"resources": {"limits": limits}}}), "Deployment", "ingest"
     )

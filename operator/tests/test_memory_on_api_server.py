@@ -1,7 +1,7 @@
-"""A cluster full of other people's Secrets: the operator reads them, and does not grow with them.
+"""A cluster with many large Secrets: the operator reads them, but its memory stays bounded.
 
-Half of what is made here are releases of helm, which are the largest Secrets of most clusters and
-of no use to the operator.
+Half of them are releases of helm, the largest Secrets of most clusters and of no use to the
+operator.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ def test_memory_does_not_follow_the_secrets_of_the_cluster(
     crowded.end_migration()
     for _ in range(2):
         compared_again(operator)
-    # Told by the watch alone, with all others known: it is past its list.
+    # Only the watch can deliver this: its first list is complete.
     crowded.put_secret("ingest-token", {"token": "another"})
     wait(lambda: len(crowded.jobs()) == 2, "another migration for another token")
     peak = peak_resident_bytes(operator.pid)
-    print(f"{peak / 2**20:.0f} MiB resident at most")  # noqa: T201 - for whoever asks with -s
+    print(f"{peak / 2**20:.0f} MiB resident at most")  # noqa: T201 - shown with -s
     assert peak < MEMORY_LIMIT_BYTES
     assert operator.healthy()
 
@@ -95,7 +95,7 @@ def compared_again(operator: OperatorProcess) -> None:
 def test_releases_of_helm_are_not_read(
     api_server: ApiServer, operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:
-    """Neither by a list nor by a watch; what is told of them is that they do not exist."""
+    """Neither by a list nor by a watch; a reference to one is reported as missing."""
     tracing.delete(kinds.SECRET, "s3")
     put(api_server, tracing.name, "s3", RELEASE_TYPE, 16)
     tracing.put(MINIMAL)

@@ -22,7 +22,7 @@ NAMES = {
 
 
 def definition(kind: kinds.Kind) -> dict[str, Any]:
-    """A definition with no schema to speak of; what stands in the objects is for golden files."""
+    """A definition without a schema: golden files check the contents of the objects."""
     group, version = kind.api_version.split("/")
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -67,7 +67,7 @@ def watching(api_server: ApiServer, operator: OperatorProcess) -> Iterator[Opera
     api_server.kubectl("delete", "crd", "--wait=false", *names)
 
 
-def test_monitors_and_rules_are_made_repaired_and_taken_back(
+def test_monitors_and_rules_are_created_repaired_and_deleted(
     watching: OperatorProcess, tracing: TracingNamespace
 ) -> None:
     """Like any other child, and with the rights that the chart gives."""

@@ -16,8 +16,8 @@ from tracefoundry_operator.names import (
     InvalidName,
     child_name,
     endpoints,
+    job_name,
     labels,
-    migration_job_name,
     selector_labels,
 )
 
@@ -105,13 +105,15 @@ def test_an_instance_name_that_cannot_begin_a_service_name_is_refused(instance: 
 
 def test_a_migration_job_is_named_by_its_inputs() -> None:
     """The same inputs give the same Job, other inputs another one."""
-    assert "main-migrate-0123456789" == migration_job_name("main", HASH)
-    assert migration_job_name("main", HASH) != migration_job_name("main", HASH[::-1])
+    assert "main-migrate-0123456789" == job_name("main", Component.MIGRATE, HASH)
+    assert job_name("main", Component.MIGRATE, HASH) != job_name(
+        "main", Component.MIGRATE, HASH[::-1]
+    )
 
 
 def test_a_migration_job_of_a_long_instance_keeps_its_input_hash() -> None:
-    """Shortening cuts the instance, never the part that tells two Jobs apart."""
-    name = migration_job_name(LONG, HASH)
+    """Only the instance's name is shortened, never the hash of the inputs."""
+    name = job_name(LONG, Component.MIGRATE, HASH)
     assert name.endswith("-migrate-0123456789")
     assert len(name) == LABEL_LIMIT
 
@@ -120,7 +122,7 @@ def test_a_migration_job_of_a_long_instance_keeps_its_input_hash() -> None:
 def test_an_input_hash_that_is_no_hex_digest_is_refused(input_hash: str) -> None:
     """A name from a wrong hash would make a Job on every pass."""
     with pytest.raises(InvalidName, match="at least 10 lower-case hex digits"):
-        migration_job_name("main", input_hash)
+        job_name("main", Component.MIGRATE, input_hash)
 
 
 def test_labels_are_the_recommended_ones() -> None:

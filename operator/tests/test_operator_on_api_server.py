@@ -1,6 +1,6 @@
 """The operator on a real API server: order, repair, restarts, and what it leaves alone.
 
-Controllers and kubelets are played by the tests: they say when a Job has ended or pods are ready.
+The tests replace controllers and kubelets: they set Jobs to finished and pods to ready.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def test_a_second_pass_and_a_restart_change_nothing(
 def test_no_pass_runs_where_nothing_happens(
     operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:
-    """A hot loop would show as passes beyond the few that the events of a roll-out cause."""
+    """An endless loop would show as more passes than the events of a roll-out cause."""
     before = operator.total("tracefoundry_operator_reconcile_total", "TraceFoundry")
     tracing.put(SPEC)
     tracing.settle()
@@ -90,7 +90,7 @@ def test_no_pass_runs_where_nothing_happens(
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in kinds.OWNED])
-def test_a_deleted_child_is_made_again(
+def test_a_deleted_child_is_created_again(
     operator: OperatorProcess, tracing: TracingNamespace, kind: str
 ) -> None:
     """Each kind of child."""
@@ -122,7 +122,7 @@ EDITS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", EDITS)
-def test_an_edited_child_is_put_right(
+def test_an_edited_child_is_repaired(
     operator: OperatorProcess, tracing: TracingNamespace, kind: str
 ) -> None:
     """Each kind of child that is applied; Jobs cannot be changed."""
@@ -142,7 +142,7 @@ def test_an_edited_child_is_put_right(
     wait(repaired, f"{kind} is put right")
 
 
-def test_a_child_whose_label_was_removed_is_put_right(
+def test_a_child_whose_label_was_removed_is_repaired(
     operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:
     """Though the watch cannot see it any more."""
@@ -161,7 +161,7 @@ def test_a_child_whose_label_was_removed_is_put_right(
         wait(repaired, "the label is back")
 
 
-def test_drift_that_came_while_the_operator_was_away_is_put_right(
+def test_drift_while_the_operator_was_away_is_repaired(
     operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:
     """An edit, a deletion and a change of the spec."""
@@ -203,7 +203,7 @@ def test_a_spec_that_changed_there_and_back_while_the_operator_was_away_changes_
     assert before == {name: each for name, each in tracing.versions().items() if name != "instance"}
 
 
-def test_a_missing_secret_is_told_and_recovered_from(
+def test_a_missing_secret_is_reported_and_recovered_from(
     operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:
     """Without a restart of anything."""
@@ -243,7 +243,7 @@ def test_a_rotated_secret_is_migrated_with_and_rolls_the_pods_that_use_it(
     assert {"main-collector"} == changed
 
 
-def test_a_failed_migration_keeps_what_runs_and_is_told(
+def test_a_failed_migration_is_reported_and_running_pods_stay(
     operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:
     """The old version goes on serving, and a version that works is rolled out afterwards."""
@@ -272,7 +272,7 @@ def test_a_failed_migration_keeps_what_runs_and_is_told(
 def test_suspend_stops_retention_and_unmanaged_stops_everything(
     operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:
-    """And both can be taken back."""
+    """And both can be reverted."""
     tracing.put(MINIMAL)
     tracing.settle()
 
@@ -300,7 +300,7 @@ def test_suspend_stops_retention_and_unmanaged_stops_everything(
 def test_suspending_together_with_a_new_version_stops_retention_of_the_old_one(
     operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:
-    """Though nothing is rolled out; and the roll-out lets it go on when suspend is taken back."""
+    """Although nothing is rolled out; the roll-out resumes it when suspend is false again."""
     tracing.put(MINIMAL)
     tracing.settle()
 
@@ -323,7 +323,7 @@ def test_suspending_together_with_a_new_version_stops_retention_of_the_old_one(
     assert template["spec"]["containers"][0]["image"].endswith(":0.2.0")
 
 
-def test_a_migration_that_cannot_start_is_made_anew_when_the_spec_is_mended(
+def test_a_migration_that_cannot_start_is_created_again_when_the_spec_is_corrected(
     operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:
     """A pull secret that was forgotten: the same Job, with another pod."""
@@ -440,7 +440,7 @@ def test_an_instance_that_is_made_again_gets_children_of_its_own(
     assert {uid} == owners
 
 
-def test_an_object_that_somebody_else_made_is_left_alone_and_told(
+def test_an_object_of_another_owner_is_left_alone_and_reported(
     operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:
     """Whether or not it contradicts what would be made. All else is made."""
@@ -522,16 +522,16 @@ def test_the_operator_survives_an_api_server_that_is_away(
         return found is not None and found["spec"]["replicas"] == 4
 
     wait(changed, "the change is carried out", seconds=60)
-    # A server that has just started refuses whoever asks before it has read the roles.
+    # A server that has just started refuses requests until it has read the roles.
     operator.judged_from = len(operator.log())
     assert pid == operator.pid
     assert operator.healthy()
 
 
-def test_conditions_are_told_as_events_only_when_they_change(
+def test_conditions_become_events_only_when_they_change(
     operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:
-    """An event a pass would bury all others."""
+    """An event in each pass would hide all others."""
     tracing.put(MINIMAL)
     tracing.settle()
 
@@ -544,13 +544,13 @@ def test_conditions_are_told_as_events_only_when_they_change(
         )
 
     wait(lambda: ("AllPodsReady", "Ready is True") in events(), "the event")
-    told = events()
+    before = events()
     tracing.change({"retention": {"schedule": "9 9 * * *"}})
     wait(lambda: tracing.status()["observedGeneration"] == 2, "another pass")
-    assert told == events()
+    assert before == events()
 
 
-def test_an_export_is_measured_against_its_instance(
+def test_an_export_is_checked_against_its_instance(
     operator: OperatorProcess, tracing: TracingNamespace
 ) -> None:
     """And again when the instance changes."""
@@ -579,7 +579,7 @@ def test_an_export_is_measured_against_its_instance(
 
     wait(lambda: accepted() == ("False", "InstanceMissing"), "the instance is missed")
     tracing.put(MINIMAL)
-    wait(lambda: accepted() == ("False", "PayloadsNotAllowed"), "the bound is told")
+    wait(lambda: accepted() == ("False", "PayloadsNotAllowed"), "the bound is reported")
     tracing.change({"exports": {"payloads": True}})
     wait(lambda: accepted() == ("True", "WithinBounds"), "it is accepted")
 

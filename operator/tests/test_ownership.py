@@ -1,4 +1,4 @@
-"""The part of an object that the operator owns, and how drift shows in it."""
+"""The part of an object that the operator owns, and drift in it."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_what_the_operator_never_applied_has_no_digest() -> None:
 def test_it_is_known_whether_the_number_of_pods_is_the_operators(
     fields: dict[str, Any], expected: bool
 ) -> None:
-    """It must be handed over to an autoscaler with care."""
+    """It must be handed over before an autoscaler uses it."""
     entry = {
         "manager": "tracefoundry-operator", "operation": "Apply", "fieldsV1": {"f:spec": fields},
     }  # fmt: skip

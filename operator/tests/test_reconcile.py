@@ -1,4 +1,4 @@
-"""What a pass decides to do, in each state that it may find."""
+"""The plan of a pass, for each state of the cluster."""
 
 from __future__ import annotations
 
@@ -11,28 +11,22 @@ import pytest
 
 from tests.instances import FULL, MINIMAL, SECRETS, instance, rendering
 from tracefoundry_operator import kinds, ownership, reconcile
+from tracefoundry_operator.actions import Apply, Create, Delete, HandOver, Suspend
+from tracefoundry_operator.jobs import Phase
 from tracefoundry_operator.kinds import ObjectKey, key_of
 from tracefoundry_operator.manifests import instance as manifests
-from tracefoundry_operator.manifests.rendering import TEMPLATE_CHECKSUM, Manifest
-from tracefoundry_operator.observed import (
+from tracefoundry_operator.manifests.rendering import TEMPLATE_CHECKSUM, Manifest, Rendering
+from tracefoundry_operator.reconcile import Plan
+from tracefoundry_operator.records import (
     Child,
     ConfigMap,
     JobState,
     Pod,
     Secret,
-    View,
     WorkloadState,
 )
-from tracefoundry_operator.reconcile import (
-    Apply,
-    Create,
-    Delete,
-    HandOver,
-    Migration,
-    Plan,
-    Suspend,
-)
 from tracefoundry_operator.settings import Settings
+from tracefoundry_operator.snapshot import Applied, Snapshot
 
 NOW = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
 SETTINGS = Settings(tag="0.1.0")
@@ -88,14 +82,15 @@ def migration_pod(job: str, **changed: Any) -> Pod:
     return Pod(**values)
 
 
-def view(
+def snapshot(
     children: Iterable[Child] = (),
     *,
     secrets: Mapping[str, str] = SECRETS,
     pods: Iterable[Pod] = (),
-) -> View:
-    """What is known, with all Secrets there."""
-    return View(
+) -> Snapshot:
+    """A snapshot of an instance with these children, and all Secrets and ConfigMaps."""
+    return Snapshot(
+        instance=instance(MINIMAL),
         children={each.key: each for each in children},
         pods=tuple(pods),
         secrets={
@@ -105,12 +100,19 @@ def view(
         config_maps={
             "patterns": ConfigMap(resource_version="7", keys=frozenset({"patterns.yaml"}))
         },
+        now=NOW,
     )
 
 
-def settled(spec: Mapping[str, Any], *, job: JobState = COMPLETE) -> dict[ObjectKey, Child]:
-    """All children of an instance, as they should be."""
-    stages = manifests.render(reconcile.make_rendering(instance(spec), SETTINGS, view()))
+def make_rendering(spec: Mapping[str, Any]) -> Rendering:
+    """The input of the renderers for an instance with this spec."""
+    seen = dataclasses.replace(snapshot(), instance=instance(spec))
+    return reconcile.make_rendering(seen, SETTINGS)
+
+
+def complete(spec: Mapping[str, Any], *, job: JobState = COMPLETE) -> dict[ObjectKey, Child]:
+    """All children of an instance, without drift."""
+    stages = manifests.render(make_rendering(spec))
     found = [child(each) for each in (*stages.base, *stages.rollout)]
     found.append(child(stages.migration, state=job))
     return {each.key: each for each in found}
@@ -118,18 +120,17 @@ def settled(spec: Mapping[str, Any], *, job: JobState = COMPLETE) -> dict[Object
 
 def plan(
     spec: Mapping[str, Any],
-    seen: View,
+    seen: Snapshot,
     *,
-    applied: Mapping[ObjectKey, tuple[str, str]] | None = None,
+    applied: Mapping[ObjectKey, Applied] | None = None,
     known: frozenset[str] = KNOWN,
 ) -> Plan:
     """The plan for an instance with this spec."""
-    return reconcile.plan(
-        instance(spec), SETTINGS, seen, applied=applied or {}, known_kinds=known, now=NOW
-    )
+    seen = dataclasses.replace(seen, instance=instance(spec), applied=applied or {})
+    return reconcile.plan(seen, SETTINGS, known_kinds=known)
 
 
-def touched(found: Plan) -> set[str]:
+def changed_kinds(found: Plan) -> set[str]:
     """Kinds of the objects that a plan changes."""
     return {
         action.child.key.kind if isinstance(action, Delete) else action.manifest["kind"]
@@ -142,29 +143,29 @@ BASE = {"ServiceAccount", "NetworkPolicy", "Service"}
 
 def test_at_first_only_what_pods_need_and_the_migration_are_made() -> None:
     """The roll-out comes after the migration."""
-    found = plan(MINIMAL, view())
-    assert BASE | {"Job"} == touched(found)
+    found = plan(MINIMAL, snapshot())
+    assert BASE | {"Job"} == changed_kinds(found)
     assert isinstance(found.actions[-1], Create)
-    assert Migration.RUNNING is found.migration
+    assert Phase.RUNNING is found.migration
 
 
-def test_a_settled_instance_needs_nothing() -> None:
+def test_a_complete_instance_needs_nothing() -> None:
     """The second pass changes nothing."""
     for spec in (MINIMAL, FULL):
-        assert () == plan(spec, view(settled(spec).values())).actions
+        assert () == plan(spec, snapshot(complete(spec).values())).actions
 
 
 def test_a_completed_migration_starts_the_roll_out() -> None:
     """And nothing that exists already is touched."""
-    children = {key: each for key, each in settled(MINIMAL).items() if key.kind in {*BASE, "Job"}}
+    children = {key: each for key, each in complete(MINIMAL).items() if key.kind in {*BASE, "Job"}}
     expected = {"ConfigMap", "Deployment", "StatefulSet", "CronJob", "PodDisruptionBudget"}
-    assert expected == touched(plan(MINIMAL, view(children.values())))
+    assert expected == changed_kinds(plan(MINIMAL, snapshot(children.values())))
 
 
 @pytest.mark.parametrize("job", [RUNNING, failed(1)])
 def test_nothing_that_runs_is_touched_while_the_migration_is_not_complete(job: JobState) -> None:
-    """The old pods go on serving, also if the new version would look different."""
-    children = settled(MINIMAL, job=job)
+    """The old pods go on serving, even if the new version is different."""
+    children = complete(MINIMAL, job=job)
     for key, each in children.items():
         if key.kind in ("Deployment", "StatefulSet", "ConfigMap"):
             children[key] = child(
@@ -172,36 +173,36 @@ def test_nothing_that_runs_is_touched_while_the_migration_is_not_complete(job: J
                 owned_digest="of the old version",
                 uid=each.uid,
             )
-    assert () == plan(MINIMAL, view(children.values())).actions
+    assert () == plan(MINIMAL, snapshot(children.values())).actions
 
 
 def test_a_missing_secret_stops_migration_and_roll_out_and_is_named() -> None:
-    """And what pods need is kept as it should be."""
+    """And what pods need is kept up to date."""
     there = {name: version for name, version in SECRETS.items() if name != "s3"}
-    found = plan(MINIMAL, view(secrets=there))
+    found = plan(MINIMAL, snapshot(secrets=there))
     assert ("Secret 's3' (objectStore.secretRef) does not exist",) == found.missing
-    assert (Migration.WAITING, BASE) == (found.migration, touched(found))
+    assert (Phase.BLOCKED, BASE) == (found.migration, changed_kinds(found))
 
 
 def test_a_secret_without_its_key_is_named_with_the_key() -> None:
-    """A pod with it would wait without a word."""
-    seen = view()
+    """A pod with it would only wait."""
+    seen = snapshot()
     broken = {**seen.secrets, "pg": Secret(resource_version="1", keys=frozenset({"uri"}))}
-    found = plan(MINIMAL, View(children={}, pods=(), secrets=broken, config_maps={}))
+    found = plan(MINIMAL, dataclasses.replace(seen, secrets=broken, config_maps={}))
     assert ("Secret 'pg' (database.secretRef) has no value under the key 'url'",) == found.missing
 
 
 def test_missing_patterns_are_named() -> None:
     """The same for a ConfigMap."""
-    seen = View(children={}, pods=(), secrets=view().secrets, config_maps={})
+    seen = dataclasses.replace(snapshot(), config_maps={})
     sentence = "ConfigMap 'patterns' (redaction.patternsConfigMapRef) does not exist"
     assert (sentence,) == plan(FULL, seen).missing
 
 
 def test_patterns_without_their_key_are_named_with_the_key() -> None:
-    """As for a Secret: a pod would wait for the file without a word."""
+    """As for a Secret: a pod would only wait for the file."""
     there = {"patterns": ConfigMap(resource_version="7", keys=frozenset({"patterns.yml"}))}
-    seen = View(children={}, pods=(), secrets=view().secrets, config_maps=there)
+    seen = dataclasses.replace(snapshot(), config_maps=there)
     sentence = (
         "ConfigMap 'patterns' (redaction.patternsConfigMapRef) has no value under the key"
         " 'patterns.yaml'"
@@ -210,28 +211,28 @@ def test_patterns_without_their_key_are_named_with_the_key() -> None:
 
 
 def test_a_changed_secret_makes_a_new_job_and_leaves_the_pods_until_it_is_complete() -> None:
-    """A new token is registered before anybody uses it."""
-    seen = view(settled(MINIMAL).values(), secrets={**SECRETS, "ingest-token": "900"})
+    """A new token is registered before it is used."""
+    seen = snapshot(complete(MINIMAL).values(), secrets={**SECRETS, "ingest-token": "900"})
     found = plan(MINIMAL, seen)
     (action,) = found.actions
     assert isinstance(action, Create)
     assert "Job" == action.manifest["kind"]
 
 
-def test_a_failed_migration_is_tried_again_after_a_while() -> None:
-    """The old Job is deleted; the pass after that makes it anew."""
-    early = plan(MINIMAL, view(settled(MINIMAL, job=failed(9)).values()))
-    late = plan(MINIMAL, view(settled(MINIMAL, job=failed(11)).values()))
+def test_a_failed_migration_is_retried_after_a_while() -> None:
+    """The old Job is deleted; the next pass creates it again."""
+    early = plan(MINIMAL, snapshot(complete(MINIMAL, job=failed(9)).values()))
+    late = plan(MINIMAL, snapshot(complete(MINIMAL, job=failed(11)).values()))
     (action,) = late.actions
-    assert ((), Migration.FAILED) == (early.actions, early.migration)
+    assert ((), Phase.FAILED) == (early.actions, early.migration)
     assert isinstance(action, Delete)
     assert "Job" == action.child.key.kind
 
 
 def test_a_suspended_instance_gets_no_new_job() -> None:
     """The data path stays as it is."""
-    found = plan({**MINIMAL, "suspend": True}, view())
-    assert (Migration.SUSPENDED, BASE) == (found.migration, touched(found))
+    found = plan({**MINIMAL, "suspend": True}, snapshot())
+    assert (Phase.SUSPENDED, BASE) == (found.migration, changed_kinds(found))
 
 
 def suspensions(found: Plan) -> list[Suspend]:
@@ -242,20 +243,20 @@ def suspensions(found: Plan) -> list[Suspend]:
 @pytest.mark.parametrize(
     ("migration", "job", "secrets"),
     [
-        (Migration.RUNNING, RUNNING, SECRETS),
-        (Migration.FAILED, failed(1), SECRETS),
-        (Migration.WAITING, RUNNING, {name: "1" for name in SECRETS if name != "s3"}),
-        (Migration.SUSPENDED, None, SECRETS),
-        (Migration.COMPLETE, COMPLETE, SECRETS),
+        (Phase.RUNNING, RUNNING, SECRETS),
+        (Phase.FAILED, failed(1), SECRETS),
+        (Phase.BLOCKED, RUNNING, {name: "1" for name in SECRETS if name != "s3"}),
+        (Phase.SUSPENDED, None, SECRETS),
+        (Phase.COMPLETE, COMPLETE, SECRETS),
     ],
 )
 def test_suspending_stops_retention_whatever_the_roll_out_waits_for(
-    migration: Migration, job: JobState | None, secrets: Mapping[str, str]
+    migration: Phase, job: JobState | None, secrets: Mapping[str, str]
 ) -> None:
-    """That field alone: the image stays that of the version which runs."""
-    children = settled(MINIMAL, job=job or COMPLETE)
+    """Only that field changes: the image stays that of the running version."""
+    children = complete(MINIMAL, job=job or COMPLETE)
     suspended = {**MINIMAL, "suspend": True} | ({} if job is not None else {"version": "0.2.0"})
-    found = plan(suspended, view(children.values(), secrets=secrets))
+    found = plan(suspended, snapshot(children.values(), secrets=secrets))
     (action,) = suspensions(found)
     key = ObjectKey("CronJob", "tracing", "main-retention")
     metadata = {"name": key.name, "namespace": "tracing", "uid": children[key].uid}
@@ -268,16 +269,16 @@ def test_suspending_stops_retention_whatever_the_roll_out_waits_for(
     } == action.manifest
 
     children[key] = dataclasses.replace(children[key], suspended=True)
-    again = plan(suspended, view(children.values(), secrets=secrets))
+    again = plan(suspended, snapshot(children.values(), secrets=secrets))
     assert [] == suspensions(again)
 
 
-def test_retention_that_was_suspended_by_itself_goes_on_with_the_roll_out() -> None:
+def test_suspended_retention_is_resumed_with_the_roll_out() -> None:
     """The operator's own fields lack ``suspend`` then, so it applies all of them."""
-    children = settled(MINIMAL)
+    children = complete(MINIMAL)
     key = ObjectKey("CronJob", "tracing", "main-retention")
     children[key] = dataclasses.replace(children[key], suspended=True, owned_digest="less")
-    (action,) = plan(MINIMAL, view(children.values())).actions
+    (action,) = plan(MINIMAL, snapshot(children.values())).actions
     assert isinstance(action, Apply)
     assert (key, False) == (key_of(action.manifest), action.manifest["spec"]["suspend"])
 
@@ -296,19 +297,19 @@ def job_of(children: Mapping[ObjectKey, Child]) -> Child:
     return found
 
 
-def test_a_migration_that_cannot_start_is_made_anew_when_the_spec_is_mended() -> None:
+def test_a_migration_that_cannot_start_is_created_again_when_the_spec_is_corrected() -> None:
     """A toleration is not part of the Job's name; without one it would wait for hours."""
-    children = settled(MINIMAL, job=RUNNING)
+    children = complete(MINIMAL, job=RUNNING)
     job = job_of(children)
     pods = [migration_pod(job.key.name)]
-    assert [] == deleted(plan(MINIMAL, view(children.values(), pods=pods)))
-    mended = plan(TOLERANT, view(children.values(), pods=pods))
-    assert (Migration.RUNNING, [job.key.name]) == (mended.migration, deleted(mended))
+    assert [] == deleted(plan(MINIMAL, snapshot(children.values(), pods=pods)))
+    corrected = plan(TOLERANT, snapshot(children.values(), pods=pods))
+    assert (Phase.RUNNING, [job.key.name]) == (corrected.migration, deleted(corrected))
 
     children[job.key] = dataclasses.replace(job, deleting=True)
-    assert () == plan(TOLERANT, view(children.values(), pods=pods)).actions
+    assert () == plan(TOLERANT, snapshot(children.values(), pods=pods)).actions
     del children[job.key]
-    (action,) = plan(TOLERANT, view(children.values(), pods=pods)).actions
+    (action,) = plan(TOLERANT, snapshot(children.values(), pods=pods)).actions
     assert isinstance(action, Create)
     assert job.key == key_of(action.manifest)
 
@@ -323,69 +324,69 @@ def test_a_migration_that_cannot_start_is_made_anew_when_the_spec_is_mended() ->
         (COMPLETE, [{}]),
     ],
 )
-def test_a_migration_that_started_is_not_made_anew(
+def test_a_migration_that_started_is_not_created_again(
     state: JobState, pods: list[dict[str, Any]]
 ) -> None:
-    """Nor one of which nothing is known yet."""
-    children = settled(MINIMAL, job=state)
+    """Nor one without any information yet."""
+    children = complete(MINIMAL, job=state)
     name = job_of(children).key.name
-    seen = view(children.values(), pods=[migration_pod(name, **each) for each in pods])
+    seen = snapshot(children.values(), pods=[migration_pod(name, **each) for each in pods])
     assert [] == deleted(plan(TOLERANT, seen))
 
 
 @pytest.mark.parametrize(
     ("seconds", "active", "expected"), [(30, 0, False), (90, 1, False), (90, 0, True)]
 )
-def test_a_migration_whose_pods_are_refused_is_made_anew(
+def test_a_migration_whose_pods_are_refused_is_created_again(
     seconds: int, active: int, expected: bool
 ) -> None:
-    """A quota or a policy refuses them: there is no pod then that could tell."""
+    """A quota or a policy refuses them, so there is no pod with a reason."""
     since = (NOW - dt.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
     state = dataclasses.replace(RUNNING, started_at=since, active=active)
-    children = settled(MINIMAL, job=state)
-    assert expected is bool(deleted(plan(TOLERANT, view(children.values()))))
+    children = complete(MINIMAL, job=state)
+    assert expected is bool(deleted(plan(TOLERANT, snapshot(children.values()))))
 
 
-def test_a_suspended_migration_that_cannot_start_is_left_until_it_could_be_made_anew() -> None:
-    """No new Job is made as long as ``suspend`` is true."""
-    children = settled(MINIMAL, job=RUNNING)
-    seen = view(children.values(), pods=[migration_pod(job_of(children).key.name)])
+def test_a_suspended_migration_that_cannot_start_is_kept_until_it_can_be_created_again() -> None:
+    """No Job is created while ``suspend`` is true."""
+    children = complete(MINIMAL, job=RUNNING)
+    seen = snapshot(children.values(), pods=[migration_pod(job_of(children).key.name)])
     assert [] == deleted(plan({**TOLERANT, "suspend": True}, seen))
 
 
 @pytest.mark.parametrize("started", [False, True])
 @pytest.mark.parametrize("job", [RUNNING, COMPLETE])
 def test_a_superseded_migration_is_deleted_unless_it_started(job: JobState, started: bool) -> None:
-    """A typo in the version would pull for hours; ending a migration half way helps nobody."""
-    children = settled(MINIMAL, job=job)
+    """With a wrong image it would pull for hours; a running one must not be interrupted."""
+    children = complete(MINIMAL, job=job)
     manifest = {"kind": "Job", "metadata": {"name": "main-migrate-1", "namespace": "tracing"}}
     children[key_of(manifest)] = child(manifest, state=RUNNING)
-    seen = view(children.values(), pods=[migration_pod("main-migrate-1", started=started)])
+    seen = snapshot(children.values(), pods=[migration_pod("main-migrate-1", started=started)])
     assert ([] if started else ["main-migrate-1"]) == deleted(plan(MINIMAL, seen))
 
 
 def test_an_unmanaged_instance_is_left_alone() -> None:
-    """Whatever differs."""
-    found = plan({**MINIMAL, "managementState": "Unmanaged"}, view())
+    """Even if children are missing."""
+    found = plan({**MINIMAL, "managementState": "Unmanaged"}, snapshot())
     assert ((), None) == (found.actions, found.migration)
 
 
 def test_a_changed_child_is_repaired() -> None:
-    """It alone."""
-    children = settled(MINIMAL)
+    """And no other."""
+    children = complete(MINIMAL)
     key = ObjectKey("Service", "tracing", "main-query")
     children[key] = child(
         {"kind": "Service", "metadata": {"name": key.name, "namespace": key.namespace}},
         owned_digest="somebody changed it",
     )
-    (action,) = plan(MINIMAL, view(children.values())).actions
+    (action,) = plan(MINIMAL, snapshot(children.values())).actions
     assert isinstance(action, Apply)
     assert (key, True) == (key_of(action.manifest), action.known)
 
 
 def test_a_child_that_was_applied_in_this_version_is_not_applied_again() -> None:
-    """The server may write values otherwise than they were rendered."""
-    children = settled(MINIMAL)
+    """The server may store values in another form than they were rendered."""
+    children = complete(MINIMAL)
     key = ObjectKey("StatefulSet", "tracing", "main-collector")
     digest = children[key].owned_digest
     assert digest is not None
@@ -393,25 +394,25 @@ def test_a_child_that_was_applied_in_this_version_is_not_applied_again() -> None
         {"kind": key.kind, "metadata": {"name": key.name, "namespace": key.namespace}},
         owned_digest="as the server writes it",
     )
-    seen = view(children.values())
-    assert {"StatefulSet"} == touched(plan(MINIMAL, seen))
+    seen = snapshot(children.values())
+    assert {"StatefulSet"} == changed_kinds(plan(MINIMAL, seen))
     assert () == plan(MINIMAL, seen, applied={key: (digest, "5")}).actions
 
 
 def test_a_child_that_is_being_deleted_is_waited_for() -> None:
-    """What is applied to it now would go with it."""
-    children = settled(MINIMAL)
+    """A change now would be lost with it."""
+    children = complete(MINIMAL)
     key = ObjectKey("Deployment", "tracing", "main-query")
     children[key] = child(
         {"kind": key.kind, "metadata": {"name": key.name, "namespace": key.namespace}},
         deleting=True,
     )
-    assert () == plan(MINIMAL, view(children.values())).actions
+    assert () == plan(MINIMAL, snapshot(children.values())).actions
 
 
 def test_pods_are_handed_over_to_an_autoscaler_before_their_number_is_dropped() -> None:
-    """Otherwise the Deployment would fall to one pod at once."""
-    children = settled(MINIMAL)
+    """Otherwise the Deployment would be scaled to one pod at once."""
+    children = complete(MINIMAL)
     key = ObjectKey("Deployment", "tracing", "main-ingest")
     state = WorkloadState(
         generation=1, observed_generation=1, desired=4, updated=4, ready=4, problem=None
@@ -420,7 +421,7 @@ def test_pods_are_handed_over_to_an_autoscaler_before_their_number_is_dropped() 
         each for each in manifests.render(rendering(MINIMAL)).rollout if key_of(each) == key
     )
     children[key] = child(manifest, state=state)
-    found = plan({**MINIMAL, "ingest": {"autoscaling": {}}}, view(children.values()))
+    found = plan({**MINIMAL, "ingest": {"autoscaling": {}}}, snapshot(children.values()))
     first, second = (
         action
         for action in found.actions
@@ -431,39 +432,39 @@ def test_pods_are_handed_over_to_an_autoscaler_before_their_number_is_dropped() 
     assert isinstance(second, Apply)
 
 
-def test_what_is_asked_for_no_more_is_pruned() -> None:
-    """By the very object that was seen."""
-    children = settled(FULL)
-    found = plan({**FULL, "ui": {"replicas": 2}}, view(children.values()))
+def test_a_child_that_is_no_longer_rendered_is_deleted() -> None:
+    """The plan names the object that was seen, with its uid."""
+    children = complete(FULL)
+    found = plan({**FULL, "ui": {"replicas": 2}}, snapshot(children.values()))
     (action,) = [each for each in found.actions if isinstance(each, Delete)]
     assert ObjectKey("Ingress", "tracing", "main-ui") == action.child.key
 
 
 def test_a_running_job_is_never_pruned_and_a_finished_one_is() -> None:
-    """Ending a migration half way helps nobody."""
-    children = settled(MINIMAL)
+    """A migration must not be interrupted."""
+    children = complete(MINIMAL)
     for name, state in (("main-migrate-1", RUNNING), ("main-migrate-2", COMPLETE)):
         manifest = {"kind": "Job", "metadata": {"name": name, "namespace": "tracing"}}
         children[key_of(manifest)] = child(manifest, state=state)
     deleted = [
         action.child.key.name
-        for action in plan(MINIMAL, view(children.values())).actions
+        for action in plan(MINIMAL, snapshot(children.values())).actions
         if isinstance(action, Delete)
     ]
     assert ["main-migrate-2"] == deleted
 
 
 def test_finished_jobs_stay_until_the_new_migration_is_complete() -> None:
-    """They tell what the running version was migrated with."""
-    children = settled(MINIMAL, job=RUNNING)
+    """They show how the running version was migrated."""
+    children = complete(MINIMAL, job=RUNNING)
     manifest = {"kind": "Job", "metadata": {"name": "main-migrate-2", "namespace": "tracing"}}
     children[key_of(manifest)] = child(manifest, state=COMPLETE)
-    assert () == plan(MINIMAL, view(children.values())).actions
+    assert () == plan(MINIMAL, snapshot(children.values())).actions
 
 
-def test_kinds_that_the_cluster_does_not_know_are_left_out_and_told() -> None:
+def test_kinds_that_the_cluster_does_not_have_are_left_out_and_reported() -> None:
     """Not every cluster has the Prometheus operator."""
     known = KNOWN - {"ServiceMonitor", "PrometheusRule"}
-    children = {key: each for key, each in settled(FULL).items() if key.kind in known}
-    found = plan(FULL, view(children.values()), known=known)
+    children = {key: each for key, each in complete(FULL).items() if key.kind in known}
+    found = plan(FULL, snapshot(children.values()), known=known)
     assert ((), ("PrometheusRule", "ServiceMonitor")) == (found.actions, found.unavailable)

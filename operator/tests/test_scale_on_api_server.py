@@ -1,4 +1,4 @@
-"""A hundred instances: nothing is done twice, and memory stays bounded.
+"""Many instances: nothing is done twice, and memory stays bounded.
 
 How long it takes is measured by ``make bench`` style runs, not asserted here; the figures are
 printed, so that a run with ``-s`` shows them.
@@ -20,7 +20,7 @@ from tracefoundry_operator import kinds
 COUNT = int(os.environ.get("TRACEFOUNDRY_SCALE_INSTANCES", "25"))
 MEMORY_LIMIT_BYTES = 200 * 1024 * 1024
 QUIET_S = 3.0
-"""Without a write, after which none is under way: passes follow changes within a second."""
+"""Time without a write after which no more are expected: passes follow changes within 1 s."""
 
 
 def test_many_instances_are_made_once_and_a_restart_changes_nothing(
@@ -68,7 +68,7 @@ def test_many_instances_are_made_once_and_a_restart_changes_nothing(
     )
     warm = time.perf_counter() - started
     resident = max(peak, peak_resident_bytes(operator.pid))
-    print(  # noqa: T201 - the figures, for whoever asks with -s
+    print(  # noqa: T201 - the figures, shown with -s
         f"{COUNT} instances: {changes:.0f} changes in {cold:.1f} s ({changes / cold:.0f}/s),"
         f" restart {warm:.1f} s, {resident / 2**20:.0f} MiB resident at most"
     )

@@ -1,4 +1,4 @@
-"""The types in ``api/`` and the schemas in ``crds/`` say the same, and the schemas are complete."""
+"""The types in ``api/`` and the schemas in ``crds/`` agree, and the schemas are complete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from tracefoundry_operator.api.export import TraceExportSpec
-from tracefoundry_operator.api.instance import InvalidSpec, TraceFoundrySpec, read_instance
+from tracefoundry_operator.api.instance import TraceFoundrySpec, read_instance
+from tracefoundry_operator.api.references import InvalidSpec
 
 CRDS = Path(__file__).parents[2] / "crds"
 POD_FIELDS = ("resources", "nodeSelector", "tolerations", "annotations")
@@ -21,7 +22,7 @@ COMPONENTS = ("collector", "ingest", "query", "ui", "retention", "migration")
 
 
 def definition(plural: str) -> dict[str, Any]:
-    """The resource definition as it stands in ``crds/``."""
+    """The resource definition in ``crds/``."""
     text = (CRDS / f"tracefoundry.dev_{plural}.yaml").read_text(encoding="utf-8")
     loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded
@@ -95,7 +96,7 @@ def assert_agrees(struct: type[msgspec.Struct], schema: dict[str, Any], path: st
     ("plural", "struct"), [("tracefoundries", TraceFoundrySpec), ("traceexports", TraceExportSpec)]
 )
 def test_types_and_schema_have_the_same_fields(plural: str, struct: type[msgspec.Struct]) -> None:
-    """A field that stands in one of them alone would be lost, or never be settable."""
+    """A field in only one of them would be lost, or could not be set."""
     assert_agrees(struct, root(plural)["properties"]["spec"], "spec")
 
 
@@ -120,7 +121,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     ("plural", "struct"), [("tracefoundries", TraceFoundrySpec), ("traceexports", TraceExportSpec)]
 )
 def test_types_and_schema_have_the_same_defaults(plural: str, struct: type[msgspec.Struct]) -> None:
-    """A resource reads the same, whether the API server filled it in or the types did."""
+    """A resource is read the same, whether the API server or the types set the defaults."""
     schema = root(plural)["properties"]["spec"]
     expected = msgspec.convert(MINIMAL[plural], struct)
     assert expected == msgspec.convert(filled(schema, MINIMAL[plural]), struct)
@@ -129,7 +130,7 @@ def test_types_and_schema_have_the_same_defaults(plural: str, struct: type[msgsp
 
 
 def without_none(value: Any) -> Any:
-    """What a struct writes, without what is absent."""
+    """A struct as a resource, without absent fields."""
     if isinstance(value, dict):
         return {key: without_none(each) for key, each in value.items() if each is not None}
     if isinstance(value, list | tuple):
@@ -187,7 +188,7 @@ def test_names_are_the_published_ones(plural: str, kind: str, short: str) -> Non
     assert {"status": {}} == found["spec"]["versions"][0]["subresources"]
 
 
-def test_a_resource_that_does_not_fit_is_refused_with_its_field() -> None:
+def test_a_resource_that_does_not_match_is_refused_with_its_field() -> None:
     """It happens when the definition in the cluster is of another version."""
     body = {
         "metadata": {"name": "main", "namespace": "tracing", "uid": "u"},

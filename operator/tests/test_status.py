@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,17 +14,18 @@ from tests.test_reconcile import (
     COMPLETE,
     RUNNING,
     child,
+    complete,
     failed,
     job_of,
     migration_pod,
     plan,
-    settled,
-    view,
+    snapshot,
 )
 from tracefoundry_operator import events, status
-from tracefoundry_operator.conditions import MESSAGE_LIMIT, Check, remembered
+from tracefoundry_operator.conditions import MESSAGE_LIMIT, Check, Checks, remembered
 from tracefoundry_operator.kinds import ObjectKey
-from tracefoundry_operator.observed import Child, JobState, Pod, View, WorkloadState
+from tracefoundry_operator.records import Child, JobState, Pod, WorkloadState
+from tracefoundry_operator.snapshot import Snapshot
 
 NOW = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(minutes=5)
@@ -38,7 +41,7 @@ def running(
     state: WorkloadState, *, job: JobState = COMPLETE, spec: Any = MINIMAL
 ) -> dict[ObjectKey, Child]:
     """All children of an instance, with pods in this state."""
-    found = settled(spec, job=job)
+    found = complete(spec, job=job)
     for key, each in found.items():
         if key.kind in ("Deployment", "StatefulSet"):
             manifest = {
@@ -49,17 +52,20 @@ def running(
     return found
 
 
-def compute(seen: View, spec: Any = MINIMAL, **more: Any) -> dict[str, Any]:
-    """The status of an instance."""
-    values: dict[str, Any] = {
-        "checks": {},
-        "asked": False,
-        "errors": [],
-        "previous": {},
-        "now": NOW,
-        **more,
-    }
-    return status.compute(instance(spec), plan(spec, seen), seen, **values)
+def compute(
+    seen: Snapshot,
+    spec: Any = MINIMAL,
+    *,
+    checks: Checks | None = None,
+    errors: Sequence[str] = (),
+    previous: dict[str, Any] | None = None,
+    now: dt.datetime = NOW,
+) -> dict[str, Any]:
+    """The status of an instance; without ``checks``, ingest pods were not asked yet."""
+    found = dataclasses.replace(
+        seen, instance=instance(spec), checks=checks, status=previous or {}, now=now
+    )
+    return status.compute(found, plan(spec, seen), errors=errors)
 
 
 def conditions(found: dict[str, Any]) -> dict[str, tuple[str, str]]:
@@ -69,7 +75,7 @@ def conditions(found: dict[str, Any]) -> dict[str, tuple[str, str]]:
 
 def test_an_instance_is_ready_when_all_pods_are() -> None:
     """And nothing is wrong then."""
-    found = compute(view(running(workload(2)).values()))
+    found = compute(snapshot(running(workload(2)).values()))
     expected = {
         "Ready": ("True", "AllPodsReady"),
         "Progressing": ("False", "RolledOut"),
@@ -94,23 +100,25 @@ def test_ready_is_about_pods_and_progressing_about_versions(
     state: WorkloadState, ready: str, progressing: str
 ) -> None:
     """A roll-out without a gap is ready all the time."""
-    found = conditions(compute(view(running(state).values())))
+    found = conditions(compute(snapshot(running(state).values())))
     assert (ready, progressing) == (found["Ready"][1], found["Progressing"][1])
 
 
 def test_the_version_follows_only_when_everything_is_rolled_out() -> None:
     """Until then it is the one before."""
-    found = compute(view(running(workload(2, updated=1)).values()), previous={"version": "0.0.9"})
+    found = compute(
+        snapshot(running(workload(2, updated=1)).values()), previous={"version": "0.0.9"}
+    )
     assert "0.0.9" == found["version"]
 
 
 def test_times_move_only_with_the_status_of_a_condition() -> None:
     """So an unchanged status is equal, and nothing is written."""
-    seen = view(running(workload(2)).values())
+    seen = snapshot(running(workload(2)).values())
     first = compute(seen)
     assert first == compute(seen, previous=first, now=LATER)
 
-    third = compute(view(running(workload(1)).values()), previous=first, now=LATER)
+    third = compute(snapshot(running(workload(1)).values()), previous=first, now=LATER)
     moved = {
         each["type"]
         for each in third["conditions"]
@@ -119,16 +127,16 @@ def test_times_move_only_with_the_status_of_a_condition() -> None:
     assert {"Ready"} == moved
 
 
-def test_a_failed_migration_is_told_in_the_words_of_its_pod() -> None:
+def test_a_failed_migration_is_reported_with_the_message_of_its_pod() -> None:
     """Ready stays True: the old pods serve."""
-    seen = view(running(workload(2), job=failed(1)).values())
+    seen = snapshot(running(workload(2), job=failed(1)).values())
     job = next(key.name for key in seen.children if key.kind == "Job")
     pod = Pod(
         namespace="tracing", name="p", resource_version="1", instance_label="main",
         component="migrate", job=job, address=None, problem=None,
         message="the password is wrong\n",
     )  # fmt: skip
-    found = compute(View(children=seen.children, pods=(pod,), secrets=seen.secrets, config_maps={}))
+    found = compute(dataclasses.replace(seen, pods=(pod,), config_maps={}))
     messages = {each["type"]: each["message"] for each in found["conditions"]}
     assert f"Job {job!r} failed: the password is wrong" == messages["SchemaMigrated"]
     assert ("True", "False", "True") == (
@@ -138,8 +146,8 @@ def test_a_failed_migration_is_told_in_the_words_of_its_pod() -> None:
     )
 
 
-def test_a_failing_migration_tells_why_after_its_first_attempt() -> None:
-    """Whoever gave a wrong password need not wait until the Job gives up."""
+def test_a_failing_migration_reports_why_after_its_first_attempt() -> None:
+    """A wrong password can be corrected before the Job gives up."""
     children = running(workload(2), job=RUNNING)
     job = job_of(children).key.name
     pods = [
@@ -151,7 +159,7 @@ def test_a_failing_migration_tells_why_after_its_first_attempt() -> None:
             ("c", "2026-11-21T11:02:00Z", None),
         )
     ]  # fmt: skip
-    found = compute(view(children.values(), pods=pods))
+    found = compute(snapshot(children.values(), pods=pods))
     sentence = f"Job {job!r} tries again; its last attempt failed: the password is wrong"
     messages = {each["type"]: each["message"] for each in found["conditions"]}
     assert {
@@ -163,29 +171,29 @@ def test_a_failing_migration_tells_why_after_its_first_attempt() -> None:
     assert (sentence, f"{sentence}.") == (messages["SchemaMigrated"], messages["Degraded"])
 
 
-def test_pods_of_superseded_migrations_are_no_concern() -> None:
-    """The instance is healthy, whatever somebody once asked for."""
+def test_pods_of_superseded_migrations_are_ignored() -> None:
+    """The instance is healthy, whatever an earlier spec asked for."""
     children = running(workload(2))
     present = job_of(children).key.name
-    old = compute(view(children.values(), pods=[migration_pod("main-migrate-1")]))
-    own = compute(view(children.values(), pods=[migration_pod(present)]))
+    old = compute(snapshot(children.values(), pods=[migration_pod("main-migrate-1")]))
+    own = compute(snapshot(children.values(), pods=[migration_pod(present)]))
     assert ("False", "AsExpected") == conditions(old)["Degraded"]
     assert ("True", "PodsFailing") == conditions(own)["Degraded"]
 
 
-def test_the_database_is_unknown_when_pods_of_ingest_were_asked_in_vain() -> None:
-    """That the migration reached it was long ago. The next operator's start says no better."""
-    seen = view(running(workload(2)).values())
-    found = compute(seen, asked=True)
+def test_the_database_is_unknown_when_no_ingest_pod_answered() -> None:
+    """The migration reached it long ago. A restart of the operator reports the same."""
+    seen = snapshot(running(workload(2)).values())
+    found = compute(seen, checks={})
     assert ("Unknown", "IngestSilent") == conditions(found)["DatabaseReady"]
     assert ("True", "AllPodsReady") == conditions(found)["Ready"]
-    assert found == compute(seen, previous=found, checks=remembered(found), now=LATER)
+    assert found == compute(seen, previous=found, now=LATER)
 
 
-def test_what_ingest_says_of_database_and_bucket_is_told() -> None:
+def test_answers_of_ingest_about_database_and_bucket_are_reported() -> None:
     """With its reason."""
     checks = {"database": Check(True, ""), "object_store": Check(False, "the bucket is gone")}
-    found = compute(view(running(workload(2)).values()), checks=checks)
+    found = compute(snapshot(running(workload(2)).values()), checks=checks)
     expected = {
         "DatabaseReady": ("True", "Reachable"),
         "ObjectStoreReady": ("False", "CheckFailed"),
@@ -195,25 +203,25 @@ def test_what_ingest_says_of_database_and_bucket_is_told() -> None:
     assert "object store: the bucket is gone." in {each["message"] for each in found["conditions"]}
 
 
-def test_a_new_operator_remembers_what_the_pods_said_until_it_has_asked() -> None:
-    """Its start writes no status that knows less."""
-    seen = view(running(workload(2)).values())
+def test_a_new_process_keeps_the_answers_of_pods_until_it_has_asked() -> None:
+    """Its start writes no status without them."""
+    seen = snapshot(running(workload(2)).values())
     checks = {"database": Check(True, ""), "object_store": Check(False, "the bucket is gone")}
     before = compute(seen, checks=checks)
-    kept = remembered(before)
-    assert before == compute(seen, checks=kept, previous=before, now=LATER)
+    assert before == compute(seen, previous=before, now=LATER)
+    assert [True, False] == [check.ok for check in remembered(before).values()]
     assert {} == remembered({})
 
 
 def test_pods_that_do_not_run_are_named_with_the_reason() -> None:
-    """As Kubernetes tells it."""
-    seen = view(running(workload(0)).values())
+    """That of Kubernetes."""
+    seen = snapshot(running(workload(0)).values())
     pod = Pod(
         namespace="tracing", name="main-query-x", resource_version="1", instance_label="main",
         component="query", job=None, address=None, problem="ImagePullBackOff: no such tag",
         message=None,
     )  # fmt: skip
-    found = compute(View(children=seen.children, pods=(pod,), secrets=seen.secrets, config_maps={}))
+    found = compute(dataclasses.replace(seen, pods=(pod,), config_maps={}))
     (degraded,) = [each for each in found["conditions"] if each["type"] == "Degraded"]
     assert ("PodsFailing", "pod main-query-x: ImagePullBackOff: no such tag.") == (
         degraded["reason"],
@@ -221,56 +229,56 @@ def test_pods_that_do_not_run_are_named_with_the_reason() -> None:
     )
 
 
-def test_what_could_not_be_applied_is_told() -> None:
+def test_failed_applies_are_reported() -> None:
     """And the version does not count as rolled out."""
-    found = compute(view(running(workload(2)).values()), errors=["Service 'main-ui': refused"])
+    found = compute(snapshot(running(workload(2)).values()), errors=["Service 'main-ui': refused"])
     assert ("True", "ApplyFailed") == conditions(found)["Degraded"]
     assert "version" not in found
 
 
-def test_an_unmanaged_instance_still_tells_of_its_pods() -> None:
+def test_an_unmanaged_instance_still_reports_its_pods() -> None:
     """But not whether anything is wrong."""
     spec = {**MINIMAL, "managementState": "Unmanaged"}
-    found = conditions(compute(view(running(workload(2)).values()), spec))
+    found = conditions(compute(snapshot(running(workload(2)).values()), spec))
     assert ("True", "Unknown") == (found["Ready"][0], found["Degraded"][0])
 
 
 def test_a_long_message_is_cut_visibly() -> None:
     """A termination message can have 4 KiB."""
-    found = compute(view(running(workload(2)).values()), errors=["x" * 5000])
+    found = compute(snapshot(running(workload(2)).values()), errors=["x" * 5000])
     (degraded,) = [each for each in found["conditions"] if each["type"] == "Degraded"]
     assert degraded["message"].endswith(" ...")
     assert len(degraded["message"]) == MESSAGE_LIMIT
 
 
-def test_a_resource_that_cannot_be_read_says_so_and_keeps_the_rest() -> None:
-    """The pods go on, and so does what was known of them."""
-    before = compute(view(running(workload(2)).values()))
+def test_a_resource_that_cannot_be_read_reports_it_and_keeps_the_rest() -> None:
+    """The pods keep running, and the rest of the status stays."""
+    before = compute(snapshot(running(workload(2)).values()))
     found = status.invalid(7, "spec.x is wrong", before, now=LATER)
     assert ("False", "InvalidSpec") == conditions(found)["Ready"]
     assert ("True", "Migrated") == conditions(found)["SchemaMigrated"]
     assert (7, before["endpoints"]) == (found["observedGeneration"], found["endpoints"])
 
 
-def told(previous: Any, present: Any) -> list[tuple[str, str]]:
+def transitions(previous: Any, present: Any) -> list[tuple[str, str]]:
     """Conditions that become events."""
     return [(each["type"], each["reason"]) for each in events.transitions(previous, present)]
 
 
 def test_only_transitions_become_events() -> None:
     """Also another reason, as long as a condition is bad."""
-    good = compute(view(running(workload(2)).values()))["conditions"]
-    bad = compute(view(running(workload(1)).values()))["conditions"]
+    good = compute(snapshot(running(workload(2)).values()))["conditions"]
+    bad = compute(snapshot(running(workload(1)).values()))["conditions"]
     other = [{**each, "reason": "Another"} for each in bad]
-    assert [] == told(good, good)
-    assert [("Ready", "PodsNotReady")] == told(good, bad)
-    assert ("Ready", "Another") in told(bad, other)
-    assert [] == told(good, [{**each, "message": "another"} for each in good])
+    assert [] == transitions(good, good)
+    assert [("Ready", "PodsNotReady")] == transitions(good, bad)
+    assert ("Ready", "Another") in transitions(bad, other)
+    assert [] == transitions(good, [{**each, "message": "another"} for each in good])
 
 
 def test_an_event_about_a_waiting_migration_is_no_warning() -> None:
     """It is what happens at every start."""
-    seen = view(running(workload(2), job=RUNNING).values())
+    seen = snapshot(running(workload(2), job=RUNNING).values())
     resource = {
         "apiVersion": "v1", "kind": "TraceFoundry",
         "metadata": {"name": "main", "namespace": "tracing", "uid": "u", "resourceVersion": "1"},

@@ -1,4 +1,4 @@
-"""A namespace with Secrets and instances, and what controllers and kubelets would do in it."""
+"""A namespace with Secrets and instances, and the work of controllers and kubelets in it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""The Kubernetes operator: pure rendering at the core, kopf and the Kubernetes client at the edges.
+"""The Kubernetes operator: pure functions at the core, kopf and the Kubernetes client at the edges.
 
-Imports nothing from the services or the SDK, so that its image stays small and its version moves
-on its own.
+It imports nothing from the services or the SDK: its image stays small, and it has its own version.
 """
 
 from __future__ import annotations

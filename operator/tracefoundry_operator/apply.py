@@ -1,8 +1,8 @@
-"""Requests to the API server: the one module that knows the Kubernetes client.
+"""Requests to the API server: the only module that imports the Kubernetes client.
 
 The client's typed classes block the event loop for seconds at their first use, and its dynamic
-ones need a writable folder; so requests are made raw, with the client's configuration, TLS and
-authentication. Server-side apply makes them idempotent: the same object twice changes nothing.
+classes need a writable folder. So requests are sent as plain HTTP requests with the client's
+configuration, TLS and authentication. Server-side apply makes them idempotent.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class KubernetesApi:
 
     @classmethod
     async def connect(cls) -> KubernetesApi:
-        """Configure by the pod's ServiceAccount, else by KUBECONFIG; makes no request."""
+        """Configure from the pod's ServiceAccount, else from KUBECONFIG; sends no request."""
         configuration = Configuration()
         if in_cluster():
             load_incluster_config(client_configuration=configuration)
@@ -73,7 +73,7 @@ class KubernetesApi:
             )
             items = page.get("items") or []
             following = page.get("metadata", {}).get("continue", "")
-            # Or a page would be held while the next one is read.
+            # Free the page before the next one is read.
             del page
             items.reverse()
             while items:
@@ -108,7 +108,7 @@ class KubernetesApi:
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "preconditions": {"uid": uid},
-            # Jobs would leave their pods behind by default.
+            # The default for Jobs leaves their pods behind.
             "propagationPolicy": "Background",
         }
         try:
@@ -159,13 +159,13 @@ class KubernetesApi:
             found: Body = json.loads(content)
         except ValueError as error:
             raise ApiError(
-                f"{method} {path}: the answer is no JSON", status=answer.status
+                f"{method} {path}: the answer is not JSON", status=answer.status
             ) from error
         return found
 
 
 def in_cluster() -> bool:
-    """Whether the pod's ServiceAccount is used; a KUBECONFIG that is set goes before it."""
+    """Whether the pod's ServiceAccount is used; a KUBECONFIG takes precedence."""
     return _TOKEN_FILE.exists() and "KUBECONFIG" not in os.environ
 
 
@@ -179,12 +179,12 @@ def _refusal(method: str, path: str, status: int, content: bytes) -> ApiError:
     except (ValueError, AttributeError):
         reason, message, causes = "", content[:200].decode("utf-8", "replace"), []
         namespace_gone = False
-    # An object that does not fit its schema is answered with 500, and would be for ever.
-    misfit = status == 500 and "failed to create typed patch object" in message
+    # The API server answers 500 to an object that does not match its schema.
+    mismatch = status == 500 and "failed to create typed patch object" in message
     return ApiError(
         f"{method} {path}: {status} {reason} {message}".strip(),
         status=status,
         reason=reason,
-        permanent=misfit or status in (400, 405, 415, 422),
+        permanent=mismatch or status in (400, 405, 415, 422),
         terminating=namespace_gone or "NamespaceTerminating" in causes,
     )

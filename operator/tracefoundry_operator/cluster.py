@@ -1,6 +1,6 @@
-"""What the operator asks of an API server, in words, and the errors that it may answer with.
+"""The requests that the operator makes to an API server, as a protocol, and their errors.
 
-``apply.py`` is the one implementation; this module is what the rest of the operator knows of it.
+``apply.py`` implements the protocol; the other modules depend on this one only.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ Body = Mapping[str, Any]
 
 
 class ApiError(Exception):
-    """The API server refused a request, or could not be reached.
+    """The API server refused a request or could not be reached.
 
     Attributes:
-        status: of HTTP; 0 when there was no answer.
-        reason: in one word, from the answer.
+        status: HTTP status; 0 when there was no answer.
+        reason: the answer's ``reason``, one word.
         permanent: the same request would be refused again.
-        terminating: the namespace is being deleted or gone, so nothing can be made in it.
+        terminating: the namespace is being deleted or is gone, so nothing can be created in it.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class ApiError(Exception):
 
 
 class Cluster(Protocol):
-    """Requests to the API server. All but ``get`` and ``delete`` raise ApiError for 404 too."""
+    """Requests to the API server. Except ``get`` and ``delete``, they raise ApiError for 404."""
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Body | None:
-        """One object; None when there is none.
+        """One object; None when it does not exist.
 
         Raises:
             ApiError: for anything else.
@@ -53,34 +53,35 @@ class Cluster(Protocol):
     def list_all(
         self, kind: Kind, namespace: str | None, *, selector: str | None = None
     ) -> AsyncIterator[Body]:
-        """All objects of a namespace, or of the cluster, page by page.
+        """All objects of a namespace or of the cluster, page by page.
 
-        The kind's own field selector limits it too. Who keeps no object has one page in memory.
+        The kind's field selector applies too. A caller that keeps no object needs the memory of
+        one page.
 
         Raises:
-            ApiError: a page could not be had.
+            ApiError: a page could not be read.
         """
 
     async def apply(
         self, kind: Kind, manifest: Manifest, *, manager: str, force: bool, status: bool = False
     ) -> Body:
-        """Apply server-side; the object as it then is. ``status``: its status alone.
+        """Apply server-side, and return the object. ``status``: apply its status only.
 
         Raises:
-            ApiError: 409 when another manager has a field and ``force`` is not set.
+            ApiError: 409 when another manager owns a field and ``force`` is not set.
         """
 
     async def create(self, kind: Kind, manifest: Manifest, *, manager: str) -> Body:
-        """Make an object.
+        """Create an object.
 
         Raises:
-            ApiError: 409 when there is one of this name.
+            ApiError: 409 when an object of this name exists.
         """
 
     async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str) -> bool:
-        """Delete the object with this uid and, in the background, what belongs to it.
+        """Delete the object with this uid and, in the background, its dependents.
 
-        False when there is none of this uid.
+        Returns False when no object has this uid.
 
         Raises:
             ApiError: for anything else.
@@ -90,5 +91,5 @@ class Cluster(Protocol):
         """Whether the cluster serves this kind.
 
         Raises:
-            ApiError: it could not be asked.
+            ApiError: discovery failed.
         """

@@ -1,7 +1,7 @@
-"""Conditions, and what pods of ingest say: the parts that a status is made of.
+"""Conditions, and the answers of ingest pods: the parts of a status.
 
-A condition keeps its transition time until its status changes, so an unchanged status is equal to
-the one before, and nothing is written.
+A condition keeps its transition time until its status changes, so an unchanged status equals the
+previous one and is not written again.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from enum import StrEnum
 from typing import Any
 
 MESSAGE_LIMIT = 1024
-"""Characters of a message; a termination message can have 4,096 and says enough with fewer."""
+"""Maximum characters of a message; a termination message can have 4,096."""
 
 REACHABLE = "Reachable"
 CHECK_FAILED = "CheckFailed"
-"""Reasons of conditions that come from what pods of ingest say."""
+"""Reasons of conditions that report the answers of ingest pods."""
 
 
 class ConditionType(StrEnum):
@@ -43,21 +43,21 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What the pods of ingest say of the database or the bucket."""
+    """Whether ingest pods reach the database or the bucket; if not, the reason."""
 
     ok: bool
     reason: str
 
 
 Checks = Mapping[str, Check]
-"""``database`` and ``object_store``; what no pod could be asked about is absent."""
+"""``database`` and ``object_store``; a name is absent when no pod answered."""
 
 
 def remembered(previous: Mapping[str, Any]) -> Checks:
-    """What pods of ingest said according to a status.
+    """The answers of ingest pods as a status reports them.
 
-    For the time between the start of the operator and its first question: otherwise each start
-    would write a status that knows less.
+    Used between the start of the operator and its first probe: otherwise each start would write a
+    status without them.
     """
     names_by_type = {
         ConditionType.DATABASE_READY.value: "database",
@@ -79,7 +79,7 @@ def timed(
     *,
     now: dt.datetime,
 ) -> list[dict[str, Any]]:
-    """Conditions in the form of the API; the time moves only where the status does."""
+    """Conditions as the API has them; the transition time changes only with the status."""
     before = {condition["type"]: condition for condition in previous}
     moment = now.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     found = []
@@ -100,7 +100,7 @@ def timed(
 
 
 def sentences(parts: Sequence[str]) -> str:
-    """Parts as sentences, each with one full stop."""
+    """The parts as sentences, each with one full stop."""
     return ". ".join(part.rstrip(".") for part in parts) + "."
 
 

@@ -1,7 +1,7 @@
-"""Kubernetes events for people who run ``kubectl describe``: one for each change of a condition.
+"""Kubernetes events for people who run ``kubectl describe``: one for each transition.
 
-Only transitions are told. An event a pass would bury everything else, and events are deleted after
-an hour anyway: what lasts stands in the conditions.
+An event in each pass would hide all others. Events are deleted after an hour; conditions report the
+present state.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from tracefoundry_operator.manifests.rendering import Manifest
 from tracefoundry_operator.ownership import MANAGER
 
 MESSAGE_LIMIT = 1024
-"""Characters of an event's message that the API server accepts."""
+"""Maximum characters of an event's message (API server)."""
 
 _GOOD = {ConditionType.DEGRADED.value: "False"}
-"""Status of a condition that is good news, where it is not ``True``."""
+"""The good status of conditions for which it is not ``True``."""
 
-_UNTOLD = frozenset({ConditionType.PROGRESSING.value})
-"""Conditions that change so often that nobody would read of them."""
+_WITHOUT_EVENTS = frozenset({ConditionType.PROGRESSING.value})
+"""Conditions that change too often for events."""
 
 _EXPECTED = frozenset({"MigrationRunning", "Suspended", "Unmanaged", "NotAccepted"})
-"""Reasons that are no cause for worry."""
+"""Reasons of bad conditions that are expected in normal operation: events of type Normal."""
 
 
 def transitions(
     previous: Iterable[Mapping[str, Any]], present: Iterable[Mapping[str, Any]]
 ) -> Iterator[Mapping[str, Any]]:
-    """Conditions that changed their status, or their reason while they are bad.
+    """Conditions whose status changed, or whose reason changed while they are bad.
 
-    A condition that is new is told when it is known, not while nothing was found out yet.
+    A new condition counts when its status is known, except a Degraded that is False.
     """
     before = {condition["type"]: condition for condition in previous}
     for condition in present:
         old = before.get(condition["type"])
-        if condition["type"] in _UNTOLD or condition["status"] == "Unknown":
+        if condition["type"] in _WITHOUT_EVENTS or condition["status"] == "Unknown":
             continue
         if old is None:
             if _good(condition) and condition["type"] == ConditionType.DEGRADED:
@@ -51,7 +51,7 @@ def transitions(
 
 
 def event(resource: Mapping[str, Any], condition: Mapping[str, Any], now: dt.datetime) -> Manifest:
-    """The event that tells of a condition of a resource."""
+    """The event for a condition of a resource."""
     metadata = resource["metadata"]
     moment = now.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     message = f"{condition['type']} is {condition['status']}: {condition['message']}"

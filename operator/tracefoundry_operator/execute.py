@@ -1,146 +1,132 @@
-"""Carries out the actions of a plan, one after the other, and takes in what the server answers.
+"""Execution of a plan: one action after the other.
 
-An error with one object is kept and the others are done: a policy that a cluster refuses must not
-keep spans from being taken. What the server answers goes into the records at once, so that the
-watch's later event of the same version wakes nobody.
+An error with one object is recorded and the other actions are still executed: a policy that the
+cluster refuses must not stop ingest. The API server's answers go into the state at once, so the
+watch's later event with the same version starts no pass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from tracefoundry_operator import ownership
+from tracefoundry_operator.actions import (
+    Action,
+    Apply,
+    Create,
+    Delete,
+    HandOver,
+    Outcome,
+    Suspend,
+)
 from tracefoundry_operator.api.instance import Instance
 from tracefoundry_operator.cluster import ApiError, Body, Cluster
 from tracefoundry_operator.kinds import BY_NAME, ObjectKey, key_of
 from tracefoundry_operator.manifests.rendering import Manifest
 from tracefoundry_operator.metrics import Metrics
-from tracefoundry_operator.observed import Observed, controller_of, read_child
-from tracefoundry_operator.reconcile import Action, Apply, Create, Delete, HandOver, Suspend
+from tracefoundry_operator.records import controller_of
+from tracefoundry_operator.snapshot import Applied
+from tracefoundry_operator.state import State
 
 HANDOVER_MANAGER = "tracefoundry-operator-handover"
-"""Field manager that holds the number of pods until an autoscaler changes it."""
+"""Field manager that owns the number of pods until an autoscaler changes it."""
 
 SUSPEND_MANAGER = "tracefoundry-operator-suspend"
-"""Field manager that holds ``suspend`` of a CronJob until the next roll-out takes it back."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of the actions."""
-
-    errors: list[str] = field(default_factory=list)
-    transient: bool = False
-    """At least one error may pass by itself."""
-    terminating: bool = False
-    """The namespace is being deleted: the rest was left undone, and there is nothing to tell."""
-    changed: int = 0
-    """Requests that changed something."""
+"""Field manager that owns ``suspend`` of a CronJob until the next roll-out applies it."""
 
 
 class Executor:
-    """Does what plans ask for."""
+    """Executes the actions of plans."""
 
-    def __init__(self, cluster: Cluster, observed: Observed, metrics: Metrics) -> None:
+    def __init__(self, cluster: Cluster, state: State, metrics: Metrics) -> None:
         self._cluster = cluster
-        self._observed = observed
+        self._state = state
         self._metrics = metrics
-        self.applied: dict[ObjectKey, tuple[str, str]] = {}
-        """Digest and resourceVersion of what was applied last, by object."""
 
     async def execute(self, instance: Instance, actions: Iterable[Action]) -> Outcome:
-        """Carry the actions out."""
+        """Execute the actions of an instance's plan."""
         outcome = Outcome()
         for action in actions:
             try:
-                changed = await self._do(instance, action)
+                changed = await self._do(instance, action, outcome)
             except ApiError as error:
                 if error.terminating:
-                    # Its children go first and the instance last; all of them are to go.
+                    # The namespace's objects are deleted one by one; do not create them again.
                     outcome.terminating = True
                     break
                 self._count(action, "error")
-                outcome.errors.append(_sentence(action, error))
+                outcome.errors.append(f"{action.key.kind} {action.key.name!r}: {error}")
                 outcome.transient |= not error.permanent
                 if error.status == 0:
-                    # Nobody answers: each further request would only wait for its time limit.
+                    # The API server is unreachable: each further request would only time out.
                     break
             else:
                 self._count(action, "changed" if changed else "unchanged")
                 outcome.changed += changed
         return outcome
 
-    def forget(self, keys: Iterable[ObjectKey]) -> None:
-        """Forget what was applied to these objects."""
-        for key in keys:
-            self.applied.pop(key, None)
-
-    async def _do(self, instance: Instance, action: Action) -> bool:
+    async def _do(self, instance: Instance, action: Action, outcome: Outcome) -> bool:
+        kind, key = BY_NAME[action.key.kind], action.key
         match action:
             case Apply():
-                return await self._apply(instance, action)
+                return await self._apply(instance, action, outcome)
             case HandOver(manifest):
-                await self._cluster.apply(
-                    BY_NAME[manifest["kind"]], manifest, manager=HANDOVER_MANAGER, force=True
-                )
+                await self._cluster.apply(kind, manifest, manager=HANDOVER_MANAGER, force=True)
                 return True
             case Suspend(manifest):
-                kind = BY_NAME[manifest["kind"]]
                 body = await self._cluster.apply(
                     kind, manifest, manager=SUSPEND_MANAGER, force=True
                 )
-                self._take_in(kind.name, body)
+                self._take_in(key, body, outcome)
                 return True
             case Create(manifest):
-                return await self._create(instance, manifest)
+                return await self._create(instance, manifest, outcome)
             case Delete(child):
-                key = child.key
-                deleted = await self._cluster.delete(
-                    BY_NAME[key.kind], key.namespace, key.name, uid=child.uid
-                )
-                self.applied.pop(key, None)
-                return deleted
+                return await self._cluster.delete(kind, key.namespace, key.name, uid=child.uid)
 
-    async def _apply(self, instance: Instance, action: Apply) -> bool:
-        manifest = action.manifest
-        kind, key = BY_NAME[manifest["kind"]], key_of(manifest)
-        before = self._observed.children.get(key)
+    async def _apply(self, instance: Instance, action: Apply, outcome: Outcome) -> bool:
+        manifest, key = action.manifest, action.key
+        kind = BY_NAME[key.kind]
+        before = self._state.child(key)
         if before is not None and before.owner_uid != instance.uid:
             raise ApiError(
                 f"it still belongs to an earlier TraceFoundry {before.owner_name!r}", status=409
             )
-        # Applied to somebody else's object it would make it ours, and delete it with the instance,
-        # wherever the two do not contradict each other.
-        ours = action.known or await self._is_ours(instance, key)
+        # Applying to an object that the operator did not create would make it a child of the
+        # instance, to be deleted with it, wherever the two do not conflict. So ask first.
+        ours = action.known or await self._is_ours(instance, key, outcome)
         try:
             body = await self._cluster.apply(kind, manifest, manager=ownership.MANAGER, force=ours)
         except ApiError as error:
-            # Somebody made it in this moment.
-            if error.status != 409 or ours or not await self._is_ours(instance, key):
+            # Another client created it between the two requests.
+            if error.status != 409 or ours or not await self._is_ours(instance, key, outcome):
                 raise
             body = await self._cluster.apply(kind, manifest, manager=ownership.MANAGER, force=True)
         version = body["metadata"]["resourceVersion"]
-        self.applied[key] = (ownership.rendered_digest(manifest), version)
-        self._take_in(key.kind, body)
+        self._take_in(key, body, outcome)
+        self._state.record_apply(key, Applied(ownership.rendered_digest(manifest), version))
         return before is None or before.resource_version != version
 
-    async def _create(self, instance: Instance, manifest: Manifest) -> bool:
-        kind, key = BY_NAME[manifest["kind"]], key_of(manifest)
+    async def _create(self, instance: Instance, manifest: Manifest, outcome: Outcome) -> bool:
+        key = key_of(manifest)
         try:
-            body = await self._cluster.create(kind, manifest, manager=ownership.MANAGER)
+            body = await self._cluster.create(
+                BY_NAME[key.kind], manifest, manager=ownership.MANAGER
+            )
         except ApiError as error:
-            if error.status != 409:
-                raise
-            # A pass before this one made it, and the watch has not told yet.
-            if not await self._is_ours(instance, key):
+            # After a 409: an earlier pass may have created it, and its watch event is not here yet.
+            if error.status != 409 or not await self._is_ours(instance, key, outcome):
                 raise
             return False
-        self._take_in(key.kind, body)
+        self._take_in(key, body, outcome)
         return True
 
-    async def _is_ours(self, instance: Instance, key: ObjectKey) -> bool:
-        """Whether the object is there, of the instance; raises when it is somebody else's."""
+    async def _is_ours(self, instance: Instance, key: ObjectKey, outcome: Outcome) -> bool:
+        """Whether the object exists and is the instance's.
+
+        Raises:
+            ApiError: it exists and is not.
+        """
         found = await self._cluster.get(BY_NAME[key.kind], key.namespace, key.name)
         if found is None:
             return False
@@ -150,19 +136,13 @@ class Executor:
                 "there is one already that the operator did not make; rename or delete it",
                 status=409,
             )
-        self._take_in(key.kind, found)
+        self._take_in(key, found, outcome)
         return True
 
-    def _take_in(self, kind: str, body: Body) -> None:
-        child = read_child(kind, body)
+    def _take_in(self, key: ObjectKey, body: Body, outcome: Outcome) -> None:
+        child = self._state.record_answer(key.kind, body)
         if child is not None:
-            self._observed.put_child(child)
+            outcome.children[key] = child
 
     def _count(self, action: Action, result: str) -> None:
-        kind = action.child.key.kind if isinstance(action, Delete) else action.manifest["kind"]
-        self._metrics.applies.labels(kind, type(action).__name__.lower(), result).inc()
-
-
-def _sentence(action: Action, error: ApiError) -> str:
-    key = action.child.key if isinstance(action, Delete) else key_of(action.manifest)
-    return f"{key.kind} {key.name!r}: {error}"
+        self._metrics.applies.labels(action.key.kind, type(action).__name__.lower(), result).inc()

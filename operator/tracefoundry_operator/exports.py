@@ -1,7 +1,7 @@
-"""Whether a TraceExport is within what its instance allows.
+"""The status of a TraceExport: whether its instance allows it. Pure functions.
 
-Whoever may create a TraceExport would otherwise read every prompt of the namespace; so the bounds
-stand in the TraceFoundry, which fewer people may change.
+Without bounds, everybody who may create a TraceExport could read every prompt of the namespace. So
+the bounds are part of the TraceFoundry, which fewer people may change.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Any
 from tracefoundry_operator.api.export import Export, ExportDestination
 from tracefoundry_operator.api.instance import Destination, Instance
 from tracefoundry_operator.conditions import Condition, timed
+from tracefoundry_operator.snapshot import ExportSnapshot
 
 _STRENGTH = {"off": 0, "standard": 1, "strict": 2}
 
 
 def refusals(export: Export, instance: Instance) -> list[tuple[str, str]]:
-    """Why an export is not allowed: reason and sentence, one for each bound that it breaks."""
+    """Why an export is not allowed: reason and sentence for each bound that it exceeds."""
     spec, bounds = export.spec, instance.spec.exports
     found = []
     if _STRENGTH[spec.redaction] < _STRENGTH[bounds.weakest_redaction]:
@@ -39,10 +40,9 @@ def refusals(export: Export, instance: Instance) -> list[tuple[str, str]]:
     return found
 
 
-def compute(
-    export: Export, instance: Instance | None, previous: Mapping[str, Any], *, now: dt.datetime
-) -> dict[str, Any]:
-    """The status of an export; ``instance`` is None when there is none of that name."""
+def compute(snapshot: ExportSnapshot) -> dict[str, Any]:
+    """The status of an export."""
+    export, instance = snapshot.export, snapshot.instance
     if instance is None:
         accepted = Condition(
             "Accepted",
@@ -50,34 +50,31 @@ def compute(
             "InstanceMissing",
             f"There is no TraceFoundry {export.spec.instance_ref.name!r} in this namespace.",
         )
-    else:
-        found = refusals(export, instance)
-        accepted = (
-            Condition(
-                "Accepted",
-                "False",
-                found[0][0],
-                f"TraceFoundry {instance.name!r} does not allow it (spec.exports): "
-                f"{'; '.join(sentence for _, sentence in found)}.",
-            )
-            if found
-            else Condition("Accepted", "True", "WithinBounds", "The instance allows it.")
+    elif found := refusals(export, instance):
+        accepted = Condition(
+            "Accepted",
+            "False",
+            found[0][0],
+            f"TraceFoundry {instance.name!r} does not allow it (spec.exports): "
+            f"{'; '.join(sentence for _, sentence in found)}.",
         )
-    return _told(accepted, previous, export.generation, now=now)
+    else:
+        accepted = Condition("Accepted", "True", "WithinBounds", "The instance allows it.")
+    return _with_conditions(accepted, snapshot.status, export.generation, now=snapshot.now)
 
 
 def invalid(
     generation: int, reason: str, message: str, previous: Mapping[str, Any], *, now: dt.datetime
 ) -> dict[str, Any]:
-    """The status of an export that cannot be measured: it, or its instance, cannot be read."""
+    """The status of an export when it, or its instance, cannot be read."""
     accepted = Condition("Accepted", "False", reason, message)
-    return _told(accepted, previous, generation, now=now)
+    return _with_conditions(accepted, previous, generation, now=now)
 
 
-def _told(
+def _with_conditions(
     accepted: Condition, previous: Mapping[str, Any], generation: int, *, now: dt.datetime
 ) -> dict[str, Any]:
-    """The conditions; what else was known of the export stays."""
+    """The status with new conditions; all other fields stay."""
     complete = (
         Condition("Complete", "False", "NotSupportedYet", "This version makes no export Jobs.")
         if accepted.status == "True"
@@ -100,5 +97,5 @@ def _within(wanted: ExportDestination, allowed: tuple[Destination, ...]) -> bool
 
 
 def _under(prefix: str, allowed: str) -> bool:
-    """Whole parts of the path count: ``team`` does not hold ``teamwork``."""
+    """Compare whole path segments: ``teamwork`` is not under ``team``."""
     return not allowed or prefix == allowed or prefix.startswith(f"{allowed}/")

@@ -1,30 +1,31 @@
-"""The kinds of objects that the operator makes and reads, with their places in the API.
+"""The kinds of objects that the operator creates and reads, with their API paths.
 
-The plural of a kind cannot be derived (``NetworkPolicy``, ``Ingress``), and asking the API server
-for it at each start would cost requests and a cache.
+The plural of a kind cannot be derived (``NetworkPolicy``, ``Ingress``), and discovery at each start
+would cost requests and a cache.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tracefoundry_operator.api import API_VERSION, export, instance
 
 PAGE = 100
-"""Objects of one page of a list."""
+"""Objects in one page of a list."""
 
 SECRET_PAGE = 10
-"""Secrets of one page: each may have 1 MiB, and takes three times as much while it is read."""
+"""Secrets in one page: each can have 1 MiB, and takes three times as much while it is parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind, and where its objects are.
+    """A kind and its API paths.
 
     Attributes:
-        fields: field selector that limits its lists and watches alike.
-        page: objects of one page of a list.
+        fields: field selector for its lists and watches.
+        page: objects in one page of a list.
     """
 
     api_version: str
@@ -34,7 +35,7 @@ class Kind:
     page: int = PAGE
 
     def path(self, namespace: str | None, name: str | None = None) -> str:
-        """Path of an object, of all of a namespace, or of all of the cluster."""
+        """The path of one object, of all objects of a namespace, or of all of the cluster."""
         root = "/api/" if "/" not in self.api_version else "/apis/"
         place = f"/namespaces/{namespace}" if namespace is not None else ""
         last = f"/{name}" if name is not None else ""
@@ -42,7 +43,7 @@ class Kind:
 
     @property
     def group(self) -> str:
-        """API group, empty for the core."""
+        """API group, empty for the core group."""
         return self.api_version.rpartition("/")[0]
 
 
@@ -50,7 +51,7 @@ INSTANCE = Kind(API_VERSION, instance.KIND, instance.PLURAL)
 EXPORT = Kind(API_VERSION, export.KIND, export.PLURAL)
 
 SECRET = Kind("v1", "Secret", "secrets", fields="type!=helm.sh/release.v1", page=SECRET_PAGE)
-"""Without helm's releases, which no resource refers to: often the most and largest of a cluster."""
+"""Without helm's releases, to which no resource refers: they are often the most and the largest."""
 
 POD = Kind("v1", "Pod", "pods")
 CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
@@ -65,7 +66,7 @@ BASE = (
     Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     Kind("v1", "Service", "services"),
 )
-"""What is kept as it should be also while a roll-out waits."""
+"""Kinds that are kept up to date even while a roll-out waits."""
 
 ROLLOUT = (
     CONFIG_MAP,
@@ -76,37 +77,37 @@ ROLLOUT = (
     Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
     Kind("networking.k8s.io/v1", "Ingress", "ingresses"),
 )
-"""What belongs to a version, besides the Jobs."""
+"""Kinds that change with the version, besides Jobs."""
 
 MONITORING = (
     Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors"),
     Kind("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules"),
 )
-"""Made by the Prometheus operator's definitions, which a cluster need not have."""
+"""Kinds of the Prometheus operator, which a cluster may not have."""
 
 OWNED = (*BASE, *ROLLOUT, JOB)
-"""Children that every cluster knows; their watch is limited to the operator's label."""
+"""Kinds of children that every cluster has; watches select them by the operator's label."""
+
+RESOURCES = (INSTANCE, EXPORT)
+"""The custom resources."""
 
 BY_NAME = {kind.name: kind for kind in (*OWNED, *MONITORING, POD, SECRET, INSTANCE, EXPORT)}
 
 
-class InstanceKey(NamedTuple):
-    """A TraceFoundry."""
-
-    namespace: str
-    name: str
-
-
 class ObjectKey(NamedTuple):
-    """An object of a kind."""
+    """Identifies an object: a child, a Secret, a pod or a custom resource."""
 
     kind: str
     namespace: str
     name: str
 
 
-def key_of(manifest: dict[str, object]) -> ObjectKey:
-    """The key of a rendered or read object."""
+def key_of(manifest: Mapping[str, Any]) -> ObjectKey:
+    """The key of a rendered object."""
     metadata = manifest["metadata"]
-    assert isinstance(metadata, dict)  # noqa: S101 - for the type checker: all objects have it
-    return ObjectKey(str(manifest["kind"]), metadata["namespace"], metadata["name"])
+    return ObjectKey(manifest["kind"], metadata["namespace"], metadata["name"])
+
+
+def key_of_body(kind: Kind, body: Mapping[str, Any]) -> ObjectKey:
+    """The key of an object from the API server; items of lists do not name their kind."""
+    return ObjectKey(kind.name, body["metadata"]["namespace"], body["metadata"]["name"])

@@ -1,9 +1,9 @@
-"""One task for each resource, which runs passes when something concerns it.
+"""One task for each resource, which runs a pass when something that affects it changed.
 
-Waking is cheap and may happen at any time; what happens meanwhile is one pass more, not one pass
-for each event. A pass that failed is repeated, later each time; passes of one resource never
-overlap, and only a few resources are worked on at once, so that a restart with hundreds of them
-does not flood the API server.
+Waking is cheap and can happen at any time; all wakes during a pass cause one more pass, not one
+each. A failed pass is repeated with growing delays. Passes over one resource never overlap, and the
+number of concurrent passes is limited, so that a restart with hundreds of resources does not
+overload the API server.
 """
 
 from __future__ import annotations
@@ -15,31 +15,30 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tracefoundry_operator.kinds import InstanceKey
+from tracefoundry_operator.kinds import ObjectKey
 
 DEBOUNCE_S = 0.3
-"""Time between the first event and the pass: most changes come as several events."""
+"""Delay between the first event and the pass: most changes cause several events."""
 
-AT_ONCE = 8
-"""Resources that are worked on at the same time."""
+CONCURRENT_PASSES = 8
 
-RETRY_FIRST_S = 1.0
-RETRY_MOST_S = 60.0
+RETRY_MIN_S = 1.0
+RETRY_MAX_S = 60.0
 
 _log = logging.getLogger(__name__)
 
 
 class Result(Enum):
-    """How a pass ended."""
+    """The result of a pass."""
 
     DONE = "done"
     RETRY = "retry"
-    """Something failed that may pass by itself."""
+    """An error that may be gone at the next try."""
     GONE = "gone"
-    """There is no such resource any more."""
+    """The resource no longer exists."""
 
 
-Pass = Callable[[InstanceKey], Awaitable[Result]]
+Pass = Callable[[ObjectKey], Awaitable[Result]]
 
 
 @dataclass(slots=True)
@@ -56,15 +55,15 @@ class Loops:
         self._pass_over = pass_over
         self._resync_s = resync_s
         self._debounce_s = debounce_s
-        self._slots = asyncio.Semaphore(AT_ONCE)
-        self._loops: dict[InstanceKey, _Loop] = {}
+        self._slots = asyncio.Semaphore(CONCURRENT_PASSES)
+        self._loops: dict[ObjectKey, _Loop] = {}
         self._stopped = False
         self._released = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._loops)
 
-    def wake(self, key: InstanceKey) -> None:
+    def wake(self, key: ObjectKey) -> None:
         """Run a pass over this resource soon."""
         if self._stopped:
             return
@@ -77,11 +76,11 @@ class Loops:
         loop.wake.set()
 
     def release(self) -> None:
-        """Let passes begin; until then wakes are only noted, because not everything is known."""
+        """Let passes begin. Until the first lists are complete, wakes are only recorded."""
         self._released.set()
 
     async def stop(self) -> None:
-        """End all tasks, in the middle of what they do: the next start goes on from there."""
+        """Cancel all tasks, even during a pass: the next start continues from there."""
         self._stopped = True
         tasks = [loop.task for loop in self._loops.values() if loop.task is not None]
         self._loops.clear()
@@ -89,7 +88,7 @@ class Loops:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, key: InstanceKey, loop: _Loop) -> None:
+    async def _run(self, key: ObjectKey, loop: _Loop) -> None:
         await self._released.wait()
         while True:
             await self._wait(loop)
@@ -98,16 +97,16 @@ class Loops:
                 loop.wake.clear()
                 result = await self._guarded(key)
             if result is Result.GONE and not loop.wake.is_set():
-                # Nothing was awaited since the check, so no wake can be lost.
+                # There is no await since the check, so no wake can be lost.
                 self._loops.pop(key, None)
                 return
             loop.failures = loop.failures + 1 if result is Result.RETRY else 0
 
     async def _wait(self, loop: _Loop) -> None:
         if loop.failures:
-            limit = min(RETRY_FIRST_S * 2 ** (loop.failures - 1), RETRY_MOST_S)
+            limit = min(RETRY_MIN_S * 2 ** (loop.failures - 1), RETRY_MAX_S)
         else:
-            # Spread out, so that all resources do not come at the same moment for ever.
+            # Random, so that the passes of all resources spread out over time.
             limit = self._resync_s * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
         try:
             async with asyncio.timeout(limit):
@@ -115,8 +114,8 @@ class Loops:
         except TimeoutError:
             pass
 
-    async def _guarded(self, key: InstanceKey) -> Result:
-        """A pass; an error in one resource's pass is logged, and all others go on."""
+    async def _guarded(self, key: ObjectKey) -> Result:
+        """A pass; an unexpected error is logged, and other resources are not affected."""
         try:
             return await self._pass_over(key)
         except Exception:  # noqa: BLE001 - one resource must not stop the others

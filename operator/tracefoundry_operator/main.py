@@ -10,13 +10,13 @@ from tracefoundry_operator.settings import Settings, SettingsError
 
 
 def main() -> None:
-    """Run the operator until a signal; exit 2 if a setting cannot be used."""
+    """Run the operator until a signal; exit with status 2 if a setting cannot be used."""
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
-    # kopf tells of each event that it handled; what we do about it is told by our own passes.
+    # kopf logs each handled event; our passes log what they do about it.
     logging.getLogger("kopf").setLevel(logging.WARNING)
     try:
         settings = Settings.from_environment()

@@ -1,4 +1,4 @@
-"""The operator's own figures."""
+"""The Prometheus metrics of the operator."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from tracefoundry_operator import __version__
 from tracefoundry_operator.conditions import ConditionType
-from tracefoundry_operator.kinds import InstanceKey
+from tracefoundry_operator.kinds import ObjectKey
 
 _STATES = ("True", "False", "Unknown")
 
 
 class Metrics:
-    """All metrics of one operator, in a registry of their own."""
+    """All metrics of one operator, in their own registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -29,7 +29,7 @@ class Metrics:
         )
         self.seconds = Histogram(
             "tracefoundry_operator_reconcile_seconds",
-            "Time of a pass over one TraceFoundry.",
+            "Duration of a pass over one TraceFoundry.",
             registry=self.registry,
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
         )
@@ -41,24 +41,24 @@ class Metrics:
         )
         self.conditions = Gauge(
             "tracefoundry_operator_condition",
-            "1 for the status that a condition of a TraceFoundry has, 0 for the others.",
+            "1 for the present status of a condition of a TraceFoundry, 0 for the others.",
             ("namespace", "name", "condition", "status"),
             registry=self.registry,
         )
         self.event_age = Gauge(
             "tracefoundry_operator_last_watch_event_age_seconds",
-            "Time since the watch of a kind delivered anything.",
+            "Time since the last event from the watch of a kind.",
             ("kind",),
             registry=self.registry,
         )
         self.resync_age = Gauge(
             "tracefoundry_operator_last_resync_age_seconds",
-            "Time since what is known was compared with the API server.",
+            "Time since the last comparison of all records with the API server.",
             registry=self.registry,
         )
         self.missed = Counter(
             "tracefoundry_operator_missed_changes",
-            "Changes that a comparison found and no watch had told, by kind.",
+            "Changes that a comparison found and no watch had delivered, by kind.",
             ("kind",),
             registry=self.registry,
         )
@@ -72,37 +72,37 @@ class Metrics:
     def follow(
         self, *, event_ages: Mapping[str, Callable[[], float]], resync_age: Callable[[], float]
     ) -> None:
-        """Read the ages, those of events by kind, when somebody asks for them."""
+        """Compute the ages, those of events by kind, when the metrics are read."""
         for kind, age in event_ages.items():
             self.event_age.labels(kind).set_function(age)
         self.resync_age.set_function(resync_age)
 
-    def show_conditions(self, key: InstanceKey, conditions: Iterable[Mapping[str, Any]]) -> None:
+    def show_conditions(self, key: ObjectKey, conditions: Iterable[Mapping[str, Any]]) -> None:
         """Show the conditions of an instance."""
         for condition in conditions:
             for state in _STATES:
-                self.conditions.labels(*key, condition["type"], state).set(
+                self.conditions.labels(key.namespace, key.name, condition["type"], state).set(
                     float(condition["status"] == state)
                 )
 
-    def forget(self, key: InstanceKey) -> None:
-        """Show an instance no more."""
+    def forget(self, key: ObjectKey) -> None:
+        """Remove the series of an instance."""
         for kind in ConditionType:
             for state in _STATES:
-                with contextlib.suppress(KeyError):  # never shown
-                    self.conditions.remove(*key, kind.value, state)
+                with contextlib.suppress(KeyError):  # has no series
+                    self.conditions.remove(key.namespace, key.name, kind.value, state)
 
 
 class Stopwatch:
-    """Seconds since it was made or reset."""
+    """Seconds since its creation or last reset."""
 
     def __init__(self) -> None:
         self._since = time.monotonic()
 
     def reset(self) -> None:
-        """Begin again."""
+        """Start again at zero."""
         self._since = time.monotonic()
 
     def seconds(self) -> float:
-        """How long ago that was."""
+        """The elapsed time."""
         return time.monotonic() - self._since

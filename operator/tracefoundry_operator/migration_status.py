@@ -1,40 +1,38 @@
-"""What the status tells of the migration: how far it is, and why it does not get on.
-
-The words of its pods are told as soon as one attempt has failed: whoever gave a wrong password
-should not have to wait until all attempts are used up.
-"""
+"""What the status reports about the migration: its progress, and what it waits for."""
 
 from __future__ import annotations
 
+from tracefoundry_operator import jobs
 from tracefoundry_operator.conditions import Condition, ConditionType, sentences
-from tracefoundry_operator.observed import View
-from tracefoundry_operator.reconcile import Migration, Plan
+from tracefoundry_operator.jobs import Phase
+from tracefoundry_operator.reconcile import Plan
+from tracefoundry_operator.snapshot import Snapshot
 
 
 def why_waiting(plan: Plan) -> tuple[str, str] | None:
-    """Reason and message when the roll-out waits for something that does not come by itself."""
+    """Reason and message while the roll-out waits; None when it does not."""
     match plan.migration:
         case None:
             return "Unmanaged", "managementState is Unmanaged."
-        case Migration.WAITING:
+        case Phase.BLOCKED:
             return "ReferenceMissing", sentences(plan.missing)
-        case Migration.SUSPENDED:
+        case Phase.SUSPENDED:
             return "Suspended", "suspend is true, so the migration Job is not started."
-        case Migration.FAILED:
+        case Phase.FAILED:
             return "MigrationFailed", f"Job {plan.migration_job!r} failed; see SchemaMigrated."
-        case Migration.RUNNING:
+        case Phase.RUNNING:
             return "MigrationRunning", f"Job {plan.migration_job!r} has not ended yet."
     return None
 
 
-def schema(plan: Plan, view: View) -> Condition:
+def schema(plan: Plan, snapshot: Snapshot) -> Condition:
     """The condition SchemaMigrated."""
     kind = ConditionType.SCHEMA_MIGRATED
-    if plan.migration is Migration.COMPLETE:
+    if plan.migration is Phase.COMPLETE:
         return Condition(kind, "True", "Migrated", f"Job {plan.migration_job!r} is complete.")
-    if plan.migration is Migration.FAILED:
-        return Condition(kind, "False", "MigrationFailed", failure(plan, view))
-    failing = last_attempt(plan, view)
+    if plan.migration is Phase.FAILED:
+        return Condition(kind, "False", "MigrationFailed", failure(plan, snapshot))
+    failing = failed_attempt(plan, snapshot)
     if failing is not None:
         return Condition(kind, "False", "MigrationFailing", failing)
     waiting = why_waiting(plan)
@@ -43,31 +41,18 @@ def schema(plan: Plan, view: View) -> Condition:
     return Condition(kind, status, reason, message)
 
 
-def last_attempt(plan: Plan, view: View) -> str | None:
-    """Why the last attempt of a migration that has not ended yet failed; None if none did."""
-    if plan.migration is not Migration.RUNNING:
+def failed_attempt(plan: Plan, snapshot: Snapshot) -> str | None:
+    """Why the last attempt of a running migration failed; None if none did."""
+    if plan.migration is not Phase.RUNNING:
         return None
-    said = _last_words(plan, view)
-    if said is None:
+    message = jobs.pod_failure(plan.migration_job, snapshot)
+    if message is None:
         return None
-    return f"Job {plan.migration_job!r} tries again; its last attempt failed: {said}"
+    return f"Job {plan.migration_job!r} tries again; its last attempt failed: {message}"
 
 
-def failure(plan: Plan, view: View) -> str:
-    """Why a migration failed for good."""
-    said = _last_words(plan, view)
-    if said is not None:
-        return f"Job {plan.migration_job!r} failed: {said}"
-    for child in view.children.values():
-        if child.key.name == plan.migration_job and child.state is not None:
-            return f"Job {plan.migration_job!r} failed: {getattr(child.state, 'message', '')}"
-    return f"Job {plan.migration_job!r} failed."
-
-
-def _last_words(plan: Plan, view: View) -> str | None:
-    said = [
-        (pod.created_at, pod.message)
-        for pod in view.pods
-        if pod.job == plan.migration_job and pod.message
-    ]
-    return max(said)[1].strip() if said else None
+def failure(plan: Plan, snapshot: Snapshot) -> str:
+    """Why the migration failed for good."""
+    message = jobs.job_failure(plan.migration_job, snapshot)
+    detail = "." if message is None else f": {message}"
+    return f"Job {plan.migration_job!r} failed{detail}"

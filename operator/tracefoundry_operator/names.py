@@ -1,14 +1,14 @@
-"""What the children of a TraceFoundry instance are called, labelled and reached at.
+"""Names, labels and addresses of the children of a TraceFoundry instance.
 
-Names must be the same on every pass of a level-triggered operator, or it would make a second set
-of objects beside the first; so they are pure functions of the instance's name. Kubernetes bounds
-them in several ways, and a name that is too long fails late (a CronJob that never starts a Job, a
-StatefulSet without pods). All of these limits are kept here, before anything is applied.
+Every pass must use the same names, or it would create a second set of objects; so names are pure
+functions of the instance's name. Kubernetes limits their length in several ways, and a name that
+is too long fails late (a CronJob that never starts a Job, a StatefulSet without pods). All limits
+are enforced here, before anything is applied.
 
-A resource may be called anything a DNS subdomain allows (253 characters, dots). Services may not:
-their names are DNS labels that begin with a letter (RFC 1035). Where the name of an instance is
-only too long, its children carry a shortened form with a hash; where it has a wrong form, it is
-refused, because a mapped name would surprise the person who looks for it.
+The name of a custom resource is a DNS subdomain (up to 253 characters, with dots). The name of a
+Service is a DNS label that begins with a letter (RFC 1035). An instance name that is too long is
+shortened in its children's names and gets a hash. An instance name with a wrong form is refused: a
+changed name would be hard to find.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ APPLICATION = "tracefoundry"
 MANAGER = "tracefoundry-operator"
 """Value of ``app.kubernetes.io/managed-by`` on every child."""
 
+INSTANCE_LABEL = "app.kubernetes.io/instance"
+COMPONENT_LABEL = "app.kubernetes.io/component"
+
 LABEL_LIMIT = 63
-"""Most characters of a DNS label (RFC 1035) and of a Kubernetes label value."""
+"""Maximum characters of a DNS label (RFC 1035) and of a Kubernetes label value."""
 
 CONTROLLED_LIMIT = 52
-"""Most characters of a CronJob's name (its controller appends up to 11) and of a StatefulSet's
-(its pods carry ``<name>-<hash>`` in the label ``controller-revision-hash``)."""
+"""Maximum characters of a CronJob's name (its controller appends up to 11) and of a StatefulSet's
+(its pods have ``<name>-<hash>`` in the label ``controller-revision-hash``)."""
 
 OTLP_GRPC_PORT = 4317
 OTLP_HTTP_PORT = 4318
@@ -43,11 +46,11 @@ _HEX = re.compile(r"[0-9a-f]+")
 
 
 class InvalidName(ValueError):
-    """A name or label value that Kubernetes would refuse; the message says what to change."""
+    """Kubernetes would refuse this name or label value; the message says what to change."""
 
 
 class Component(StrEnum):
-    """The workloads of an instance. The value stands in names and labels."""
+    """The workloads of an instance; the values are part of names and labels."""
 
     COLLECTOR = "collector"
     INGEST = "ingest"
@@ -62,7 +65,7 @@ _LIMITS = {Component.COLLECTOR: CONTROLLED_LIMIT, Component.RETENTION: CONTROLLE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """Addresses of an instance inside the cluster, as its status publishes them."""
+    """Addresses of an instance inside the cluster, as published in its status."""
 
     otlp_grpc: str
     otlp_http: str
@@ -74,52 +77,61 @@ class Endpoints:
 def child_name(instance: str, component: Component) -> str:
     """The name of a component's objects: ``<instance>-<component>``.
 
-    A name over the limit of its kind is ``<start of the instance>-<hash>-<component>``.
-    Migration Jobs are named by :func:`migration_job_name`; their other objects by this.
+    A name over the limit of its kind becomes ``<start of the instance>-<hash>-<component>``.
+    Jobs are named by :func:`job_name`.
 
     Raises:
-        InvalidName: the instance's name cannot begin the name of a Service.
+        InvalidName: the instance's name cannot be the start of a Service's name.
     """
     _check_instance(instance)
     return _fit(instance, f"-{component}", _LIMITS.get(component, LABEL_LIMIT))
 
 
-def migration_job_name(instance: str, input_hash: str) -> str:
-    """The name of the migration Job for these inputs: ``<instance>-migrate-<hash>``.
+def job_name(instance: str, component: Component, input_hash: str) -> str:
+    """The name of the Job with these inputs: ``<instance>-<component>-<hash>``.
 
-    The same inputs give the same Job, so that a second pass makes no second one.
+    The same inputs give the same name, so a second pass creates no second Job.
 
     Args:
         instance: name of the TraceFoundry resource.
-        input_hash: lower-case hex digest of all that the Job depends on; its first 10 digits
-            are used.
+        component: what the Job does.
+        input_hash: lower-case hex digest of everything that the Job's result depends on; its
+            first 10 digits are used.
 
     Raises:
-        InvalidName: the instance's name is not usable, or the hash is no hex or too short.
+        InvalidName: the instance's name is not usable, or the hash is not hex or too short.
     """
     _check_instance(instance)
     if len(input_hash) < _HASH_LENGTH or not _HEX.fullmatch(input_hash):
         raise InvalidName(
             f"input hash {input_hash!r} is not at least {_HASH_LENGTH} lower-case hex digits"
         )
-    suffix = f"-{Component.MIGRATE}-{input_hash[:_HASH_LENGTH]}"
-    return _fit(instance, suffix, LABEL_LIMIT)
+    return _fit(instance, f"-{component}-{input_hash[:_HASH_LENGTH]}", LABEL_LIMIT)
 
 
-def selector_labels(instance: str, component: Component) -> dict[str, str]:
-    """The labels that select a component's pods.
-
-    Selectors of Deployments and StatefulSets are immutable, so nothing that an upgrade changes
-    stands here.
+def instance_label(instance: str) -> str:
+    """The value of :data:`INSTANCE_LABEL` on an instance's objects and pods.
 
     Raises:
         InvalidName: as for :func:`child_name`.
     """
     _check_instance(instance)
+    return _fit(instance, "", LABEL_LIMIT)
+
+
+def selector_labels(instance: str, component: Component) -> dict[str, str]:
+    """The labels that select a component's pods.
+
+    Selectors of Deployments and StatefulSets are immutable, so these labels must not depend on
+    anything that an upgrade changes.
+
+    Raises:
+        InvalidName: as for :func:`child_name`.
+    """
     return {
         "app.kubernetes.io/name": APPLICATION,
-        "app.kubernetes.io/instance": _fit(instance, "", LABEL_LIMIT),
-        "app.kubernetes.io/component": component.value,
+        INSTANCE_LABEL: instance_label(instance),
+        COMPONENT_LABEL: component.value,
     }
 
 
@@ -127,7 +139,7 @@ def labels(instance: str, component: Component, version: str) -> dict[str, str]:
     """All labels of a component's objects (Kubernetes' recommended labels).
 
     Raises:
-        InvalidName: as for :func:`child_name`, or the version is no label value.
+        InvalidName: as for :func:`child_name`, or the version is not a valid label value.
     """
     if len(version) > LABEL_LIMIT or not _LABEL_VALUE.fullmatch(version):
         raise InvalidName(
@@ -143,13 +155,13 @@ def labels(instance: str, component: Component, version: str) -> dict[str, str]:
 
 
 def endpoints(instance: str, namespace: str) -> Endpoints:
-    """The addresses of an instance's Services, usable from every namespace of the cluster.
+    """The addresses of an instance's Services, valid in every namespace of the cluster.
 
-    ``otlp_grpc`` has the scheme ``http``, which is how OpenTelemetry exporters spell gRPC
-    without TLS (``OTEL_EXPORTER_OTLP_ENDPOINT``).
+    ``otlp_grpc`` has the scheme ``http``: OpenTelemetry exporters take it as gRPC without TLS
+    (``OTEL_EXPORTER_OTLP_ENDPOINT``).
 
     Raises:
-        InvalidName: as for :func:`child_name`, or the namespace is no DNS label.
+        InvalidName: as for :func:`child_name`, or the namespace is not a DNS label.
     """
     if len(namespace) > LABEL_LIMIT or not _NAMESPACE.fullmatch(namespace):
         raise InvalidName(f"namespace {namespace!r} is not a DNS label (RFC 1123)")

@@ -1,12 +1,12 @@
-"""Whether an object is as the operator rendered it, without asking the API server.
+"""Drift detection: whether an object is as the operator rendered it, without a request.
 
-Server-side apply records in ``managedFields`` which fields a manager set. The part of an object
-that this operator owns, compared with what it would render, tells drift (a value differs, or
-another manager took the field) from what others may change (status, fields that the operator never
-set). So after a restart nothing has to be applied again to find that nothing changed.
+Server-side apply records in ``managedFields`` which fields each manager set. The operator compares
+the fields that it owns with what it would render. A difference is drift: a value differs, or
+another manager took the field over. Fields that the operator never set, such as the status, do not
+count. So after a restart, unchanged objects are not applied again.
 
-Where the server writes a value otherwise than it was rendered (``1000m`` as ``1``), the two differ
-though nothing is wrong. Then the object is applied once, which changes nothing, and remembered.
+The API server stores some values in another form than they were sent (``1000m`` as ``1``). Such an
+object is applied once, which changes nothing, and the result is remembered in the state.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ MANAGER = "tracefoundry-operator"
 """Field manager of rendered objects."""
 
 _IDENTITY = ("name", "namespace")
-"""Fields of the metadata that say which object it is; no manager owns them."""
+"""Metadata fields that identify the object; no manager owns them."""
 
 
 def rendered_digest(manifest: Manifest) -> str:
-    """Digest of what is rendered, without what identifies the object."""
+    """Digest of a rendered object, without the fields that identify it."""
     metadata = {
         name: value for name, value in manifest["metadata"].items() if name not in _IDENTITY
     }
@@ -38,7 +38,7 @@ def rendered_digest(manifest: Manifest) -> str:
 
 
 def owned_digest(body: Mapping[str, Any]) -> str | None:
-    """Digest of what this operator owns of an object; None when it never applied it."""
+    """Digest of the fields that this operator owns; None when it never applied the object."""
     fields = applied_fields(body)
     if fields is None:
         return None
@@ -52,7 +52,7 @@ def owns_replicas(body: Mapping[str, Any]) -> bool:
 
 
 def applied_fields(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The fields that this operator applied, in the form of ``fieldsV1``."""
+    """The fields that this operator applied, as ``fieldsV1``."""
     for entry in body.get("metadata", {}).get("managedFields", ()):
         if (
             entry.get("manager") == MANAGER
@@ -65,7 +65,7 @@ def applied_fields(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _owned(value: Any, fields: Mapping[str, Any]) -> Any:
-    """The part of ``value`` that ``fields`` names; whole where they name no parts."""
+    """The part of ``value`` that ``fields`` selects; all of it where they select no part."""
     parts = {name: inner for name, inner in fields.items() if name != "."}
     if not parts:
         return value
@@ -86,7 +86,7 @@ def _owned(value: Any, fields: Mapping[str, Any]) -> Any:
 
 
 def _selects(name: str, item: Any) -> bool:
-    """Whether a path element, ``k:{"name":"x"}`` or ``v:"x"``, means this item of a list."""
+    """Whether a path element, ``k:{"name":"x"}`` or ``v:"x"``, selects this item of a list."""
     if name.startswith("k:") and isinstance(item, Mapping):
         keys: dict[str, Any] = json.loads(name[2:])
         return all(item.get(key) == wanted for key, wanted in keys.items())

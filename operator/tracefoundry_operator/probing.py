@@ -1,7 +1,7 @@
-"""Asks the pods of ingest whether they reach the database and the bucket.
+"""Probes of ingest pods: whether they reach the database and the bucket.
 
-The operator does not read Secrets, so it cannot ask for itself; and what counts is whether the
-pods reach them, through their networks and policies.
+The operator does not read the values of Secrets, so it cannot connect itself. The pods' answer is
+the relevant one anyway: it includes their network and NetworkPolicies.
 """
 
 from __future__ import annotations
@@ -15,43 +15,39 @@ from typing import Any
 import aiohttp
 
 from tracefoundry_operator.conditions import Check, Checks
-from tracefoundry_operator.kinds import InstanceKey
-from tracefoundry_operator.names import OTLP_HTTP_PORT, Component, InvalidName
-from tracefoundry_operator.observed import Observed
-from tracefoundry_operator.passes import Passes, instance_label
+from tracefoundry_operator.kinds import ObjectKey
+from tracefoundry_operator.names import OTLP_HTTP_PORT
+from tracefoundry_operator.state import Affected, State
 
 TIMEOUT_S = 2.0
-PODS_ASKED = 3
-"""Pods of one instance that are asked; the others would say the same."""
+PODS_PER_INSTANCE = 3
+"""Pods of one instance that are asked; more would answer the same."""
 
-AT_ONCE = 20
-ANSWER_LIMIT = 64 * 1024
-"""Bytes of an answer that are read."""
+CONCURRENT_REQUESTS = 20
+ANSWER_LIMIT_BYTES = 64 * 1024
 
 _log = logging.getLogger(__name__)
 
 
 class Prober:
-    """Keeps ``passes.checks`` up to date."""
+    """Records the answers of ingest pods in the state."""
 
     def __init__(
         self,
-        passes: Passes,
-        observed: Observed,
+        state: State,
         *,
-        wake: Callable[[InstanceKey], None],
+        wake: Callable[[Affected], None],
         interval_s: float,
         port: int = OTLP_HTTP_PORT,
     ) -> None:
-        self._passes = passes
-        self._observed = observed
+        self._state = state
         self._wake = wake
         self._interval_s = interval_s
         self._port = port
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
 
     async def run(self) -> None:
-        """Ask for ever."""
+        """Ask all pods at each interval, until cancelled."""
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
             while True:
@@ -60,32 +56,14 @@ class Prober:
 
     async def ask_all(self, session: aiohttp.ClientSession) -> None:
         """Ask the pods of every instance once."""
-        await asyncio.gather(
-            *(self._ask_instance(session, key) for key in list(self._passes.instances))
-        )
+        await asyncio.gather(*(self._ask_instance(session, key) for key in self._state.instances()))
 
-    async def _ask_instance(self, session: aiohttp.ClientSession, key: InstanceKey) -> None:
-        addresses = self._addresses(key)[:PODS_ASKED]
+    async def _ask_instance(self, session: aiohttp.ClientSession, key: ObjectKey) -> None:
+        addresses = self._state.ingest_addresses(key)[:PODS_PER_INSTANCE]
         answers = await asyncio.gather(*(self._ask(session, address) for address in addresses))
+        # No answer at all is recorded too: it replaces what an earlier process reported.
         found = combined(answer for answer in answers if answer is not None)
-        # Also that nobody answered is an answer: what an earlier operator heard is over then.
-        if key in self._passes.instances and found != self._passes.checks.get(key):
-            self._passes.checks[key] = found
-            self._wake(key)
-
-    def _addresses(self, key: InstanceKey) -> list[str]:
-        try:
-            label = instance_label(key.name)
-        except InvalidName:
-            return []
-        return [
-            pod.address
-            for pod in self._observed.pods.values()
-            if pod.namespace == key.namespace
-            and pod.instance_label == label
-            and pod.component == Component.INGEST
-            and pod.address is not None
-        ]
+        self._wake(self._state.record_checks(key, found))
 
     async def _ask(self, session: aiohttp.ClientSession, address: str) -> Checks | None:
         host = f"[{address}]" if ":" in address else address
@@ -94,7 +72,7 @@ class Prober:
                 self._slots,
                 session.get(f"http://{host}:{self._port}/readyz") as answer,
             ):
-                return read_checks(json.loads(await answer.content.read(ANSWER_LIMIT)))
+                return read_checks(json.loads(await answer.content.read(ANSWER_LIMIT_BYTES)))
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             _log.debug("no answer from ingest at %s: %s", address, error)
             return None
@@ -113,7 +91,8 @@ def read_checks(answer: Any) -> Checks | None:
 
 
 def combined(answers: Iterable[Checks]) -> Checks:
-    """What several pods say: well if one of them is, for then it is the pod that is not."""
+    """The answers of several pods as one: ok if one of them is ok, because a failure of some pods
+    only is a problem of these pods, which their readiness reports."""
     found: dict[str, Check] = {}
     for answer in answers:
         for name, check in answer.items():

@@ -1,20 +1,20 @@
-"""What a spec refers to and must exist before its pods can start: Secrets and ConfigMaps.
+"""The Secrets and ConfigMaps that a spec refers to, and which of them are missing.
 
-A pod with a missing Secret waits without a word that a user would find; the operator says instead
-which object or key is missing, and keeps what runs as it is.
+A pod with a missing Secret waits, and only its events say why. The operator checks first, reports
+which object or key is missing, and leaves running pods as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tracefoundry_operator.api.instance import TraceFoundrySpec
-from tracefoundry_operator.manifests.services import ACCESS_KEY, PATTERNS_FILE, SECRET_KEY
-from tracefoundry_operator.observed import View
+from tracefoundry_operator.manifests.environment import ACCESS_KEY, PATTERNS_FILE, SECRET_KEY
+from tracefoundry_operator.records import ConfigMap, Secret
 
 
 def secret_keys(spec: TraceFoundrySpec) -> Iterator[tuple[str, str, str]]:
-    """Each Secret's name and key, with the field that names it."""
+    """Name and key of each Secret, with the spec field that refers to it."""
     database, store, auth = spec.database, spec.object_store, spec.auth
     yield database.secret_ref.name, database.secret_ref.key, "database.secretRef"
     if database.tls.ca_secret_ref is not None:
@@ -35,17 +35,25 @@ def secret_keys(spec: TraceFoundrySpec) -> Iterator[tuple[str, str, str]]:
         yield token.name, token.key, field
 
 
-def config_maps(spec: TraceFoundrySpec) -> tuple[str, ...]:
-    """Names of the ConfigMaps that a spec refers to."""
+def config_map_names(spec: TraceFoundrySpec) -> tuple[str, ...]:
+    """Names of the ConfigMaps that the spec refers to."""
     patterns = spec.redaction.patterns_config_map_ref
     return () if patterns is None else (patterns.name,)
 
 
-def missing(spec: TraceFoundrySpec, view: View) -> tuple[str, ...]:
-    """What is not there, one sentence each."""
+def missing(
+    spec: TraceFoundrySpec, secrets: Mapping[str, Secret], config_maps: Mapping[str, ConfigMap]
+) -> tuple[str, ...]:
+    """One sentence for each missing object or key.
+
+    Args:
+        spec: of the instance.
+        secrets: those that exist, by name.
+        config_maps: those that exist, by name.
+    """
     found = []
     for name, key, field in secret_keys(spec):
-        secret = view.secrets.get(name)
+        secret = secrets.get(name)
         if secret is None:
             sentence = f"Secret {name!r} ({field}) does not exist"
         elif key not in secret.keys:
@@ -54,8 +62,8 @@ def missing(spec: TraceFoundrySpec, view: View) -> tuple[str, ...]:
             continue
         if sentence not in found:
             found.append(sentence)
-    for name in config_maps(spec):
-        patterns = view.config_maps.get(name)
+    for name in config_map_names(spec):
+        patterns = config_maps.get(name)
         named = f"ConfigMap {name!r} (redaction.patternsConfigMapRef)"
         if patterns is None:
             found.append(f"{named} does not exist")

@@ -11,11 +11,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from tracefoundry_operator.metrics import Metrics
 
 Check = Callable[[], str | None]
-"""Why it is not well, or None."""
+"""Returns the problem, or None when there is none."""
 
 
 def application(metrics: Metrics, *, alive: Check, ready: Check) -> web.Application:
-    """The three paths."""
+    """The HTTP application with these three paths."""
 
     async def show_metrics(_: web.Request) -> web.Response:
         return web.Response(
@@ -41,10 +41,10 @@ def application(metrics: Metrics, *, alive: Check, ready: Check) -> web.Applicat
 
 
 async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
-    """Listen; the runner's ``cleanup`` ends it. Port 0 picks one.
+    """Listen until the runner's ``cleanup``; port 0 picks a free port.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is in use.
     """
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

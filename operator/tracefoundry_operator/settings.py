@@ -1,4 +1,4 @@
-"""What the operator is told at its start, by its environment (the chart sets it)."""
+"""Settings of the operator from environment variables, which the chart sets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PREFIX = "TRACEFOUNDRY_OPERATOR_"
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used; the message names it."""
+    """A setting has an unusable value; the message names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +28,10 @@ class Settings:
         tag: tag of both, unless a resource asks for another version.
         collector_tag: tag of the collector's image, by default ``tag``.
         namespace: where the operator runs.
-        watch_namespaces: where it looks for resources; none means everywhere.
+        watch_namespaces: namespaces with resources; empty means all.
         http_port: port of ``/metrics``, ``/healthz`` and ``/readyz``.
-        resync_s: seconds between two comparisons of all that is known with the API server.
-        probe_s: seconds between two questions to a pod of ingest whether it is ready.
+        resync_s: seconds between two comparisons of all records with the API server.
+        probe_s: seconds between two probes of ingest pods.
     """
 
     image: str = "tracefoundry"
@@ -77,7 +77,7 @@ class Settings:
         )  # fmt: skip
 
     def version(self, spec: TraceFoundrySpec) -> str:
-        """The version that a resource asks for."""
+        """The version of an instance."""
         return spec.image.tag or spec.version or self.tag
 
     def services_image(self, spec: TraceFoundrySpec) -> ContainerImage:

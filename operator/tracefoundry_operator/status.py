@@ -1,7 +1,7 @@
-"""The status of an instance: conditions that a person can act on, pods, version and addresses.
+"""The status of an instance: conditions, pods, version and addresses. Pure functions.
 
-Conditions are independent of each other: an instance can be Ready, on its old version, and
-Degraded, because the migration to the new one failed.
+Conditions are independent of each other: an instance can be Ready with its old version and at the
+same time Degraded, because the migration to the new version failed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tracefoundry_operator import migration_status, names
-from tracefoundry_operator.api.instance import Instance
 from tracefoundry_operator.conditions import (
     CHECK_FAILED,
     REACHABLE,
@@ -19,13 +18,16 @@ from tracefoundry_operator.conditions import (
     Checks,
     Condition,
     ConditionType,
+    remembered,
     sentences,
     timed,
 )
+from tracefoundry_operator.jobs import Phase
 from tracefoundry_operator.kinds import ObjectKey
 from tracefoundry_operator.names import Component
-from tracefoundry_operator.observed import Pod, View, WorkloadState
-from tracefoundry_operator.reconcile import Migration, Plan
+from tracefoundry_operator.reconcile import Plan
+from tracefoundry_operator.records import Pod, WorkloadState
+from tracefoundry_operator.snapshot import Snapshot
 
 WORKLOADS = {
     Component.COLLECTOR: "StatefulSet",
@@ -33,50 +35,39 @@ WORKLOADS = {
     Component.QUERY: "Deployment",
     Component.UI: "Deployment",
 }
-"""Components whose pods make an instance ready, with their kinds."""
+"""The components that Ready depends on, with the kind of their workload."""
 
 
-def compute(
-    instance: Instance,
-    plan: Plan,
-    view: View,
-    *,
-    checks: Checks,
-    asked: bool,
-    errors: Sequence[str],
-    previous: Mapping[str, Any],
-    now: dt.datetime,
-) -> dict[str, Any]:
+def compute(snapshot: Snapshot, plan: Plan, *, errors: Sequence[str]) -> dict[str, Any]:
     """The whole status.
 
     Args:
-        instance: the resource.
-        plan: what the last pass found.
-        view: children and pods after it.
-        checks: what pods of ingest say.
-        asked: this operator has asked them; else ``checks`` is what an earlier one heard.
-        errors: what could not be applied, one sentence each.
-        previous: the status that the resource has.
-        now: time of conditions that change.
+        snapshot: what is known of the instance after the plan was executed.
+        plan: of this pass.
+        errors: one sentence for each object that could not be applied.
     """
-    workloads = _workloads(instance, view)
-    silent = asked or _were_silent(previous)
+    instance, previous = snapshot.instance, snapshot.status
+    asked = snapshot.checks is not None
+    checks = remembered(previous) if snapshot.checks is None else snapshot.checks
+    workloads = _workloads(snapshot)
     found = [
         _ready(plan, workloads, errors),
         _progressing(plan, workloads),
-        _degraded(plan, workloads, view, checks, errors),
+        _degraded(plan, workloads, snapshot, checks, errors),
         _from_check(
             ConditionType.DATABASE_READY,
             checks.get("database"),
-            _without_database(plan, view, silent=silent),
+            _without_answer(plan, snapshot, asked=asked or _was_without_answer(previous)),
         ),
-        migration_status.schema(plan, view),
+        migration_status.schema(plan, snapshot),
         _from_check(ConditionType.OBJECT_STORE_READY, checks.get("object_store"), _NOT_ASKED),
     ]
     addresses = names.endpoints(instance.name, instance.namespace)
     status: dict[str, Any] = {
         "observedGeneration": instance.generation,
-        "conditions": timed(found, previous.get("conditions", ()), instance.generation, now=now),
+        "conditions": timed(
+            found, previous.get("conditions", ()), instance.generation, now=snapshot.now
+        ),
         "components": {
             component.value: {
                 "desired": state.desired if state else 0,
@@ -91,7 +82,7 @@ def compute(
             "ui": addresses.ui,
         },
     }
-    rolled_out = plan.migration is Migration.COMPLETE and not errors and not _unfinished(workloads)
+    rolled_out = plan.migration is Phase.COMPLETE and not errors and not _unfinished(workloads)
     version = plan.version if rolled_out else previous.get("version")
     if version:
         status["version"] = version
@@ -101,7 +92,7 @@ def compute(
 def invalid(
     generation: int, message: str, previous: Mapping[str, Any], *, now: dt.datetime
 ) -> dict[str, Any]:
-    """The status of a resource that cannot be read or rendered: only conditions change."""
+    """The status of a resource that cannot be read or rendered: only its conditions change."""
     found = [
         Condition(ConditionType.READY, "False", "InvalidSpec", message),
         Condition(ConditionType.DEGRADED, "True", "InvalidSpec", message),
@@ -119,11 +110,12 @@ def invalid(
     }
 
 
-def _workloads(instance: Instance, view: View) -> dict[Component, WorkloadState | None]:
+def _workloads(snapshot: Snapshot) -> dict[Component, WorkloadState | None]:
+    instance = snapshot.instance
     found: dict[Component, WorkloadState | None] = {}
     for component, kind in WORKLOADS.items():
         name = names.child_name(instance.name, component)
-        child = view.children.get(ObjectKey(kind, instance.namespace, name))
+        child = snapshot.children.get(ObjectKey(kind, instance.namespace, name))
         state = child.state if child is not None else None
         found[component] = state if isinstance(state, WorkloadState) else None
     return found
@@ -165,7 +157,7 @@ def _progressing(plan: Plan, workloads: Mapping[Component, WorkloadState | None]
         return Condition(
             ConditionType.PROGRESSING, "False", "Unmanaged", "managementState is Unmanaged."
         )
-    if plan.migration is Migration.RUNNING:
+    if plan.migration is Phase.RUNNING:
         return Condition(
             ConditionType.PROGRESSING,
             "True",
@@ -191,7 +183,7 @@ def _progressing(plan: Plan, workloads: Mapping[Component, WorkloadState | None]
 def _degraded(
     plan: Plan,
     workloads: Mapping[Component, WorkloadState | None],
-    view: View,
+    snapshot: Snapshot,
     checks: Checks,
     errors: Sequence[str],
 ) -> Condition:
@@ -199,8 +191,8 @@ def _degraded(
         return Condition(
             ConditionType.DEGRADED, "Unknown", "Unmanaged", "managementState is Unmanaged."
         )
-    failing = migration_status.last_attempt(plan, view)
-    pods = _pod_problems(view.pods, plan.migration_job)
+    failing = migration_status.failed_attempt(plan, snapshot)
+    pods = _pod_problems(snapshot.pods, plan.migration_job)
     stuck = [
         f"{component}: {state.problem}"
         for component, state in workloads.items()
@@ -220,9 +212,7 @@ def _degraded(
         ("ApplyFailed", errors),
         (
             "MigrationFailed",
-            ["The migration failed; see SchemaMigrated"]
-            if plan.migration is Migration.FAILED
-            else (),
+            ["The migration failed; see SchemaMigrated"] if plan.migration is Phase.FAILED else (),
         ),
         ("MigrationFailing", [failing] if failing is not None else ()),
         (CHECK_FAILED, failed),
@@ -238,7 +228,7 @@ def _degraded(
 
 
 _NOT_ASKED = ("Unknown", "NoPodAnswered", "No pod of ingest could be asked yet.")
-_SILENT = ("Unknown", "IngestSilent", "The migration reached it, but no pod of ingest answers.")
+_NO_ANSWER = ("Unknown", "IngestSilent", "The migration reached it, but no pod of ingest answers.")
 
 
 def _from_check(
@@ -251,30 +241,30 @@ def _from_check(
     return Condition(kind, "False", CHECK_FAILED, check.reason)
 
 
-def _without_database(plan: Plan, view: View, *, silent: bool) -> tuple[str, str, str]:
-    """What the migration says of the database, when no pod of ingest has.
+def _without_answer(plan: Plan, snapshot: Snapshot, *, asked: bool) -> tuple[str, str, str]:
+    """DatabaseReady when no ingest pod reported on the database: what the migration shows.
 
-    A migration that is complete says so of its own time only: once pods of ingest were asked and
-    none answered, nobody knows.
+    A complete migration shows that the database was reachable at that time. If ingest pods were
+    asked later and none answered, the present state is unknown.
     """
-    if plan.migration is Migration.FAILED:
-        return "False", "MigrationFailed", migration_status.failure(plan, view)
-    if plan.migration is Migration.COMPLETE:
-        return _SILENT if silent else ("True", "Migrated", "The migration reached it.")
+    if plan.migration is Phase.FAILED:
+        return "False", "MigrationFailed", migration_status.failure(plan, snapshot)
+    if plan.migration is Phase.COMPLETE:
+        return _NO_ANSWER if asked else ("True", "Migrated", "The migration reached it.")
     return _NOT_ASKED
 
 
-def _were_silent(previous: Mapping[str, Any]) -> bool:
-    """Whether an earlier operator asked in vain: the start of the next one writes no other status
-    until it has asked, too."""
+def _was_without_answer(previous: Mapping[str, Any]) -> bool:
+    """Whether an earlier process asked and got no answer. This process keeps that status until it
+    has asked too; otherwise each start would change it."""
     return any(
-        condition["type"] == ConditionType.DATABASE_READY and condition["reason"] == _SILENT[1]
+        condition["type"] == ConditionType.DATABASE_READY and condition["reason"] == _NO_ANSWER[1]
         for condition in previous.get("conditions", ())
     )
 
 
 def _pod_problems(pods: Iterable[Pod], migration_job: str) -> list[str]:
-    """Why pods do not run; those of migrations that nobody wants any more do not matter."""
+    """Why pods do not run; pods of superseded migrations are left out."""
     return [
         f"pod {pod.name}: {pod.problem}"
         for pod in pods

@@ -26,7 +26,7 @@ INPUT, RESULT = "gen_ai.input.messages", "gen_ai.tool.call.result"
 
 
 class ContentSenders(Senders):
-    """Threads that send conversations until they are told to finish."""
+    """Threads that send conversations until they are asked to finish."""
 
     def __init__(self, otlp: Callable[[], str], ledger: Ledger, count: int) -> None:
         self.sent: dict[SpanKey, tuple[str, str]] = {}

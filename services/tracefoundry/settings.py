@@ -1,4 +1,4 @@
-"""What an operator of TraceFoundry can set, read once from the environment and checked at start."""
+"""Settings from the environment, read once and checked at start."""
 
 from __future__ import annotations
 
@@ -7,29 +7,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SECOND_NS = 1_000_000_000
-DAY_NS = 86_400 * SECOND_NS
+from tracefoundry.model.times import DAY_NS, UNIT_NS
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
-"""Limit of one OTLP/HTTP body, before and after decompression (OTLP 1.11)."""
-
-WINDOW_AHEAD_NS = DAY_NS
-"""How far in the future a span may start: clocks differ, but not by more than a day."""
-
-_DURATION_UNITS_NS = {
-    "s": SECOND_NS,
-    "m": 60 * SECOND_NS,
-    "h": 3_600 * SECOND_NS,
-    "d": DAY_NS,
-    "w": 7 * DAY_NS,
-}
 MAX_RETENTION_NS = 3_660 * DAY_NS
 
 REDACTION_MODES = ("strict", "standard", "off")
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used; the message names it and says what to do."""
+    """A setting has a value that cannot be used; the message names it and says what to do."""
 
 
 def parse_duration_ns(text: str, name: str) -> int:
@@ -43,7 +29,7 @@ def parse_duration_ns(text: str, name: str) -> int:
         raise SettingsError(
             f"{name}={text!r} is not a duration: use a whole number and s, m, h, d or w, like 7d"
         )
-    return int(match[1]) * _DURATION_UNITS_NS[match[2]]
+    return int(match[1]) * UNIT_NS[match[2]]
 
 
 def parse_bytes(text: str, name: str) -> int:
@@ -61,7 +47,7 @@ def parse_bytes(text: str, name: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that comes from the environment.
+    """The settings of all processes. Their variables and defaults are in docs/operations.md.
 
     Attributes:
         database_url: ``TRACEFOUNDRY_DATABASE_URL``, None when unset.
@@ -71,23 +57,23 @@ class Settings:
             longer than spans.
         retention_audit_ns: ``TRACEFOUNDRY_RETENTION_AUDIT``, how long audit entries are kept.
         retention_disk_percent: ``TRACEFOUNDRY_RETENTION_DISK_PERCENT``, 1 to 99: above it the
-            oldest days go before their time; None has no such rule.
-        database_capacity_bytes: ``TRACEFOUNDRY_DATABASE_CAPACITY``, what counts as 100 percent for
-            a PostgreSQL database, whose disk cannot be seen from here; None leaves it out of the
-            rule.
+            oldest days are removed before their retention has passed; None: no such rule.
+        database_capacity_bytes: ``TRACEFOUNDRY_DATABASE_CAPACITY``: the size of a PostgreSQL
+            database that counts as 100 percent, because its disk cannot be measured from here;
+            None: the database is not part of the rule.
         payload_url: ``TRACEFOUNDRY_PAYLOAD_URL``, None when unset.
-        encryption_keys: ``TRACEFOUNDRY_ENCRYPTION_KEYS`` as it stands there; empty when unset. It
-            is a secret: ``repr`` leaves it out.
-        redaction: ``TRACEFOUNDRY_REDACTION``: strict, standard or off, for projects that have no
-            mode of their own.
+        encryption_keys: ``TRACEFOUNDRY_ENCRYPTION_KEYS``, unparsed; empty when unset. It is a
+            secret, so ``repr`` leaves it out.
+        redaction: ``TRACEFOUNDRY_REDACTION``: strict, standard or off, for projects without
+            their own mode.
         redaction_patterns: ``TRACEFOUNDRY_REDACTION_PATTERNS``, path of a pattern file; None when
             unset.
         cors_origins: ``TRACEFOUNDRY_CORS_ORIGINS``, comma-separated origins of browsers that may
             call the API and send OTLP.
         ingest_bytes_in_flight: ``TRACEFOUNDRY_INGEST_BYTES_IN_FLIGHT``, the budget of received
-            and unanswered OTLP bytes; beyond it senders are told to come again.
+            and unanswered OTLP bytes; above it exports are refused as overloaded (429).
         ingest_workers: ``TRACEFOUNDRY_INGEST_WORKERS``, processes that decode and commit; by
-            default one for each core (one in all on SQLite).
+            default one for each core (always one on SQLite).
         ingest_worker_memory: ``TRACEFOUNDRY_INGEST_WORKER_MEMORY``, bytes that one worker may
             use; a body that needs more to decode is refused with 413.
     """
@@ -152,7 +138,7 @@ class Settings:
 
 
 def _retention(environment: Mapping[str, str], name: str, default: str) -> int:
-    """A retention in ns; 0 where neither the variable nor a default is set."""
+    """A retention in ns; 0 if neither the variable nor a default is set."""
     text = environment.get(name) or default
     if not text:
         return 0
@@ -163,7 +149,7 @@ def _retention(environment: Mapping[str, str], name: str, default: str) -> int:
 
 
 def _payload_retention(payloads_ns: int, spans_ns: int) -> int:
-    """3 days unless set, and never longer than spans: nothing would point at the payloads."""
+    """3 days unless set, and never longer than spans, as no span would refer to the payloads."""
     if payloads_ns > spans_ns:
         raise SettingsError(
             "TRACEFOUNDRY_RETENTION_PAYLOADS is longer than TRACEFOUNDRY_RETENTION_SPANS: a payload"

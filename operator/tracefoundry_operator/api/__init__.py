@@ -1,8 +1,8 @@
 """The two custom resources as Python types, read from what the API server delivers.
 
-The schemas in ``crds/`` are the source: the API server fills in defaults and refuses what does not
-fit before the operator sees a resource. These types repeat the defaults, so that a resource that
-was stored before a field existed reads the same; a test compares them with the schemas.
+The schemas in ``crds/`` are authoritative: the API server sets defaults and validates before the
+operator sees a resource. These types repeat the defaults for resources that were stored before a
+field existed; a test compares them with the schemas.
 """
 
 from __future__ import annotations

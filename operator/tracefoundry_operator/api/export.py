@@ -1,4 +1,4 @@
-"""``TraceExport``: one request for a bundle. Meanings and units stand in the schema."""
+"""``TraceExport``: a request for one bundle. Its schema in ``crds/`` describes fields and units."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from tracefoundry_operator.api.instance import InvalidSpec, RedactionMode
-from tracefoundry_operator.api.references import NameRef, Resource
+from tracefoundry_operator.api.instance import RedactionMode
+from tracefoundry_operator.api.references import NameRef, Resource, read_spec
 
 PLURAL = "traceexports"
 KIND = "TraceExport"
@@ -25,14 +25,14 @@ class TraceQuery(Resource, frozen=True, kw_only=True):
 
 
 class ExportDestination(Resource, frozen=True, kw_only=True):
-    """Where the bundle goes; without a bucket, under ``exports/`` in the instance's."""
+    """Where the bundle is written. Default: under ``exports/`` in the instance's bucket."""
 
     bucket: str | None = None
     prefix: str = ""
 
 
 class DryReplay(Resource, frozen=True, kw_only=True):
-    """How the bundle is checked."""
+    """How the bundle is verified."""
 
     mode: Literal["None", "Verify", "Rerun"] = "None"
     image: str | None = None
@@ -57,7 +57,7 @@ class TraceExportSpec(Resource, frozen=True, kw_only=True):
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
-    """A TraceExport as the operator works with it."""
+    """A TraceExport as a Python type."""
 
     name: str
     namespace: str
@@ -69,16 +69,12 @@ def read_export(body: Mapping[str, Any]) -> Export:
     """The export in a resource from the API server.
 
     Raises:
-        InvalidSpec: the resource does not fit; the message names the field.
+        InvalidSpec: the resource does not match its schema; the message names the field.
     """
     metadata = body["metadata"]
-    try:
-        spec = msgspec.convert(body.get("spec") or {}, TraceExportSpec)
-    except msgspec.ValidationError as error:
-        raise InvalidSpec(f"TraceExport {metadata['name']!r}: {error}") from error
     return Export(
         name=metadata["name"],
         namespace=metadata["namespace"],
         generation=metadata.get("generation", 1),
-        spec=spec,
+        spec=read_spec(KIND, body, TraceExportSpec),
     )

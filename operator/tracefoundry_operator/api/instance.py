@@ -1,4 +1,4 @@
-"""``TraceFoundry``: one tracing platform. Meanings and units stand in the schema."""
+"""``TraceFoundry``: one tracing platform. Its schema in ``crds/`` describes fields and units."""
 
 from __future__ import annotations
 
@@ -17,16 +17,13 @@ from tracefoundry_operator.api.references import (
     Tls,
     TokenSecretRef,
     UrlSecretRef,
+    read_spec,
 )
 
 PLURAL = "tracefoundries"
 KIND = "TraceFoundry"
 
 RedactionMode = Literal["strict", "standard", "off"]
-
-
-class InvalidSpec(ValueError):
-    """A resource that does not fit its schema: the definition in the cluster is another one."""
 
 
 class Database(Resource, frozen=True, kw_only=True):
@@ -61,7 +58,7 @@ class Storage(Resource, frozen=True, kw_only=True):
 
 
 class AttributeFilter(Resource, frozen=True, kw_only=True):
-    """Keys that the collector removes, and the only ones that it keeps (empty: all)."""
+    """Attribute keys that the collector removes, and the only keys that it keeps (empty: all)."""
 
     drop: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
@@ -79,7 +76,7 @@ class TailSampling(Resource, frozen=True, kw_only=True):
 
 
 class Collector(Pods, frozen=True, kw_only=True):
-    """What takes OTLP and queues it."""
+    """The collector, which receives OTLP and queues it."""
 
     replicas: int = 1
     storage: Storage = Storage()
@@ -97,7 +94,7 @@ class Scalable(Pods, frozen=True, kw_only=True):
 
 
 class Ingress(Resource, frozen=True, kw_only=True):
-    """How the page is reached from outside."""
+    """Access to the UI from outside the cluster."""
 
     host: str
     class_name: str | None = None
@@ -106,14 +103,14 @@ class Ingress(Resource, frozen=True, kw_only=True):
 
 
 class Ui(Pods, frozen=True, kw_only=True):
-    """What serves the page."""
+    """The UI."""
 
     replicas: int = 1
     ingress: Ingress | None = None
 
 
 class Retention(Pods, frozen=True, kw_only=True):
-    """What deletes what is too old; ages are like ``7d``."""
+    """When data is deleted; ages are like ``7d``."""
 
     schedule: str = "17 * * * *"
     spans: str = "7d"
@@ -121,21 +118,21 @@ class Retention(Pods, frozen=True, kw_only=True):
 
 
 class Redaction(Resource, frozen=True, kw_only=True):
-    """What is removed before it is stored."""
+    """What is removed from data before it is stored."""
 
     mode: RedactionMode = "standard"
     patterns_config_map_ref: NameRef | None = None
 
 
 class Destination(Resource, frozen=True, kw_only=True):
-    """A place that bundles may be written to."""
+    """A bucket and prefix that bundles may be written to."""
 
     bucket: str
     prefix: str = ""
 
 
 class Exports(Resource, frozen=True, kw_only=True):
-    """What a TraceExport may ask for."""
+    """The bounds of TraceExports."""
 
     weakest_redaction: RedactionMode = "strict"
     payloads: bool = False
@@ -144,14 +141,14 @@ class Exports(Resource, frozen=True, kw_only=True):
 
 
 class Auth(Resource, frozen=True, kw_only=True):
-    """Tokens that the migration Job registers."""
+    """The tokens that the migration Job registers."""
 
     admin_token_secret_ref: TokenSecretRef
     ingest_token_secret_ref: TokenSecretRef
 
 
 class NetworkPolicy(Resource, frozen=True, kw_only=True):
-    """Who may reach the pods; namespaces besides the own one, ``*`` for all."""
+    """Which other namespaces may connect to the pods; ``*`` means all."""
 
     enabled: bool = True
     otlp_from_namespaces: tuple[str, ...] = ()
@@ -191,7 +188,7 @@ class TraceFoundrySpec(Resource, frozen=True, kw_only=True):
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """A TraceFoundry as the operator works with it."""
+    """A TraceFoundry as a Python type."""
 
     name: str
     namespace: str
@@ -204,17 +201,13 @@ def read_instance(body: Mapping[str, Any]) -> Instance:
     """The instance in a resource from the API server.
 
     Raises:
-        InvalidSpec: the resource does not fit; the message names the field.
+        InvalidSpec: the resource does not match its schema; the message names the field.
     """
     metadata = body["metadata"]
-    try:
-        spec = msgspec.convert(body.get("spec") or {}, TraceFoundrySpec)
-    except msgspec.ValidationError as error:
-        raise InvalidSpec(f"TraceFoundry {metadata['name']!r}: {error}") from error
     return Instance(
         name=metadata["name"],
         namespace=metadata["namespace"],
         uid=metadata["uid"],
         generation=metadata.get("generation", 1),
-        spec=spec,
+        spec=read_spec(KIND, body, TraceFoundrySpec),
     )

@@ -1,18 +1,38 @@
-"""References to Secrets and ConfigMaps, and the few settings of pods that every component has.
+"""Parts of specs: references to Secrets and ConfigMaps, and the pod settings of every component.
 
-There is no whole pod template: it would make the resource definition too large to apply, and tie
+There is no complete pod template: it would make the resource definition too large to apply, and tie
 the operator to one version of Kubernetes.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 
+class InvalidSpec(ValueError):
+    """A resource does not match its schema: the cluster has another version of the definition."""
+
+
 class Resource(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Base of all parts: fields are camelCase in the resource, unknown ones are left out."""
+    """Base of all parts: fields are camelCase in the resource, unknown fields are ignored."""
+
+
+_Spec = TypeVar("_Spec", bound=Resource)
+
+
+def read_spec(kind: str, body: Mapping[str, Any], spec: type[_Spec]) -> _Spec:
+    """The spec of a resource from the API server.
+
+    Raises:
+        InvalidSpec: the resource does not match; the message names the field.
+    """
+    try:
+        return msgspec.convert(body.get("spec") or {}, spec)
+    except msgspec.ValidationError as error:
+        raise InvalidSpec(f"{kind} {body['metadata']['name']!r}: {error}") from error
 
 
 class NameRef(Resource, frozen=True, kw_only=True):
@@ -28,7 +48,7 @@ class UrlSecretRef(NameRef, frozen=True, kw_only=True):
 
 
 class CaSecretRef(NameRef, frozen=True, kw_only=True):
-    """A Secret with certificates of authorities, in PEM form."""
+    """A Secret with CA certificates in PEM form."""
 
     key: str = "ca.crt"
 
@@ -48,14 +68,14 @@ class TokenSecretRef(NameRef, frozen=True, kw_only=True):
 class Tls(Resource, frozen=True, kw_only=True):
     """How a server's certificate is verified.
 
-    Without an authority: an object store's by the public ones, a database's as its URL says.
+    Without a CA: for an object store with the public CAs, for a database as its URL says.
     """
 
     ca_secret_ref: CaSecretRef | None = None
 
 
 class Image(Resource, frozen=True, kw_only=True):
-    """An image; what is not given comes from the operator's settings."""
+    """An image; the defaults of its parts come from the operator's settings."""
 
     repository: str | None = None
     tag: str | None = None
@@ -63,7 +83,7 @@ class Image(Resource, frozen=True, kw_only=True):
 
 
 class Resources(Resource, frozen=True, kw_only=True):
-    """CPU and memory; each name given replaces the component's default for it."""
+    """CPU and memory; each given name replaces the component's default."""
 
     requests: dict[str, str | int] | None = None
     limits: dict[str, str | int] | None = None
@@ -80,7 +100,7 @@ class Toleration(Resource, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Pods(Resource, frozen=True, kw_only=True):
-    """What can be set for the pods of every component."""
+    """The pod settings of every component."""
 
     resources: Resources = Resources()
     node_selector: dict[str, str] = msgspec.field(default_factory=dict)
@@ -89,7 +109,7 @@ class Pods(Resource, frozen=True, kw_only=True):
 
 
 class Autoscaling(Resource, frozen=True, kw_only=True):
-    """Bounds of a HorizontalPodAutoscaler; the target is percent of requested CPU."""
+    """Bounds of a HorizontalPodAutoscaler; the target is in percent of the requested CPU."""
 
     min_replicas: int = 2
     max_replicas: int = 10

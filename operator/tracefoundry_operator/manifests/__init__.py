@@ -1,9 +1,8 @@
-"""What a TraceFoundry consists of, as pure functions from its spec to Kubernetes objects.
+"""The objects of a TraceFoundry: pure functions from its spec to Kubernetes objects.
 
-One module a component. Rendering the same input gives the same objects, byte for byte, and never
-reads a clock, the network or the environment: drift is then whatever differs from it. Lists are
-left out where they would be empty, because the API server drops some empty lists and every apply
-would look like a change.
+One module for each component. The same input gives the same objects, byte for byte; nothing here
+reads a clock, the network or the environment. So every difference in the cluster is drift. Empty
+lists are left out, because the API server drops some of them and every apply would be a change.
 """
 
 from __future__ import annotations

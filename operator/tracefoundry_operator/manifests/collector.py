@@ -1,7 +1,7 @@
-"""The collector: takes OTLP for the cluster, and queues it on a volume until ingest has it.
+"""The collector: receives OTLP and queues it on a volume until ingest has accepted it.
 
-A StatefulSet, because each pod needs its own volume back. Volumes are kept when pods or the
-StatefulSet go: they may hold spans that were accepted.
+A StatefulSet, because each pod needs its own volume again after a restart. Volumes stay when the
+StatefulSet is deleted or scaled down: they may contain accepted spans.
 """
 
 from __future__ import annotations
@@ -9,23 +9,21 @@ from __future__ import annotations
 import yaml
 
 from tracefoundry_operator import names
-from tracefoundry_operator.manifests import collector_config, services
+from tracefoundry_operator.manifests import collector_config
 from tracefoundry_operator.manifests.availability import disruption_budget
 from tracefoundry_operator.manifests.pods import (
     Container,
     Mount,
-    http_get,
     pod_template,
+    probes,
     secret_value,
     value,
 )
 from tracefoundry_operator.manifests.quantities import memory_bytes, resources
 from tracefoundry_operator.manifests.rendering import Manifest, Rendering
+from tracefoundry_operator.manifests.services import PORTS
 from tracefoundry_operator.names import Component
 
-GRPC_PORT_NAME = "otlp-grpc"
-HTTP_PORT_NAME = "otlp-http"
-METRICS_PORT_NAME = "metrics"
 HEALTH_PORT_NAME = "health"
 
 CONFIG_FOLDER = "/etc/tracefoundry-collector"
@@ -33,7 +31,7 @@ CONFIG_FILE = "config.yaml"
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes equal parts out each time: people read this file, and few know YAML's references."""
+    """Writes equal parts in full: people read this file, and YAML's references are little known."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -61,16 +59,6 @@ def configuration(rendering: Rendering) -> str:
     return text
 
 
-def service(rendering: Rendering) -> Manifest:
-    """The address for senders; metrics have a port of their own."""
-    ports = [
-        (GRPC_PORT_NAME, names.OTLP_GRPC_PORT),
-        (HTTP_PORT_NAME, names.OTLP_HTTP_PORT),
-        (METRICS_PORT_NAME, collector_config.METRICS_PORT),
-    ]
-    return services.service(rendering, Component.COLLECTOR, ports)
-
-
 def _stateful_set(rendering: Rendering, config: str) -> Manifest:
     spec = rendering.instance.spec
     found = resources(
@@ -90,29 +78,19 @@ def _stateful_set(rendering: Rendering, config: str) -> Manifest:
         args=[f"--config={CONFIG_FOLDER}/{CONFIG_FILE}"],
         environment=[
             secret_value(collector_config.INGEST_TOKEN_VARIABLE, token.name, token.key),
-            # The runtime collects earlier near the limit, instead of being killed at it.
+            # Near this limit Go collects garbage more often; at the container's it is killed.
             value("GOMEMLIMIT", str(memory_bytes(found) * 8 // 10)),
         ],
-        ports={
-            GRPC_PORT_NAME: names.OTLP_GRPC_PORT,
-            HTTP_PORT_NAME: names.OTLP_HTTP_PORT,
-            METRICS_PORT_NAME: collector_config.METRICS_PORT,
-            HEALTH_PORT_NAME: collector_config.HEALTH_PORT,
-        },
+        ports={**PORTS[Component.COLLECTOR], HEALTH_PORT_NAME: collector_config.HEALTH_PORT},
         resources=found,
         mounts=[queue, file],
-        probes={
-            # Compacting a full queue at the start takes minutes.
-            "startupProbe": http_get(
-                "/", HEALTH_PORT_NAME, periodSeconds=2, failureThreshold=300, timeoutSeconds=2
-            ),
-            "readinessProbe": http_get(
-                "/", HEALTH_PORT_NAME, periodSeconds=5, failureThreshold=2, timeoutSeconds=3
-            ),
-            "livenessProbe": http_get(
-                "/", HEALTH_PORT_NAME, periodSeconds=10, failureThreshold=6, timeoutSeconds=5
-            ),
-        },
+        probes=probes(
+            HEALTH_PORT_NAME,
+            liveness="/",
+            readiness="/",
+            readiness_timeout_s=3,
+            startup_attempts=300,  # compaction of a full queue at the start takes minutes
+        ),
         drains=True,
     )
     template = pod_template(
@@ -154,12 +132,12 @@ def _claim(rendering: Rendering) -> Manifest:
     }
     if storage.class_name is not None:
         spec["storageClassName"] = storage.class_name
-    # Claim templates are immutable, so they carry nothing that an upgrade changes.
+    # Claim templates are immutable, so they must not contain anything that an upgrade changes.
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {"name": "queue", "labels": rendering.selector(Component.COLLECTOR)},
         "spec": spec,
-        # The server adds it to the template; without it here each start would apply once in vain.
+        # The API server adds it; without it here, each start would apply the object once more.
         "status": {"phase": "Pending"},
     }

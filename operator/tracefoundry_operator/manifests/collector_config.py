@@ -1,20 +1,19 @@
 """The configuration of the OpenTelemetry Collector.
 
-What a sender was told is accepted must reach ingest. So there is a queue on a volume, with batching
-inside the queue (the batch processor and the queue in memory lost spans when killed), retries
-without an end, and the memory limiter first. Filters work on keys alone: patterns are ingest's
-work, which does it once and completely. The collector's own check of this configuration is part of
-the tests, because it refuses keys of other versions.
+Spans that the collector accepted must reach ingest. So the queue is on a volume, batching is part
+of the queue (the batch processor and a queue in memory lose spans when the process is killed),
+retries have no limit, and the memory limiter comes first. The collector redacts by attribute key
+only; ingest applies the patterns. The tests run the collector's own check of this configuration.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tracefoundry_operator import names
-from tracefoundry_operator.api.instance import AttributeFilter, Collector, TailSampling
+from tracefoundry_operator.api.instance import Collector, TailSampling
+from tracefoundry_operator.manifests import collector_keys
 from tracefoundry_operator.manifests.quantities import amount
 
 HEALTH_PORT = 13133
@@ -26,30 +25,8 @@ INGEST_TOKEN_VARIABLE = "TRACEFOUNDRY_INGEST_TOKEN"  # noqa: S105 - the name of 
 MAX_BODY_MIB = 64
 
 QUEUE_SHARE = 0.4
-"""Share of the volume for the queue of each signal; the rest is for compaction, which writes a
+"""The share of the volume for the queue of each signal. Compaction needs the rest: it writes a
 second file before it removes the first."""
-
-ALWAYS_KEPT = (
-    r"gen_ai\.",
-    r"service\.",
-    r"tracefoundry\.",
-    r"deployment\.environment(\.name)?$",
-    # Of a log record whose field for it is empty; ingest refuses those that have neither.
-    r"event\.name$",
-)
-"""Beginnings of keys, and whole keys, that an allowlist keeps: without them a trace has no name, no
-project and no environment, and a GenAI event is none."""
-
-KUBERNETES_KEPT = r"k8s\."
-"""Kept too where the attributes of Kubernetes are asked for: they are added before the filter."""
-
-SECRET_KEYS = (
-    r"(?i)(^|[._-])(password|passwd|passphrase|secret|client_secret|api[_-]?key|apikey)$",
-    r"(?i)(^|[._-])(authorization|proxy-authorization|cookie|set-cookie)$",
-    r"(?i)(^|[._-])(access|refresh|auth|id|session|bearer)[_-]?token$",
-    r"(?i)(^|[._-])(private[_-]?key|signing[_-]?key|credentials)$",
-)
-"""Keys whose values never enter the queue, unless redaction is off."""
 
 Config = dict[str, Any]
 
@@ -58,9 +35,9 @@ def render(collector: Collector, *, ingest_url: str, redact: bool) -> Config:
     """The whole configuration.
 
     Args:
-        collector: what the user set.
-        ingest_url: where batches are sent.
-        redact: mask values of keys that name secrets.
+        collector: settings of the user.
+        ingest_url: receives the batches.
+        redact: mask the values of keys that name secrets.
     """
     processors: Config = {
         "memory_limiter": {
@@ -74,13 +51,17 @@ def render(collector: Collector, *, ingest_url: str, redact: bool) -> Config:
     if redact:
         processors["redaction/keys"] = {
             "allow_all_keys": True,
-            "blocked_key_patterns": [_literal(pattern) for pattern in SECRET_KEYS],
+            "blocked_key_patterns": [
+                collector_keys.literal(pattern) for pattern in collector_keys.SECRET_KEYS
+            ],
             "summary": "info",
         }
-    statements = _key_statements(collector.attributes, kubernetes=collector.k8s_attributes)
+    statements = collector_keys.statements(
+        collector.attributes, kubernetes=collector.k8s_attributes
+    )
     if statements:
         processors["transform/keys"] = {
-            # A statement that fails on one span must not stop the batch: it would be lost.
+            # Otherwise a statement that fails on one span would drop its batch.
             "error_mode": "ignore",
             "trace_statements": [
                 {"context": context, "statements": statements}
@@ -169,7 +150,7 @@ def _extensions() -> Config:
                 "on_start": True,
                 "on_rebound": True,
                 "cleanup_on_start": True,
-                # With the default thresholds the file never shrank while the collector ran.
+                # With the default thresholds the file never shrinks while the collector runs.
                 "rebound_needed_threshold_mib": 50,
                 "rebound_trigger_threshold_mib": 10,
                 "check_interval": "2s",
@@ -200,7 +181,7 @@ def _exporter(ingest_url: str, volume: str) -> Config:
         "traces_endpoint": f"{ingest_url}/v1/traces",
         "logs_endpoint": f"{ingest_url}/v1/logs",
         "compression": "zstd",
-        # Also the longest that a stop waits for an ingest that hangs.
+        # Also limits how long a shutdown waits for an ingest that hangs.
         "timeout": "10s",
         "headers": {"Authorization": f"Bearer ${{env:{INGEST_TOKEN_VARIABLE}}}"},
         "retry_on_failure": {
@@ -215,7 +196,7 @@ def _exporter(ingest_url: str, volume: str) -> Config:
             "sizer": "bytes",
             "queue_size": int(amount(volume) * QUEUE_SHARE),
             "num_consumers": 4,
-            # A full queue refuses at once, so that senders keep what they have.
+            # A full queue refuses at once, so that senders keep their data and retry.
             "block_on_overflow": False,
             "batch": {
                 "sizer": "bytes",
@@ -227,45 +208,11 @@ def _exporter(ingest_url: str, volume: str) -> Config:
     }
 
 
-def _key_statements(attributes: AttributeFilter, *, kubernetes: bool) -> list[str]:
-    """Statements of the transform processor that keep and remove keys, in every context."""
-    found = []
-    if attributes.allow:
-        kept = [*ALWAYS_KEPT, *(f"{_exactly(key)}$" for key in attributes.allow)]
-        if kubernetes:
-            kept.append(KUBERNETES_KEPT)
-        pattern = f"^({'|'.join(kept)})"
-        found.append(f"keep_matching_keys(attributes, {_quoted(pattern)})")
-    if attributes.drop:
-        pattern = f"^({_alternatives(attributes.drop)})$"
-        found.append(f"delete_matching_keys(attributes, {_quoted(pattern)})")
-    return found
-
-
-def _alternatives(keys: Iterable[str]) -> str:
-    return "|".join(_exactly(key) for key in keys)
-
-
-def _exactly(key: str) -> str:
-    """A regular expression that matches this text alone; by code point where it might be syntax."""
-    return re.sub(r"[^A-Za-z0-9_]", lambda match: f"\\x{{{ord(match[0]):x}}}", key)
-
-
-def _quoted(text: str) -> str:
-    """A string of the statement language, in a file where ``$`` begins a reference."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{_literal(escaped)}"'
-
-
-def _literal(text: str) -> str:
-    return text.replace("$", "$$")
-
-
 def _tail_sampling(sampling: TailSampling) -> Config:
     return {
         "decision_wait": f"{sampling.decision_wait_seconds}s",
         "num_traces": sampling.max_traces,
-        # Spans that come after the decision go the way of their trace.
+        # Spans that arrive after the decision follow it.
         "decision_cache": {
             "sampled_cache_size": sampling.max_traces * 2,
             "non_sampled_cache_size": sampling.max_traces * 2,
@@ -299,7 +246,9 @@ def _policies(sampling: TailSampling) -> Sequence[Config]:
                 "type": "ottl_condition",
                 "ottl_condition": {
                     "error_mode": "ignore",
-                    "span": [f"name == {_quoted(name)}" for name in sampling.operations],
+                    "span": [
+                        f"name == {collector_keys.quoted(name)}" for name in sampling.operations
+                    ],
                 },
             }
         )

@@ -1,79 +1,50 @@
-"""Ingest: takes OTLP from the collector, and commits it to the database and the bucket."""
+"""Ingest: receives OTLP from the collector and commits it to the database and the bucket."""
 
 from __future__ import annotations
 
 from tracefoundry_operator import names
-from tracefoundry_operator.manifests import services
-from tracefoundry_operator.manifests.availability import deployment, fixed_replicas, scaling
-from tracefoundry_operator.manifests.pods import Container, pod_template, serving_probes, value
+from tracefoundry_operator.manifests import servers
+from tracefoundry_operator.manifests.pods import value
 from tracefoundry_operator.manifests.quantities import MIB, cores, memory_bytes, resources
 from tracefoundry_operator.manifests.rendering import Manifest, Rendering
 from tracefoundry_operator.names import Component
 
-PORT_NAME = "otlp-http"
-GRPC_PORT_NAME = "otlp-grpc"
-
 _LISTENER_BYTES = 512 * MIB
-"""Kept for the listening process and the bodies that it holds; the rest is for workers."""
+"""For the listening process and the request bodies that it holds; workers have the rest."""
 
-_WORKER_LEAST_BYTES = 512 * MIB
-"""Fewer the program refuses: a body of 64 MiB could not be decoded."""
+_WORKER_MIN_BYTES = 512 * MIB
+"""The program refuses less: a body of 64 MiB could not be decoded."""
 
 
 def render(rendering: Rendering) -> list[Manifest]:
-    """Service, Deployment, autoscaler and disruption budget."""
-    spec = rendering.instance.spec
+    """Deployment, autoscaler and disruption budget."""
+    ingest = rendering.instance.spec.ingest
     found = resources(
-        spec.ingest.resources,
+        ingest.resources,
         requests={"cpu": "250m", "memory": "768Mi"},
         limits={"cpu": "2", "memory": "3Gi"},
     )
     workers, worker_bytes = _workers(cores(found), memory_bytes(found))
-    container = Container(
-        image=rendering.services,
-        command=[
-            "tracefoundry", "ingest", "--host", "0.0.0.0",  # noqa: S104 - in a pod, behind a policy
+    server = servers.Server(
+        component=Component.INGEST,
+        arguments=[
             "--otlp-port", str(names.OTLP_HTTP_PORT), "--grpc-port", str(names.OTLP_GRPC_PORT),
         ],
+        settings=ingest,
+        resources=found,
+        replicas=ingest.replicas,
+        autoscaling=ingest.autoscaling,
         environment=[
-            *services.environment(spec),
-            # The program would count the node's cores and not know the container's limit.
+            # Otherwise the program would count the node's cores and ignore the memory limit.
             value("TRACEFOUNDRY_INGEST_WORKERS", str(workers)),
             value("TRACEFOUNDRY_INGEST_WORKER_MEMORY", str(worker_bytes)),
         ],
-        ports={PORT_NAME: names.OTLP_HTTP_PORT, GRPC_PORT_NAME: names.OTLP_GRPC_PORT},
-        resources=found,
-        mounts=services.mounts(spec),
-        probes=serving_probes(PORT_NAME),
-        drains=True,
     )  # fmt: skip
-    template = pod_template(
-        rendering,
-        Component.INGEST,
-        container,
-        settings=spec.ingest,
-        secrets=services.secrets(spec),
-        config=services.config(rendering),
-    )
-    return [
-        deployment(
-            rendering,
-            Component.INGEST,
-            replicas=fixed_replicas(spec.ingest),
-            template=template,
-        ),
-        *scaling(rendering, Component.INGEST, spec.ingest),
-    ]
+    return servers.render(rendering, server)
 
 
-def service(rendering: Rendering) -> Manifest:
-    """The address of ingest."""
-    ports = [(PORT_NAME, names.OTLP_HTTP_PORT), (GRPC_PORT_NAME, names.OTLP_GRPC_PORT)]
-    return services.service(rendering, Component.INGEST, ports)
-
-
-def _workers(most: int, limit: int) -> tuple[int, int]:
-    """Workers and bytes of each, so that all of them together stay within the limit."""
-    room = max(limit - _LISTENER_BYTES, _WORKER_LEAST_BYTES)
-    workers = max(1, min(most, room // _WORKER_LEAST_BYTES))
-    return workers, max(room // workers, _WORKER_LEAST_BYTES)
+def _workers(max_workers: int, limit_bytes: int) -> tuple[int, int]:
+    """Number of workers and bytes of each, so that together they stay within the limit."""
+    available = max(limit_bytes - _LISTENER_BYTES, _WORKER_MIN_BYTES)
+    workers = max(1, min(max_workers, available // _WORKER_MIN_BYTES))
+    return workers, max(available // workers, _WORKER_MIN_BYTES)

@@ -1,8 +1,8 @@
 """All objects of an instance, in the order in which they are applied.
 
-There are three stages. What pods need comes first and is always kept as it should be. The
-migration Job follows. What runs the new version comes last, only after the migration: until then
-the old pods go on with what they have.
+There are three stages. First the objects that pods need; they are always kept up to date. Then the
+migration Job. Last the objects that run the version, only after the migration: until then the old
+pods keep running unchanged.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from tracefoundry_operator.manifests import (
     network_policies,
     query,
     retention,
-    service_accounts,
+    services,
     ui,
 )
 from tracefoundry_operator.manifests.rendering import Manifest, Rendering
+from tracefoundry_operator.names import Component
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +29,9 @@ class Stages:
     """The objects of an instance.
 
     Attributes:
-        base: what the running version does not depend on: accounts, policies, Services.
+        base: objects that do not depend on the version: accounts, policies and Services.
         migration: the Job for the present inputs.
-        rollout: what runs the version: configuration, workloads and what scales and watches them.
+        rollout: objects that depend on it: configuration, workloads, scaling and monitoring.
     """
 
     base: tuple[Manifest, ...]
@@ -42,12 +43,9 @@ def render(rendering: Rendering) -> Stages:
     """The objects of an instance, by stage."""
     return Stages(
         base=(
-            *service_accounts.render(rendering),
+            *_service_accounts(rendering),
             *network_policies.render(rendering),
-            collector.service(rendering),
-            ingest.service(rendering),
-            query.service(rendering),
-            ui.service(rendering),
+            *services.render(rendering),
         ),
         migration=migration.render(rendering),
         rollout=(
@@ -59,3 +57,15 @@ def render(rendering: Rendering) -> Stages:
             *monitoring.render(rendering),
         ),
     )
+
+
+def _service_accounts(rendering: Rendering) -> list[Manifest]:
+    """A ServiceAccount for each component, without a mounted token and without rights.
+
+    With one each, rights for one component (the collector's for Kubernetes attributes) are not
+    given to all.
+    """
+    return [
+        rendering.object("v1", "ServiceAccount", component, automountServiceAccountToken=False)
+        for component in Component
+    ]

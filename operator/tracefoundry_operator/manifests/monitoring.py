@@ -1,35 +1,30 @@
 """ServiceMonitors and a PrometheusRule, for clusters with the Prometheus operator.
 
-The alerts are about what loses or delays spans; each says what to look at.
+The alerts report what loses or delays spans; each description says where to look.
 """
 
 from __future__ import annotations
 
-from tracefoundry_operator.manifests import collector, ingest, query
 from tracefoundry_operator.manifests.rendering import Manifest, Rendering
+from tracefoundry_operator.manifests.services import METRICS_PORT_NAMES
 from tracefoundry_operator.names import Component
 
 API_VERSION = "monitoring.coreos.com/v1"
 
 SET_ASIDE = "tracefoundry_queue_files_set_aside"
-"""Label of the collector's ``target_info``: how many queue files were ever moved aside."""
+"""Label of the collector's ``target_info``: the number of damaged queue files set aside so far."""
 
 RETENTION_FAILING_AFTER_S = 2 * 24 * 3600
 
-_PORTS = {
-    Component.COLLECTOR: collector.METRICS_PORT_NAME,
-    Component.INGEST: ingest.PORT_NAME,
-    Component.QUERY: query.PORT_NAME,
-}
-
 
 def render(rendering: Rendering) -> list[Manifest]:
-    """What was asked for."""
+    """The objects that the spec asks for."""
     monitoring = rendering.instance.spec.monitoring
     found = []
     if monitoring.service_monitor:
         found += [
-            _service_monitor(rendering, component, port) for component, port in _PORTS.items()
+            _service_monitor(rendering, component, port)
+            for component, port in METRICS_PORT_NAMES.items()
         ]
     if monitoring.prometheus_rule:
         found.append(_rule(rendering))
@@ -52,8 +47,8 @@ def _rule(rendering: Rendering) -> Manifest:
     def of(component: Component) -> str:
         return f'namespace="{rendering.instance.namespace}",service="{rendering.child(component)}"'
 
-    gathered = of(Component.COLLECTOR)
-    taken = of(Component.INGEST)
+    collector = of(Component.COLLECTOR)
+    ingest = of(Component.INGEST)
     return rendering.object(
         API_VERSION,
         "PrometheusRule",
@@ -65,8 +60,8 @@ def _rule(rendering: Rendering) -> Manifest:
                     "rules": [
                         _alert(
                             "TraceFoundryQueueFilling",
-                            f"max by (pod) (otelcol_exporter_queue_size{{{gathered}}}"
-                            f" / otelcol_exporter_queue_capacity{{{gathered}}}) > 0.7",
+                            f"max by (pod) (otelcol_exporter_queue_size{{{collector}}}"
+                            f" / otelcol_exporter_queue_capacity{{{collector}}}) > 0.7",
                             "10m",
                             "The queue of a collector is more than 70 % full",
                             "Ingest takes less than comes in: see its readiness, the database and"
@@ -74,26 +69,26 @@ def _rule(rendering: Rendering) -> Manifest:
                         ),
                         _alert(
                             "TraceFoundrySpansRefused",
-                            f"sum(rate(otelcol_receiver_refused_spans{{{gathered}}}[5m])) > 0",
+                            f"sum(rate(otelcol_receiver_refused_spans{{{collector}}}[5m])) > 0",
                             "10m",
                             "A collector refuses spans",
                             "Its queue or its memory is full. Senders keep what they can.",
                         ),
                         _alert(
                             "TraceFoundrySpansDropped",
-                            f"sum(increase(otelcol_exporter_send_failed_spans{{{gathered}}}[15m]))"
+                            f"sum(increase(otelcol_exporter_send_failed_spans{{{collector}}}[15m]))"
                             " > 0",
                             "0m",
                             "A collector dropped spans that ingest refused for good",
                             "The collector's log names the status: 401 means that the ingest token"
                             " is not the registered one.",
                         ),
-                        # The count is a label, and never falls: the alert stands for an hour after
-                        # each new one.
+                        # The count is a label and never decreases: the alert fires for an hour
+                        # after each new file.
                         _alert(
                             "TraceFoundryQueueFileSetAside",
-                            f'target_info{{{gathered},{SET_ASIDE}!~"0?"}}'
-                            f" unless on (pod, {SET_ASIDE}) target_info{{{gathered}}} offset 1h",
+                            f'target_info{{{collector},{SET_ASIDE}!~"0?"}}'
+                            f" unless on (pod, {SET_ASIDE}) target_info{{{collector}}} offset 1h",
                             "0m",
                             "A collector could not read its queue and began a new one",
                             "Spans in the old file were accepted and are not stored. The file lies"
@@ -101,7 +96,7 @@ def _rule(rendering: Rendering) -> Manifest:
                         ),
                         _alert(
                             "TraceFoundryIngestAway",
-                            f"absent(up{{{taken}}} == 1)",
+                            f"absent(up{{{ingest}}} == 1)",
                             "5m",
                             "No pod of ingest answers",
                             "Spans wait in the collectors' queues: see the pods and the condition"
@@ -124,10 +119,10 @@ def _rule(rendering: Rendering) -> Manifest:
 
 
 def _retention_fails(rendering: Rendering) -> str:
-    """Two days without a success, although runs were due.
+    """No success for two days, although runs were due.
 
-    A success that is younger than the last run says that none was due since, as with a weekly
-    schedule or just after ``suspend``. Without any success the age of the CronJob counts.
+    If the last success is later than the last scheduled run, no run has been due since (a weekly
+    schedule, or a time of ``suspend``). Without any success the age of the CronJob counts.
     """
     cron_job = (
         f'namespace="{rendering.instance.namespace}"'

@@ -1,9 +1,9 @@
-"""Who may reach which pods, and where the collector and the UI may connect to.
+"""NetworkPolicies: allowed connections to pods, and from the collector and the UI.
 
-Nobody outside the namespace reaches anything unless the spec names his namespace. Outgoing
-connections of ingest, query, retention and migration are free: where database and bucket are is in
-Secrets that the operator does not read. A policy without rules has no list of rules: empty lists
-would count as a change at every apply.
+Other namespaces have access only if the spec names them. Outgoing connections of ingest, query,
+retention and migration are not limited: the addresses of database and bucket are in Secrets that
+the operator does not read. A policy without rules has no list of rules, because an empty list would
+be a change at every apply.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _API_SERVER_PORTS = (443, 6443)
 
 
 def render(rendering: Rendering) -> list[Manifest]:
-    """One policy for each component, none when they are turned off."""
+    """One policy for each component; none when they are disabled."""
     policy = rendering.instance.spec.network_policy
     if not policy.enabled:
         return []
@@ -35,7 +35,7 @@ def render(rendering: Rendering) -> list[Manifest]:
         "namespaceSelector": _namespace(rendering.operator_namespace),
         "podSelector": {"matchLabels": OPERATOR_LABELS},
     }
-    open_page = rendering.instance.spec.ui.ingress is not None
+    ui_is_public = rendering.instance.spec.ui.ingress is not None
     dns = {"ports": [_port(53, "UDP"), _port(53)]}
     outgoing = [dns, _to(rendering, Component.INGEST, names.OTLP_HTTP_PORT)]
     if rendering.instance.spec.collector.k8s_attributes:
@@ -64,7 +64,7 @@ def render(rendering: Rendering) -> list[Manifest]:
             rendering,
             Component.UI,
             ingress=[{"ports": [_port(names.HTTP_PORT)]}]
-            if open_page
+            if ui_is_public
             else [_from(api, names.HTTP_PORT), _from(metrics, names.HTTP_PORT)],
             egress=[dns, _to(rendering, Component.QUERY, names.HTTP_PORT)],
         ),
@@ -92,7 +92,7 @@ def _policy(
 
 
 def _peers(namespaces: Sequence[str]) -> list[Manifest]:
-    """The own namespace, and the named ones."""
+    """The instance's namespace, and these."""
     if EVERYWHERE in namespaces:
         return [{"namespaceSelector": {}}]
     return [

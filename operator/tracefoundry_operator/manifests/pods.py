@@ -1,8 +1,10 @@
-"""The pod that all components share: what the ``restricted`` Pod Security Standard demands, and
-more: a read-only root, no service account token, probes, and roll-out by changed checksums.
+"""The pod template of all components.
 
-``LOGNAME`` stands in every container because Python's ``getpass`` fails for a user id without an
-entry in ``/etc/passwd``, and the id here is fixed rather than the image's.
+It meets the ``restricted`` Pod Security Standard and more: a read-only root file system, no service
+account token, probes, and checksums of Secrets and configuration whose change restarts the pods.
+
+Every container has ``LOGNAME``: Python's ``getpass`` fails for a user id without an entry in
+``/etc/passwd``, and the pods' user id is not one of the image.
 """
 
 from __future__ import annotations
@@ -25,17 +27,17 @@ from tracefoundry_operator.manifests.rendering import (
 from tracefoundry_operator.names import Component
 
 USER_ID = 65532
-"""User and group of all processes; also the group of mounted Secrets and volumes."""
+"""User and group id of all processes, and group id of mounted Secrets and volumes."""
 
 TMP_LIMIT = "256Mi"
-"""Most that a container may keep in /tmp; a pod above it is evicted."""
+"""Maximum size of /tmp; a pod that exceeds it is evicted."""
 
 Environment = list[Manifest]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """A volume and where it is mounted, read-only unless said otherwise."""
+    """A volume and its mount path; read-only unless ``writable``."""
 
     name: str
     path: str
@@ -45,20 +47,20 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """The container of a component's pod; what is not here is the same for all."""
+    """The container of a component's pod, as far as components differ."""
 
     image: ContainerImage
     environment: Environment
     resources: Mapping[str, Mapping[str, str]]
     command: Sequence[str] = ()
-    """Instead of the image's entry point."""
+    """Replaces the image's entry point."""
     args: Sequence[str] = ()
-    """After the image's entry point."""
+    """Arguments of the image's entry point."""
     ports: Mapping[str, int] = field(default_factory=dict)
     mounts: Sequence[Mount] = ()
     probes: Mapping[str, Any] = field(default_factory=dict)
     drains: bool = False
-    """It has connections to end: wait until it is out of the Services, then stop."""
+    """It serves connections: on termination it waits until its Services no longer route to it."""
 
 
 def value(name: str, text: str) -> Manifest:
@@ -72,7 +74,7 @@ def secret_value(name: str, secret: str, key: str) -> Manifest:
 
 
 def secret_volume(secret: str, key: str, file: str) -> Manifest:
-    """One key of a Secret as a file that only the container's group may read."""
+    """One key of a Secret as a file that only the container's user and group can read."""
     return {
         "secret": {
             "secretName": secret,
@@ -82,26 +84,40 @@ def secret_volume(secret: str, key: str, file: str) -> Manifest:
     }
 
 
-def http_get(path: str, port: str, **timing: int) -> Manifest:
-    """A probe by HTTP; times are in seconds."""
+def _http_get(path: str, port: str, **timing: int) -> Manifest:
+    """An HTTP probe; times are in seconds."""
     return {"httpGet": {"path": path, "port": port, "scheme": "HTTP"}, **timing}
 
 
-def serving_probes(port: str) -> dict[str, Manifest]:
-    """Probes of ingest, query and UI.
+def probes(
+    port: str,
+    *,
+    liveness: str = "/healthz",
+    readiness: str = "/readyz",
+    readiness_timeout_s: int = 5,
+    startup_attempts: int = 60,
+) -> dict[str, Manifest]:
+    """The probes of a container that serves requests.
 
-    Readiness asks the database and the bucket, so it has time; liveness does not, or an outage of
-    the database would restart everything.
+    Readiness checks the database and the bucket, so its timeout is long. Liveness does not, because
+    an outage of the database would restart all pods.
+
+    Args:
+        port: name of the port.
+        liveness: path of the startup and liveness probes.
+        readiness: path of the readiness probe.
+        readiness_timeout_s: seconds.
+        startup_attempts: every 2 s, before the container is restarted.
     """
     return {
-        "startupProbe": http_get(
-            "/healthz", port, periodSeconds=2, failureThreshold=60, timeoutSeconds=2
+        "startupProbe": _http_get(
+            liveness, port, periodSeconds=2, failureThreshold=startup_attempts, timeoutSeconds=2
         ),
-        "readinessProbe": http_get(
-            "/readyz", port, periodSeconds=5, failureThreshold=2, timeoutSeconds=5
+        "readinessProbe": _http_get(
+            readiness, port, periodSeconds=5, failureThreshold=2, timeoutSeconds=readiness_timeout_s
         ),
-        "livenessProbe": http_get(
-            "/healthz", port, periodSeconds=10, failureThreshold=6, timeoutSeconds=5
+        "livenessProbe": _http_get(
+            liveness, port, periodSeconds=10, failureThreshold=6, timeoutSeconds=5
         ),
     }
 
@@ -123,15 +139,15 @@ def pod_template(
 
     Args:
         rendering: the instance.
-        component: whose pods they are.
-        container: what runs.
-        settings: what the user set for these pods.
-        secrets: names of Secrets whose change rolls the pods.
-        config: configuration whose change rolls the pods.
+        component: of the pods.
+        container: of the pods.
+        settings: of the user for these pods.
+        secrets: names of Secrets whose change restarts the pods.
+        config: configuration whose change restarts the pods.
         restart_policy: of the pod.
         grace_seconds: time between SIGTERM and SIGKILL.
         token: mount the service account's token.
-        spread: prefer different nodes.
+        spread: prefer to place the pods on different nodes.
     """
     annotations = {
         key: text
@@ -227,7 +243,7 @@ def _container(component: Component, container: Container, mounts: Sequence[Moun
             for name, port in container.ports.items()
         ]
     if container.drains:
-        # Endpoints are withdrawn while the pod already ends; without the pause new connections
-        # would meet a closed port.
+        # Endpoints are removed while the pod is already terminating. Without this delay, new
+        # connections would meet a closed port.
         rendered["lifecycle"] = {"preStop": {"sleep": {"seconds": 3}}}
     return rendered

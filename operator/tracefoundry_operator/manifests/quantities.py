@@ -1,4 +1,4 @@
-"""Kubernetes' quantities of CPU and memory, as numbers, and requests that never exceed limits."""
+"""Kubernetes' quantities of CPU and memory as numbers, and requests that never exceed limits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Amounts = Mapping[str, str]
 
 
 class InvalidQuantity(ValueError):
-    """Text that is no quantity; the schema refuses it before."""
+    """Text that is not a quantity; the schema normally refuses it before."""
 
 
 def amount(quantity: str) -> float:
@@ -38,10 +38,10 @@ def amount(quantity: str) -> float:
 def resources(
     wanted: Resources, *, requests: Amounts, limits: Amounts
 ) -> dict[str, dict[str, str]]:
-    """``resources`` of a container: the defaults, each replaced by what is wanted.
+    """``resources`` of a container: the defaults, replaced by what the user sets.
 
-    A default request above a wanted limit is lowered to it, and a default limit below a wanted
-    request raised: the API server refuses requests above limits.
+    The API server refuses requests above limits. So a default request is lowered to the user's
+    limit, and a default limit is raised to the user's request.
     """
     asked = {name: str(value) for name, value in (wanted.requests or {}).items()}
     capped = {name: str(value) for name, value in (wanted.limits or {}).items()}
@@ -58,10 +58,10 @@ def resources(
 
 
 def cores(container_resources: Mapping[str, Mapping[str, str]]) -> int:
-    """Whole cores of the limit, at least 1 and at most 16."""
+    """The CPU limit in whole cores, at least 1 and at most 16."""
     return max(1, min(16, math.ceil(amount(container_resources["limits"]["cpu"]))))
 
 
 def memory_bytes(container_resources: Mapping[str, Mapping[str, str]]) -> int:
-    """The limit of memory."""
+    """The memory limit in bytes."""
     return int(amount(container_resources["limits"]["memory"]))

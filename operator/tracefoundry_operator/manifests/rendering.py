@@ -1,7 +1,7 @@
-"""What every renderer gets, and the metadata that every object carries.
+"""The input of every renderer, and the metadata of every object.
 
-Children belong to their instance by an owner reference, so deleting the instance deletes them
-without a finalizer of ours; and they carry the labels by which the operator watches them.
+An owner reference makes each object a child of its instance: when the instance is deleted, the
+garbage collector deletes it, so no finalizer is needed. The operator's watches select its labels.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from tracefoundry_operator.names import Component
 Manifest = dict[str, Any]
 
 OWN_ANNOTATIONS = "tracefoundry.dev/"
-"""Prefix of annotations that the operator sets; users' annotations with it are left out."""
+"""Prefix of the operator's annotations; annotations of users with this prefix are ignored."""
 
 TEMPLATE_CHECKSUM = f"{OWN_ANNOTATIONS}template-checksum"
-"""Annotation of a migration Job: checksum of the pod template that it was made with."""
+"""Annotation of a Job: checksum of the pod template that it was created with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerImage:
-    """A whole image reference, and when it is pulled."""
+    """An image reference with tag, and its pull policy."""
 
     reference: str
     pull_policy: str
@@ -36,17 +36,17 @@ class ContainerImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """One instance with all that its objects depend on.
+    """An instance with everything that its objects depend on.
 
     Attributes:
         instance: the resource.
-        version: value of the version label; a valid label value.
-        services: image of everything but the collector.
+        version: value of the version label.
+        services: image of all components except the collector.
         collector: image of the collector.
-        secret_versions: resourceVersion of each Secret that exists, by name. Contents are never
-            read: a changed version rolls the pods that use the Secret.
+        secret_versions: resourceVersion of each Secret that exists, by name. Values are never
+            read: a changed version restarts the pods that use the Secret.
         config_map_versions: the same for ConfigMaps of the user.
-        operator_namespace: where the operator runs; its pods may ask ingest whether it is ready.
+        operator_namespace: namespace of the operator, whose pod may connect to ingest.
     """
 
     instance: Instance
@@ -84,7 +84,7 @@ class Rendering:
         annotations: Mapping[str, str] | None = None,
         **content: Any,
     ) -> Manifest:
-        """An object of this instance, named like its component unless ``name`` is given."""
+        """An object of this instance; its default name is that of the component."""
         metadata: Manifest = {
             "name": name or self.child(component),
             "namespace": self.instance.namespace,
@@ -105,11 +105,11 @@ class Rendering:
 
 
 def checksum(value: object) -> str:
-    """A short digest of JSON-like data, the same for equal data."""
+    """A digest of JSON-like data, in 32 hex digits; equal data has the same digest."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
 
 
 def versions_of(used: Iterable[str], versions: Mapping[str, str]) -> dict[str, str]:
-    """The versions of what is used; what does not exist yet has the version ``absent``."""
+    """The versions of the used objects; ``absent`` for one that does not exist."""
     return {name: versions.get(name, "absent") for name in sorted(set(used))}

@@ -1,15 +1,15 @@
-"""The CronJob that deletes what is too old. Suspending the instance suspends it."""
+"""The CronJob that deletes expired data. ``suspend`` of the instance suspends it."""
 
 from __future__ import annotations
 
-from tracefoundry_operator.manifests import services
+from tracefoundry_operator.manifests import environment
 from tracefoundry_operator.manifests.pods import Container, pod_template
 from tracefoundry_operator.manifests.quantities import resources
 from tracefoundry_operator.manifests.rendering import Manifest, Rendering
 from tracefoundry_operator.names import Component
 
 DEADLINE_S = 3600
-"""After this long a run is ended; the next one goes on where it stopped."""
+"""Time limit of a run; the next run continues where it stopped."""
 
 
 def render(rendering: Rendering) -> list[Manifest]:
@@ -18,15 +18,15 @@ def render(rendering: Rendering) -> list[Manifest]:
     container = Container(
         image=rendering.services,
         command=["tracefoundry", "retention", "--json"],
-        environment=services.environment(spec),
+        environment=environment.variables(spec),
         resources=resources(
             spec.retention.resources,
             requests={"cpu": "50m", "memory": "128Mi"},
             limits={"cpu": "1", "memory": "1Gi"},
         ),
-        mounts=services.mounts(spec),
+        mounts=environment.mounts(spec),
     )
-    # No checksums of Secrets or patterns: each run makes a new pod, which reads them anew.
+    # No checksums of Secrets or patterns: each run has a new pod, which reads them.
     template = pod_template(
         rendering,
         Component.RETENTION,
@@ -44,7 +44,7 @@ def render(rendering: Rendering) -> list[Manifest]:
                 "schedule": spec.retention.schedule,
                 "timeZone": "Etc/UTC",
                 "suspend": spec.suspend,
-                # Two at once would wait for each other's locks.
+                # Two concurrent runs would wait for each other's locks.
                 "concurrencyPolicy": "Forbid",
                 # Without it, a CronJob that missed 100 runs never starts again.
                 "startingDeadlineSeconds": 600,

@@ -1,152 +1,55 @@
-"""What the services' processes share: database, bucket, redaction and retention as environment.
-
-Secrets are referenced, never read: their values go from the API server to the kubelet.
-"""
+"""Services and the ports of each component."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-from tracefoundry_operator.api.instance import TraceFoundrySpec
-from tracefoundry_operator.api.references import CaSecretRef
-from tracefoundry_operator.manifests.pods import (
-    Environment,
-    Mount,
-    secret_value,
-    secret_volume,
-    value,
-)
-from tracefoundry_operator.manifests.rendering import Manifest, Rendering, versions_of
+from tracefoundry_operator import names
+from tracefoundry_operator.manifests.collector_config import METRICS_PORT
+from tracefoundry_operator.manifests.rendering import Manifest, Rendering
 from tracefoundry_operator.names import Component
 
-FOLDER = "/etc/tracefoundry"
-PATTERNS_FILE = "patterns.yaml"
-ACCESS_KEY = "AWS_ACCESS_KEY_ID"
-SECRET_KEY = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a key, not a key
+OTLP_GRPC = "otlp-grpc"
+OTLP_HTTP = "otlp-http"
+HTTP = "http"
+METRICS = "metrics"
+
+PORTS: Mapping[Component, Mapping[str, int]] = {
+    Component.COLLECTOR: {
+        OTLP_GRPC: names.OTLP_GRPC_PORT,
+        OTLP_HTTP: names.OTLP_HTTP_PORT,
+        METRICS: METRICS_PORT,
+    },
+    Component.INGEST: {OTLP_HTTP: names.OTLP_HTTP_PORT, OTLP_GRPC: names.OTLP_GRPC_PORT},
+    Component.QUERY: {HTTP: names.HTTP_PORT},
+    Component.UI: {HTTP: names.HTTP_PORT},
+}
+"""Names and numbers of the ports of each component with a Service; they have the same name and
+number in the container. Except for the collector, the first port also answers probes."""
+
+METRICS_PORT_NAMES = {
+    Component.COLLECTOR: METRICS,
+    Component.INGEST: OTLP_HTTP,
+    Component.QUERY: HTTP,
+}
+"""The port with ``/metrics`` of each component that has metrics."""
 
 
-def database_environment(spec: TraceFoundrySpec) -> Environment:
-    """Where the database is, and by which authority its certificate is checked."""
-    ref = spec.database.secret_ref
-    found = [secret_value("TRACEFOUNDRY_DATABASE_URL", ref.name, ref.key)]
-    if spec.database.tls.ca_secret_ref is not None:
-        # Read by libpq for what the URL does not say; verify-full also compares the host name.
-        found.append(value("PGSSLMODE", "verify-full"))
-        found.append(value("PGSSLROOTCERT", f"{FOLDER}/database-ca/ca.crt"))
-    return found
-
-
-def object_store_environment(spec: TraceFoundrySpec) -> Environment:
-    """Where the bucket is, with its credentials and the keys of its encryption."""
-    store = spec.object_store
-    path = f"/{store.prefix}" if store.prefix else ""
-    found = [
-        value("TRACEFOUNDRY_PAYLOAD_URL", f"s3://{store.bucket}{path}"),
-        value("AWS_REGION", store.region),
-        value("AWS_DEFAULT_REGION", store.region),
-        value("AWS_EC2_METADATA_DISABLED", "true"),
-        secret_value(ACCESS_KEY, store.secret_ref.name, ACCESS_KEY),
-        secret_value(SECRET_KEY, store.secret_ref.name, SECRET_KEY),
-    ]
-    if store.endpoint is not None:
-        found.append(value("AWS_ENDPOINT_URL_S3", store.endpoint))
-    if store.tls.ca_secret_ref is not None:
-        found.append(value("AWS_CA_BUNDLE", f"{FOLDER}/s3-ca/ca.crt"))
-    if spec.encryption is not None:
-        ref = spec.encryption.secret_ref
-        found.append(secret_value("TRACEFOUNDRY_ENCRYPTION_KEYS", ref.name, ref.key))
-    return found
-
-
-def policy_environment(spec: TraceFoundrySpec) -> Environment:
-    """Redaction and retention; both are part of what ingest accepts."""
-    found = [
-        value("TRACEFOUNDRY_REDACTION", spec.redaction.mode),
-        value("TRACEFOUNDRY_RETENTION_SPANS", spec.retention.spans),
-        value("TRACEFOUNDRY_RETENTION_PAYLOADS", spec.retention.payloads),
-    ]
-    if spec.redaction.patterns_config_map_ref is not None:
-        found.append(value("TRACEFOUNDRY_REDACTION_PATTERNS", f"{FOLDER}/patterns/{PATTERNS_FILE}"))
-    return found
-
-
-def environment(spec: TraceFoundrySpec) -> Environment:
-    """All of it, for processes that work with spans and payloads."""
+def render(rendering: Rendering) -> list[Manifest]:
+    """A Service for each component that accepts connections."""
     return [
-        *database_environment(spec),
-        *object_store_environment(spec),
-        *policy_environment(spec),
+        rendering.object(
+            "v1",
+            "Service",
+            component,
+            spec={
+                "type": "ClusterIP",
+                "selector": rendering.selector(component),
+                "ports": [
+                    {"name": name, "port": port, "targetPort": name, "protocol": "TCP"}
+                    for name, port in ports.items()
+                ],
+            },
+        )
+        for component, ports in PORTS.items()
     ]
-
-
-def database_mounts(spec: TraceFoundrySpec) -> list[Mount]:
-    """The authority of the database's certificate."""
-    return _authority("database-ca", spec.database.tls.ca_secret_ref)
-
-
-def mounts(spec: TraceFoundrySpec) -> list[Mount]:
-    """Authorities and patterns."""
-    found = [*database_mounts(spec), *_authority("s3-ca", spec.object_store.tls.ca_secret_ref)]
-    patterns = spec.redaction.patterns_config_map_ref
-    if patterns is not None:
-        source: Manifest = {
-            "configMap": {
-                "name": patterns.name,
-                "items": [{"key": PATTERNS_FILE, "path": PATTERNS_FILE}],
-                "defaultMode": 0o444,
-            }
-        }
-        found.append(Mount(name="patterns", path=f"{FOLDER}/patterns", source=source))
-    return found
-
-
-def database_secrets(spec: TraceFoundrySpec) -> list[str]:
-    """Names of the Secrets that reach the database."""
-    return _named(spec.database.secret_ref.name, spec.database.tls.ca_secret_ref)
-
-
-def secrets(spec: TraceFoundrySpec) -> list[str]:
-    """Names of the Secrets that these processes use."""
-    found = database_secrets(spec)
-    found += _named(spec.object_store.secret_ref.name, spec.object_store.tls.ca_secret_ref)
-    if spec.encryption is not None:
-        found.append(spec.encryption.secret_ref.name)
-    return found
-
-
-def config(rendering: Rendering) -> object:
-    """The version of mounted configuration: a process reads it once, so a change rolls the pods."""
-    patterns = rendering.instance.spec.redaction.patterns_config_map_ref
-    if patterns is None:
-        return None
-    return versions_of([patterns.name], rendering.config_map_versions)
-
-
-def service(
-    rendering: Rendering, component: Component, ports: Sequence[tuple[str, int]]
-) -> Manifest:
-    """A Service for a component's pods, by port names."""
-    return rendering.object(
-        "v1",
-        "Service",
-        component,
-        spec={
-            "type": "ClusterIP",
-            "selector": rendering.selector(component),
-            "ports": [
-                {"name": name, "port": port, "targetPort": name, "protocol": "TCP"}
-                for name, port in ports
-            ],
-        },
-    )
-
-
-def _authority(name: str, ref: CaSecretRef | None) -> list[Mount]:
-    if ref is None:
-        return []
-    source = secret_volume(ref.name, ref.key, "ca.crt")
-    return [Mount(name=name, path=f"{FOLDER}/{name}", source=source)]
-
-
-def _named(secret: str, authority: CaSecretRef | None) -> list[str]:
-    return [secret] if authority is None else [secret, authority.name]

@@ -1,4 +1,4 @@
-"""The resource of an agent: who sends the spans, as its ``OTEL_*`` environment says.
+"""The resource attributes of an agent, from its ``OTEL_*`` environment.
 
 An agent is deployed by people who do not write its code, so its name and environment come from
 outside. The rules are OpenTelemetry's, and are kept here in one pure function, so that every way
@@ -48,7 +48,7 @@ def resource_attributes(
     try:
         attributes = parse_resource_attributes(env.get("OTEL_RESOURCE_ATTRIBUTES", ""))
     except ValueError as error:
-        # The value itself stays out of the log: it may hold what nobody meant to publish.
+        # The value is not logged, because it may be confidential.
         _logger.warning("OTEL_RESOURCE_ATTRIBUTES is ignored: %s", error)
         attributes = {}
     if service := env.get("OTEL_SERVICE_NAME", "").strip():

@@ -25,7 +25,7 @@ func check(path string) int {
 		return exitUnknown
 	}
 	if info.Size() == 0 {
-		return exitSound // made, and not written to yet: the storage starts it anew
+		return exitSound // created but not written to yet: the storage initialises it
 	}
 	database, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: 5 * time.Second})
 	if err != nil {
@@ -45,7 +45,7 @@ func check(path string) int {
 
 func readAll(tx *bbolt.Tx) error {
 	for err := range tx.Check() {
-		// Pages that nothing refers to waste space and hold no span: compaction drops them.
+		// Unreferenced pages waste space but contain no span; compaction removes them.
 		if !strings.Contains(err.Error(), "unreachable unfreed") {
 			return err
 		}
@@ -55,7 +55,7 @@ func readAll(tx *bbolt.Tx) error {
 		err := bucket.ForEach(func(key, value []byte) error {
 			for _, part := range [][]byte{key, value} {
 				for i := 0; i < len(part); i += 512 {
-					sum ^= part[i] // touches each page, so that a hole in the file shows now
+					sum ^= part[i] // reads each page, so that a hole in the file is found now
 				}
 			}
 			return nil

@@ -8,7 +8,7 @@ import (
 )
 
 // configSources returns the configuration files named by --config, in order, without their scheme.
-// Configuration that is no file (env:, yaml:) is left out: it cannot be read twice the same way.
+// Other sources (env:, yaml:) are left out: they cannot be read in the same way.
 func configSources(arguments []string) []string {
 	var files []string
 	for i := 0; i < len(arguments); i++ {
@@ -31,7 +31,7 @@ func configSources(arguments []string) []string {
 }
 
 // queueDirectories returns the directory of every file_storage extension that the configuration
-// names. A file that cannot be read or parsed has none: the collector says what is wrong with it.
+// names. A file that cannot be read or parsed has none: the collector reports the error.
 func queueDirectories(arguments []string) []string {
 	var directories []string
 	for _, path := range configSources(arguments) {

@@ -2,11 +2,11 @@
 // sending queue, moves aside those that the collector could not open, and then becomes the
 // collector.
 //
-// A queue file can be damaged by a lost power supply or a full disk. The collector's storage
-// refuses to start on such a file, for ever; the spans in it are lost either way, but those still
-// to come are not. So the file is kept under another name, the log says so, and the number of
-// files ever moved aside becomes the resource attribute of the collector's own metrics
-// tracefoundry_queue_files_set_aside, on which an alert can stand.
+// A power failure or a full disk can damage a queue file. The collector's storage refuses to start
+// with such a file, however often it is tried. The spans in the file are lost either way, but later
+// spans need not be. So the file is renamed, which is logged, and the total number of renamed files
+// is the resource attribute tracefoundry_queue_files_set_aside of the collector's own metrics, for
+// alerts.
 package main
 
 import (
@@ -45,7 +45,7 @@ func main() {
 	}
 }
 
-// runsPipelines tells a start of the collector from its subcommands (validate, components).
+// runsPipelines is true for a start of the collector, false for subcommands (validate, components).
 func runsPipelines(arguments []string) bool {
 	return len(arguments) > 0 && strings.HasPrefix(arguments[0], "-") && len(configSources(arguments)) > 0
 }

@@ -21,9 +21,9 @@ const (
 	asideMark      = ".corrupt-"
 	// Compaction writes to files of this prefix, and removes them itself.
 	compactionPrefix = "tempdb"
-	// The newest ones are kept for whoever wants to look; more could fill the volume.
+	// Damaged files that are kept for each queue, for inspection; more could fill the volume.
 	keptAside = 2
-	// Reading a gigabyte from a slow disk; a file that takes longer is left to the collector.
+	// Enough to read a gigabyte from a slow disk; after that the file is left to the collector.
 	checkTimeout = 2 * time.Minute
 )
 
@@ -31,7 +31,7 @@ const (
 // were ever moved aside there.
 func inspect(self, directory string, free freeSpace) int {
 	count := readCount(directory)
-	// The queues may have grown since files were set aside; and a rename can need space too.
+	// The queues may have grown since files were set aside, and a rename can need space too.
 	makeRoom(directory, free)
 	entries, err := os.ReadDir(directory)
 	if err != nil {
@@ -57,8 +57,8 @@ func inspect(self, directory string, free freeSpace) int {
 		say("error", "a queue file was damaged and is moved aside: the spans still in it are not sent",
 			map[string]any{"file": path, "moved_to": aside, "damage": damage, "moved_aside_so_far": count})
 		dropOldest(path)
-		// On a full volume the count can be written only after this, and it is written at once: a
-		// crash between two files must not forget the first.
+		// On a full volume the count can be written only after this. It is written for each file, so
+		// that a crash between two files does not lose the first.
 		makeRoom(directory, free)
 		if err := writeCount(directory, count); err != nil {
 			say("error", "the count of queue files moved aside could not be kept", map[string]any{"error": err.Error()})
@@ -67,8 +67,8 @@ func inspect(self, directory string, free freeSpace) int {
 	return count
 }
 
-// damageOf says what is wrong with a queue file, or "" if nothing is, or nothing can be told.
-// The check runs in a process of its own: a damaged file can crash its reader.
+// damageOf describes the damage of a queue file; "" if there is none, or if it cannot be checked.
+// The check runs in a separate process, because a damaged file can crash its reader.
 func damageOf(self, path string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
@@ -110,8 +110,8 @@ func readCount(directory string) int {
 	return count
 }
 
-// writeCount writes over the old count: a file that is emptied first gives its block back, which a
-// full volume may not have again.
+// writeCount overwrites the old count in place. Truncating the file first would free its block, and
+// on a full volume there may then be none to write to.
 func writeCount(directory string, count int) error {
 	file, err := os.OpenFile(filepath.Join(directory, countFile), os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {

@@ -8,11 +8,12 @@ import (
 	"syscall"
 )
 
-// A fifth of the space that is free without them: with empty queues that leaves four fifths of the
-// volume, what both queues may take, and it becomes less as they fill.
+// The share of damaged files: a fifth of the space that would be free without them. With empty queues
+// four fifths of the volume are left, which is the limit of both queues together; as the queues fill,
+// the share shrinks.
 const asideShare = 5
 
-// freeSpace says how many bytes can still be written to the volume of a directory.
+// freeSpace returns how many bytes can still be written to the volume of a directory.
 type freeSpace func(directory string) (uint64, error)
 
 func ofVolume(directory string) (uint64, error) {
@@ -24,7 +25,7 @@ func ofVolume(directory string) (uint64, error) {
 }
 
 // makeRoom removes the oldest files set aside in directory until the others take no more than their
-// share. Nobody else can: the image has no shell.
+// share. Nothing else can remove them, because the image has no shell.
 func makeRoom(directory string, free freeSpace) {
 	aside, _ := filepath.Glob(filepath.Join(directory, "*"+asideMark+"*"))
 	if len(aside) == 0 {
@@ -40,7 +41,7 @@ func makeRoom(directory string, free freeSpace) {
 	for _, path := range aside {
 		taken += sizeOnVolume(path)
 	}
-	// Counted, not asked for again: some file systems give space back a while after a removal.
+	// Computed, not measured again: some file systems free the space only some time after a removal.
 	total := left + taken
 	for _, path := range aside {
 		if taken <= total/asideShare {

@@ -12,9 +12,12 @@ from tracefoundry.auth.audit import AuditLog
 from tracefoundry.auth.caller import Caller, loopback_caller
 from tracefoundry.auth.projects import Projects
 from tracefoundry.auth.tokens import Tokens
-from tracefoundry.settings import SECOND_NS, Settings
+from tracefoundry.model.times import SECOND_NS
+from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
-from tracefoundry.store.sql.audit import AuditEntry
+from tracefoundry.store.api import Administration
+from tracefoundry.store.records import AuditEntry
+from tracefoundry.store.sql.administration import SqlAdministration
 from tracefoundry.store.sql.engine import make_engine
 
 START_NS = 1_700_000_000 * SECOND_NS
@@ -40,6 +43,7 @@ class Office:
     """What admins work with, on one database."""
 
     engine: sa.Engine
+    administration: Administration
     clock: Clock
     audit: AuditLog
     tokens: Tokens
@@ -62,13 +66,15 @@ def office(database_url: str, clock: Clock) -> Iterator[Office]:
     """Tokens, projects and audit log on a migrated database."""
     migrations.upgrade(database_url)
     engine = make_engine(database_url)
-    audit = AuditLog(engine, now_ns=clock.now_ns)
+    administration = SqlAdministration(engine)
+    audit = AuditLog(administration, now_ns=clock.now_ns)
     yield Office(
         engine,
+        administration,
         clock,
         audit,
-        Tokens(engine, audit, now_ns=clock.now_ns),
-        Projects(engine, audit, Settings(), now_ns=clock.now_ns),
+        Tokens(administration, audit, now_ns=clock.now_ns),
+        Projects(administration, audit, Settings(), now_ns=clock.now_ns),
     )
     audit.close()
     engine.dispose()

@@ -14,10 +14,11 @@ from tracefoundry.auth import audit as audit_module
 from tracefoundry.auth.audit import AuditLog
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.token_text import new_token
-from tracefoundry.settings import SECOND_NS
-from tracefoundry.store.contract import StoreUnavailable
+from tracefoundry.model.times import SECOND_NS
+from tracefoundry.store.api import StoreUnavailable
+from tracefoundry.store.records import AuditEntry, AuditOutcome
 from tracefoundry.store.sql import tables
-from tracefoundry.store.sql.audit import AuditEntry
+from tracefoundry.store.sql.administration import SqlAdministration
 from tracefoundry.store.sql.engine import make_engine
 
 VIEWER = Caller(name="eye", role=Role.VIEWER, project_id=3, project="shop", address="10.0.0.9")
@@ -71,7 +72,7 @@ def test_many_refusals_of_one_caller_become_one_counted_row(
 
 def test_unknown_callers_are_counted_by_address_and_minute(office: Office) -> None:
     """Of several processes too, which meet in one row."""
-    other = AuditLog(office.engine, now_ns=office.clock.now_ns)
+    other = AuditLog(office.administration, now_ns=office.clock.now_ns)
     for audit in (office.audit, other, office.audit):
         for address in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
             audit.record_denied("trace.read", status=401, address=address)
@@ -111,7 +112,7 @@ def test_addresses_counted_at_once_are_bounded(
 
 def test_what_is_allowed_is_not_done_where_it_cannot_be_recorded(tmp_path: Path) -> None:
     """Who reads content must be on record first."""
-    audit = AuditLog(make_engine(f"sqlite:///{tmp_path}/missing.db"))
+    audit = AuditLog(SqlAdministration(make_engine(f"sqlite:///{tmp_path}/missing.db")))
     with pytest.raises(StoreUnavailable):
         audit.record(VIEWER, "payload.read", target="sha256:00")
 
@@ -123,7 +124,7 @@ def test_a_refusal_never_fails_and_is_kept_until_it_can_be_written(
     monkeypatch.setattr(audit_module, "WRITE_INTERVAL_S", 0.01)
     url = f"sqlite:///{tmp_path}/late.db"
     engine = make_engine(url)
-    audit = AuditLog(engine, now_ns=clock.now_ns)
+    audit = AuditLog(SqlAdministration(engine), now_ns=clock.now_ns)
     audit.record_denied("payload.read", status=403, caller=VIEWER)
     audit.record_denied("trace.read", status=401, address="10.0.0.1")
     late = make_engine(f"sqlite:///{tmp_path}/made.db", create=True)
@@ -162,12 +163,21 @@ def test_entries_are_chosen_by_time_action_outcome_and_project(office: Office) -
     office.audit.record_denied("payload.read", status=403, caller=VIEWER)
     office.audit.record(office.boss, "trace.delete")
 
-    def actions(start_s: int = 0, end_s: int = 9, **chosen: str) -> list[str]:
+    def actions(
+        start_s: int = 0,
+        end_s: int = 9,
+        *,
+        action: str | None = None,
+        outcome: AuditOutcome | None = None,
+        project: str | None = None,
+    ) -> list[str]:
         entries, _ = office.audit.page(
             start_ns=START_NS + start_s * SECOND_NS,
             end_ns=START_NS + end_s * SECOND_NS,
             limit=10,
-            **chosen,
+            action=action,
+            outcome=outcome,
+            project=project,
         )
         return [f"{entry.action} {entry.outcome}" for entry in entries]
 

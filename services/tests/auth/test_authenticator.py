@@ -17,9 +17,9 @@ from tracefoundry.auth.authenticator import Authenticator
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.errors import Unauthenticated
 from tracefoundry.auth.token_text import hash_of, new_token
-from tracefoundry.settings import SECOND_NS
+from tracefoundry.model.times import SECOND_NS
 from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.sql.tokens import TokenRecord
+from tracefoundry.store.records import TokenRecord
 
 Result = TypeVar("Result")
 

@@ -13,8 +13,8 @@ import pytest
 from platform_process import run_command
 from tracefoundry.auth.token_text import hash_of, new_token
 from tracefoundry.cli.app import main
-from tracefoundry.store.sql import tokens
-from tracefoundry.store.sql.engine import make_engine, reading
+from tracefoundry.store.sql.administration import SqlAdministration
+from tracefoundry.store.sql.engine import make_engine
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -65,8 +65,7 @@ def test_a_token_is_printed_once_on_a_database_that_is_new(run: Run, tmp_path: P
     )
     assert made["expires_at"].endswith("Z")
     engine = make_engine(f"sqlite:///{tmp_path}/data/tracefoundry.db")
-    with reading(engine) as connection:
-        found = tokens.by_hash(connection, hash_of(made["token"]))
+    found = SqlAdministration(engine).token_of(hash_of(made["token"]))
     engine.dispose()
     assert found is not None
     assert made["id"] == found.token_id

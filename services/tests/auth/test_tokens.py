@@ -11,16 +11,15 @@ from auth.conftest import START_NS, Office
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.errors import AccessError
 from tracefoundry.auth.token_text import hash_of, new_token
-from tracefoundry.settings import DAY_NS
-from tracefoundry.store.sql import tables, tokens
+from tracefoundry.model.times import DAY_NS
+from tracefoundry.store.records import TokenRecord
+from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import reading
-from tracefoundry.store.sql.tokens import TokenRecord
 
 
 def found(office: Office, text: str) -> TokenRecord | None:
     """The record of a token's text."""
-    with reading(office.engine) as connection:
-        return tokens.by_hash(connection, hash_of(text))
+    return office.administration.token_of(hash_of(text))
 
 
 def states(office: Office) -> dict[str, str]:

@@ -183,8 +183,8 @@ def test_a_long_conversation_resends_its_history(day: list[list[ReadableSpan]]) 
             history = messages
 
 
-def test_a_disabled_sdk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing would be sent, and nobody would know why."""
+def test_a_disabled_sdk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise nothing would be sent, without a reason."""
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     with pytest.raises(SdkDisabled, match="OTEL_SDK_DISABLED is set"):
         next(Recorder(seed=1, at_ns=AT_NS).record(1))

@@ -1,4 +1,4 @@
-"""What reaches the receiver, and how failures are told."""
+"""What reaches the receiver, and how failures are reported."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_all_spans_arrive_once_in_batches(receiver: CannedServer) -> None:
 
 
 def test_token_and_project_go_as_headers(receiver: CannedServer) -> None:
-    """A bearer token, and the project header of the contract."""
+    """A bearer token, and the project header."""
     send_some(receiver, token="tf_1", project="p1")
     headers = receiver.received[0].headers
     assert ("Bearer tf_1", "p1", "application/x-protobuf") == (
@@ -75,7 +75,7 @@ def test_token_and_project_go_as_headers(receiver: CannedServer) -> None:
     )
 
 
-def test_a_refused_request_is_told_with_its_reason(receiver: CannedServer) -> None:
+def test_a_refused_request_is_reported_with_its_reason(receiver: CannedServer) -> None:
     """The message of the google.rpc.Status that OTLP answers carry."""
     receiver.answers[PATH] = Canned(Status(message="no such tenant").SerializeToString(), 403)
     with pytest.raises(
@@ -87,7 +87,7 @@ def test_a_refused_request_is_told_with_its_reason(receiver: CannedServer) -> No
 def test_a_passing_failure_is_retried_until_the_time_is_up(
     receiver: CannedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The exporter's own retries; what is told in the end is the receiver's reason."""
+    """The exporter's own retries; the reported reason is the receiver's."""
     monkeypatch.setattr(sending, "TIMEOUT_S", 0.5)
     receiver.answers[PATH] = Canned(Status(message="full").SerializeToString(), 503)
     with pytest.raises(ExportFailed, match="503 Service Unavailable: full"):
@@ -108,12 +108,12 @@ def test_refused_spans_of_a_success_are_an_error(receiver: CannedServer) -> None
 
 
 def test_a_warning_without_refusals_is_a_success(receiver: CannedServer) -> None:
-    """Duplicates of another content are told this way by our own ingest."""
+    """Our own ingest reports duplicates with other content this way."""
     receiver.answers[PATH] = partial(0, "2 conflicts")
     assert 12 == send_some(receiver).traces
 
 
-def test_no_answer_at_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_answer_at_all_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A receiver that went away in the middle."""
     monkeypatch.setattr(sending, "TIMEOUT_S", 0.2)
     spans = Recorder(seed=1, at_ns=AT_NS).record(1)
@@ -153,7 +153,7 @@ def test_the_command_fails_in_one_line(
 def test_the_command_knocks_before_it_works(
     receiver: CannedServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A wrong path is told at once, with nothing sent but an empty request."""
+    """A wrong path is reported at once, after one empty request."""
     del receiver.answers[PATH]
     code = main(["demo", "--url", receiver.url])
     assert (1, [b""]) == (code, [request.body for request in receiver.received])

@@ -64,7 +64,7 @@ class Ledger:
 
 
 class Senders:
-    """Threads that send until they are told to finish."""
+    """Threads that send until they are asked to finish."""
 
     def __init__(self, otlp: Callable[[], str], ledger: Ledger, count: int, padding: int) -> None:
         self.ledger = ledger

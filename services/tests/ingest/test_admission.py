@@ -84,7 +84,7 @@ def test_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_waiting_ends_in_overloaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waited in vain holds nothing and blocks nobody."""
+    """A body that waited in vain holds no bytes and blocks no other."""
     monkeypatch.setattr(admission, "WAIT_S", 0.01)
 
     async def body() -> None:
@@ -141,7 +141,7 @@ def test_growth_is_at_once_or_not_at_all() -> None:
     scenario(body)
 
 
-def test_a_lone_body_may_grow_above_the_budget() -> None:
+def test_a_body_that_is_alone_may_grow_above_the_budget() -> None:
     """As one whose size was announced may: the limit of a body is another one."""
 
     async def body() -> None:

@@ -20,6 +20,7 @@ from tracefoundry.ingest.batch import Batch
 from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.pipeline import Pipeline
 from tracefoundry.ingest.projects import Projects
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.keys import KeyRing
@@ -27,7 +28,6 @@ from tracefoundry.payloads.lists import assemble
 from tracefoundry.payloads.packs import BlobLocation, read_blobs
 from tracefoundry.payloads.storing import PayloadWriter
 from tracefoundry.redaction.policy import UserPatterns
-from tracefoundry.settings import DAY_NS
 from tracefoundry.store import migrations
 from tracefoundry.store.contract import SpanWriter
 from tracefoundry.store.sql.engine import make_engine

@@ -23,11 +23,12 @@ from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.metrics import IngestMetrics
 from tracefoundry.ingest.pool import WorkerPool
 from tracefoundry.ingest.service import IngestService
+from tracefoundry.store.sql.administration import SqlAdministration
 
 
 def open_gate() -> Gate:
     """A gate that asks nobody, as on loopback."""
-    return Gate(None, AuditLog(sa.create_engine("sqlite://")))
+    return Gate(None, AuditLog(SqlAdministration(sa.create_engine("sqlite://"))))
 
 
 class OutcomePool(WorkerPool):

@@ -1,4 +1,4 @@
-"""The write path without sockets and databases: a writer of our own stands at the store's seam."""
+"""The write path without sockets and databases: with a scripted writer in place of the store."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def test_a_project_that_was_made_just_now_is_found(
 
 
 def test_a_store_that_cannot_be_asked_for_projects_is_unavailable(writer: ScriptedWriter) -> None:
-    """An unknown name is not refused for ever by a database that is down."""
+    """An unknown name is not refused permanently because a database is down."""
     answers: list[dict[str, ProjectRecord]] = []
 
     def find() -> dict[str, ProjectRecord]:
@@ -265,7 +265,7 @@ def test_the_window_decides_by_start_time(pipeline: Pipeline, offset_ns: int, ke
 
 
 def test_other_logs_are_refused_and_counted(pipeline: Pipeline) -> None:
-    """Only GenAI events are kept; the rule is told."""
+    """Only GenAI events are kept; the message states the rule."""
     content = log_body(new_trace_id(), new_span_id(), names=["gen_ai.choice", "http", "app.start"])
     batch = prepared(pipeline, logs(), content)
     [outcome] = pipeline.commit([batch])
@@ -277,7 +277,7 @@ def test_other_logs_are_refused_and_counted(pipeline: Pipeline) -> None:
 def test_each_batch_gets_its_own_part_of_a_commit(
     pipeline: Pipeline, writer: ScriptedWriter
 ) -> None:
-    """Indices of one transaction are told to the sender of that span or log."""
+    """Indices of one transaction are mapped to the body of that span or log."""
     batches = [
         prepared(pipeline, traces(), body([span(new_trace_id()) for _ in range(3)])),
         prepared(pipeline, logs(), log_body(new_trace_id(), new_span_id(), names=["gen_ai.a"] * 2)),
@@ -312,7 +312,7 @@ def test_a_message_names_a_bounded_number_of_reasons(pipeline: Pipeline) -> None
     assert message.endswith("and 3 more reasons")
 
 
-def test_a_store_in_trouble_is_unavailable_for_every_batch(
+def test_a_failing_store_is_unavailable_for_every_batch(
     pipeline: Pipeline, writer: ScriptedWriter
 ) -> None:
     """Nothing was stored; all senders ask again."""
@@ -333,7 +333,7 @@ def test_a_store_in_trouble_is_unavailable_for_every_batch(
         (b"", "br", "unsupported_encoding"),
     ],
 )
-def test_what_can_never_succeed_is_told_apart(
+def test_what_can_never_succeed_is_distinguished(
     pipeline: Pipeline, content: bytes, content_encoding: str, status: str
 ) -> None:
     """The transports turn these into 400, 413 and 415."""
@@ -381,8 +381,8 @@ def test_envelopes_may_name_different_projects(pipeline: Pipeline) -> None:
     assert {"unknown_project": 1} == batch.rejected
 
 
-def test_a_payload_store_in_trouble_costs_nobody_else_anything(writer: ScriptedWriter) -> None:
-    """Bodies without content are stored; the senders of the others come again, in order."""
+def test_a_failing_payload_store_affects_only_batches_with_content(writer: ScriptedWriter) -> None:
+    """Bodies without content are stored; the others are unavailable; outcomes keep their order."""
     pipeline = pipeline_over(writer, writer.projects)
     with_content = body([span(new_trace_id(), attributes={"gen_ai.input.messages": "hello"})])
     plain = body([span(new_trace_id())])
@@ -409,7 +409,7 @@ def test_a_token_of_one_project_sends_to_no_other(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize(("took", "quiet_until"), [(0.0, 1_000.5), (7.0, 1_014.0), (60.0, 1_070.0)])
-def test_a_payload_store_in_trouble_is_left_alone_as_long_as_the_trouble_took(
+def test_a_failing_payload_store_is_not_asked_for_as_long_as_the_failure_took(
     writer: ScriptedWriter, monkeypatch: pytest.MonkeyPatch, took: float, quiet_until: float
 ) -> None:
     """What has no content does not wait behind a store that hangs, time and again."""

@@ -18,7 +18,8 @@ from store.reading import count
 from tracefoundry.ingest import pool as pool_module
 from tracefoundry.ingest.messages import IngestRequest, Outcome, WorkerConfig
 from tracefoundry.ingest.pool import WorkerPool
-from tracefoundry.settings import DAY_NS, MAX_BODY_BYTES
+from tracefoundry.model.limits import MAX_BODY_BYTES
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
 
 DEADLINE_S = 30.0
@@ -88,7 +89,7 @@ def test_workers_start_with_the_first_request(migrated_url: str) -> None:
 def test_a_dead_workers_requests_are_unavailable_and_another_takes_over(
     migrated_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was not answered is passing trouble, never an exception."""
+    """Unanswered requests get a temporary failure, never an exception."""
     monkeypatch.setattr(pool_module, "RESTART_PAUSE_S", 0.0)
     path = Path(migrated_url.removeprefix("sqlite:///"))
 
@@ -132,7 +133,7 @@ def test_a_worker_that_dies_at_once_is_not_started_in_a_busy_loop(migrated_url: 
     with_pool(migrated_url, scenario)
 
 
-def test_a_process_that_cannot_be_started_is_passing_trouble(
+def test_a_process_that_cannot_be_started_is_a_temporary_failure(
     migrated_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No process, no memory: the sender asks again."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tracefoundry.settings import DAY_NS, Settings, SettingsError
+from tracefoundry.model.times import DAY_NS
+from tracefoundry.settings import Settings, SettingsError
 
 MIB = 1024 * 1024
 

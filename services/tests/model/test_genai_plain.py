@@ -1,4 +1,4 @@
-"""What plain gen_ai.* attributes say."""
+"""The view from plain gen_ai.* attributes."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def test_the_root_is_the_earliest_span_without_a_parent() -> None:
     assert summary(late, early).root_name == "early"
 
 
-def test_without_a_root_the_earliest_orphan_stands_in() -> None:
+def test_without_a_root_the_earliest_orphan_is_used() -> None:
     """A trace whose root has not come is shown by what is there, and says so."""
     found = summary(
         make_span(span=1, parent=8, start=5, name="b"), make_span(span=2, parent=9, name="a")
@@ -31,7 +31,7 @@ def test_without_a_root_the_earliest_orphan_stands_in() -> None:
 
 
 def test_a_trace_of_nothing_but_a_cycle_has_a_summary() -> None:
-    """The earliest span stands in for the root."""
+    """The earliest span is used as the root."""
     found = summary(make_span(span=1, parent=2, start=1), make_span(span=2, parent=1, name="x"))
     assert (found.root_name, found.missing_roots, found.missing_parents) == ("x", True, 0)
 
@@ -41,7 +41,9 @@ def test_a_trace_of_nothing_but_a_cycle_has_a_summary() -> None:
     [(0, 0, 0), (1, 2, 1), (2, 0, 2), (0, 2, 2), (0, 1, 0)],
     ids=["unset", "root is ok", "root failed", "a child failed", "a child is ok"],
 )
-def test_status_is_the_roots_or_else_tells_of_errors(root: int, child: int, expected: int) -> None:
+def test_status_is_the_roots_or_else_error_if_any_span_failed(
+    root: int, child: int, expected: int
+) -> None:
     """The root's status where it has one, else error if any span failed."""
     assert (
         summary(make_span(status=root), make_span(span=2, parent=1, status=child)).status

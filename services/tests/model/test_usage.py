@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracefoundry.model.summary import SpanFacts
-from tracefoundry.model.usage import counting
+from tracefoundry.model.usage import counted_indices
 
 
 def facts(
@@ -35,7 +35,7 @@ def facts(
 
 def counted(*spans: SpanFacts) -> list[int]:
     """Numbers of the spans that count."""
-    return [int.from_bytes(spans[index].span_id, "big") for index in counting(spans)]
+    return [int.from_bytes(spans[index].span_id, "big") for index in counted_indices(spans)]
 
 
 def test_an_agent_that_rolls_up_its_calls_does_not_count() -> None:
@@ -102,7 +102,7 @@ def test_a_span_that_is_its_own_parent_counts() -> None:
 def test_of_doubles_the_parent_that_holds_the_call_is_covered_by_it() -> None:
     """The tree shows the call below the second of two agents with one id; so do the totals."""
     agents = [facts(1, start=start, duration=10, kind="agent") for start in (0, 20)]
-    assert counting([*agents, facts(2, 1, start=22)]) == [0, 2]
+    assert counted_indices([*agents, facts(2, 1, start=22)]) == [0, 2]
 
 
 SPANS = st.lists(
@@ -118,14 +118,14 @@ SPANS = st.lists(
     ),
     min_size=1,
     max_size=9,
-    # Ids are used twice by some senders; the store tells such spans apart by their start.
+    # Some senders use ids twice; the store distinguishes such spans by their start.
     unique_by=lambda span: (span.start_time_ns, span.span_id),
 )
 Key = tuple[int, bytes]
 
 
 def key(span: SpanFacts) -> Key:
-    """(start, span id): what tells a span of a trace from all others."""
+    """(start, span id), which identifies a span within its trace."""
     return span.start_time_ns, span.span_id
 
 
@@ -186,10 +186,10 @@ def oracle(spans: list[SpanFacts]) -> set[Key]:
 @given(SPANS)
 def test_counting_agrees_with_the_rule_word_by_word(spans: list[SpanFacts]) -> None:
     """The linear algorithm gives what the quadratic reading of the rule gives, on any graph."""
-    assert {key(spans[index]) for index in counting(spans)} == oracle(spans)
+    assert {key(spans[index]) for index in counted_indices(spans)} == oracle(spans)
 
 
 @given(SPANS)
 def test_some_usage_counts_wherever_there_is_any(spans: list[SpanFacts]) -> None:
     """Covering never leaves a trace with usage without a total."""
-    assert bool(counting(spans)) == any(span.has_usage for span in spans)
+    assert bool(counted_indices(spans)) == any(span.has_usage for span in spans)

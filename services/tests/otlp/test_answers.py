@@ -10,7 +10,15 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from tracefoundry.otlp.answers import MAX_MESSAGE_CHARACTERS, Signal, status, success
+from tracefoundry.otlp.answers import (
+    CONTENT_TYPES,
+    MAX_MESSAGE_CHARACTERS,
+    Encoding,
+    Signal,
+    parse_content_type,
+    status,
+    success,
+)
 
 
 @pytest.mark.parametrize("signal", ["traces", "logs"])
@@ -19,14 +27,14 @@ def test_plain_success_is_an_empty_message(signal: Signal) -> None:
     assert [b"", b"{}"] == [success(signal, "protobuf", 0, ""), success(signal, "json", 0, "")]
 
 
-def test_rejected_spans_are_told_in_protobuf() -> None:
+def test_rejected_spans_are_reported_in_protobuf() -> None:
     """The generated class reads the number and the message."""
     answer = ExportTraceServiceResponse.FromString(success("traces", "protobuf", 3, "3 bad ids"))
     partial = answer.partial_success
     assert (3, "3 bad ids") == (partial.rejected_spans, partial.error_message)
 
 
-def test_rejected_log_records_are_told_in_protobuf() -> None:
+def test_rejected_log_records_are_reported_in_protobuf() -> None:
     """The generated class reads the number and the message."""
     answer = ExportLogsServiceResponse.FromString(success("logs", "protobuf", 2, "no GenAI"))
     partial = answer.partial_success
@@ -76,3 +84,31 @@ def test_messages_with_lone_surrogates_can_be_sent() -> None:
     """Such text can come from a broken body; neither encoding can hold it."""
     assert "a?b" == json.loads(status("json", 3, "a\ud800b"))["message"]
     assert "a?b" == Status.FromString(status("protobuf", 3, "a\ud800b")).message
+
+
+@pytest.mark.parametrize(
+    ("value", "encoding"),
+    [
+        ("application/x-protobuf", "protobuf"),
+        ("application/protobuf", "protobuf"),
+        ("application/json", "json"),
+        ("APPLICATION/JSON", "json"),
+        ("application/json; charset=utf-8", "json"),
+        (" Application/X-Protobuf ;v=1", "protobuf"),
+        ("text/plain", None),
+        ("application/jsonl", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_content_type_names_an_encoding_in_any_case_and_with_parameters(
+    value: str | None, encoding: Encoding | None
+) -> None:
+    """Case and parameters are ignored; anything else is unknown."""
+    assert encoding == parse_content_type(value)
+
+
+def test_answers_carry_types_that_are_read_as_their_own_encoding() -> None:
+    """The collector compares the answer's Content-Type exactly."""
+    assert {"protobuf": "application/x-protobuf", "json": "application/json"} == CONTENT_TYPES
+    assert list(CONTENT_TYPES) == [parse_content_type(value) for value in CONTENT_TYPES.values()]

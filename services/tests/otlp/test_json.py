@@ -20,8 +20,7 @@ from otlp.wire import (
     json_traces,
 )
 from tracefoundry.model.span import Event, Link, LogRecord, Resource, Scope, Span
-from tracefoundry.otlp.decoded import MAX_REJECTED_KEPT
-from tracefoundry.otlp.errors import Undecodable
+from tracefoundry.otlp.decoded import MAX_REJECTED_KEPT, Undecodable
 from tracefoundry.otlp.json import decode_logs, decode_traces
 
 
@@ -203,7 +202,7 @@ def snake_keys(value: Any) -> Any:
     ],
 )
 def test_every_kind_of_attribute_value_has_its_tagged_form(value: Any, form: Any) -> None:
-    """The forms of model/attributes.py, types told apart, as attribute and nested."""
+    """The forms of model/attributes.py, types distinguished, as attribute and nested."""
     nested = {"arrayValue": {"values": [value]}}
     body = json_traces(json_span(attributes=[attribute(value), attribute(nested, "nested")]))
     assert exact({"k": form, "nested": [form]}) == exact(only_span(body).attributes)

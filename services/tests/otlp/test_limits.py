@@ -21,8 +21,8 @@ from otlp.wire import (
 from samples import make_span
 from tracefoundry.model.span import Event, Link, Resource
 from tracefoundry.otlp import decoded, json, json_body, protobuf
+from tracefoundry.otlp.decoded import TooLarge, Undecodable
 from tracefoundry.otlp.encode import encode_traces, encode_traces_json
-from tracefoundry.otlp.errors import TooLarge, Undecodable
 
 
 def nested_wire(levels: int, kind: str) -> bytes:

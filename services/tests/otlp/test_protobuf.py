@@ -13,8 +13,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 
 from otlp.wire import END, SPAN_ID, START, TRACE_ID, exact, field, log_request, put, span_request
 from tracefoundry.model.span import Event, Link, LogRecord, Resource, Scope, Span
-from tracefoundry.otlp.decoded import MAX_REJECTED_KEPT
-from tracefoundry.otlp.errors import Undecodable
+from tracefoundry.otlp.decoded import MAX_REJECTED_KEPT, Undecodable
 from tracefoundry.otlp.protobuf import decode_logs, decode_traces
 
 
@@ -127,7 +126,7 @@ def test_spans_of_one_envelope_share_their_resource_and_scope() -> None:
     ],
 )
 def test_every_kind_of_attribute_value_has_its_tagged_form(value: AnyValue, form: Any) -> None:
-    """The forms of model/attributes.py, types told apart, as attribute and nested."""
+    """The forms of model/attributes.py, types distinguished, as attribute and nested."""
     request, message = span_request()
     message.attributes.append(KeyValue(key="k", value=value))
     message.attributes.append(
@@ -267,7 +266,7 @@ def test_unknown_kinds_and_status_codes_become_unspecified(number: int) -> None:
 
 
 def test_a_span_that_ends_before_it_starts_is_kept_as_sent() -> None:
-    """The contract keeps it and flags it later."""
+    """It is kept, and flagged later."""
     request, message = span_request()
     message.end_time_unix_nano = 1
     assert 1 == only_span(request).end_time_ns

@@ -19,8 +19,7 @@ from otlp.wire import exact
 from tracefoundry.model.attributes import double, obj, raw_bytes, text
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.otlp import encode, json, protobuf
-from tracefoundry.otlp.decoded import Decoded
-from tracefoundry.otlp.errors import Undecodable
+from tracefoundry.otlp.decoded import Decoded, Undecodable, log_fault, span_fault
 
 JSON_SPECIAL = {*range(0x20), ord('"'), ord("\\")}
 """Bytes that a JSON string holds only escaped."""
@@ -265,6 +264,20 @@ def test_any_json_is_decoded_or_undecodable(decode: Decoder, inner: Any) -> None
 
 
 def decoded_or_refused(decode: Decoder, body: bytes) -> None:
-    """Decode, or be refused in the one way that is allowed."""
+    """Decode to acceptable spans and logs, or be refused in the one way that is allowed."""
     with contextlib.suppress(Undecodable):
-        decode(body)
+        decoded = decode(body)
+        assert [None] * len(decoded.spans) == [
+            span_fault(
+                each.trace_id,
+                each.span_id,
+                each.parent_span_id,
+                each.start_time_ns,
+                each.end_time_ns,
+            )
+            for each in decoded.spans
+        ]
+        assert [None] * len(decoded.logs) == [
+            log_fault(each.trace_id, each.span_id, each.time_ns, each.observed_time_ns)
+            for each in decoded.logs
+        ]

@@ -10,10 +10,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracefoundry.model.payload import digest_of, ref_of
 from tracefoundry.payloads.codec import MAX_CONTENT_BYTES, BlobCodec, DecodedBlob, walk_blobs
 from tracefoundry.payloads.errors import PayloadCorrupt, UnknownKey
 from tracefoundry.payloads.keys import KeyRing
-from tracefoundry.payloads.refs import digest_of, ref_of
 
 OLD, NEW = secrets.token_bytes(32), secrets.token_bytes(32)
 CODECS = {
@@ -52,7 +52,7 @@ def test_what_does_not_shrink_is_stored_raw() -> None:
 
 
 def test_encrypted_content_is_not_readable() -> None:
-    """No part of the content stands in the stored bytes, compressed or not."""
+    """The stored bytes contain no part of the content, compressed or not."""
     content = b"xq7" + secrets.token_hex(16).encode()
     stored = CODECS["encrypted"].encode("default", ref_of(content), content)
     assert (False, False) == (content in stored.data, content[3:11] in stored.data)

@@ -1,4 +1,4 @@
-"""What only the filesystem store does: durability, leftovers, and the disk's own trouble."""
+"""What only the filesystem store does: durability, leftovers, and failures of the disk."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def folder_store(root: Path) -> FilesystemStore:
     return FilesystemStore(root)
 
 
-def test_files_lie_where_the_contract_says(folder_store: FilesystemStore, root: Path) -> None:
+def test_files_are_named_by_project_day_and_hash(folder_store: FilesystemStore, root: Path) -> None:
     """``<project>/<yyyy-mm-dd>/<sha256>`` below the folder."""
     folder_store.put(NAME, DATA)
     assert DATA == (root / NAME).read_bytes()
@@ -163,7 +163,7 @@ def test_foreign_files_are_neither_listed_nor_deleted(
         (errno.EIO, "Input/output error"),
     ],
 )
-def test_trouble_of_the_disk_is_passing_and_says_what_to_do(
+def test_trouble_of_the_disk_is_temporary_and_says_what_to_do(
     folder_store: FilesystemStore,
     root: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -184,7 +184,7 @@ def test_trouble_of_the_disk_is_passing_and_says_what_to_do(
 def test_a_folder_that_went_away_is_not_taken_for_lost_payloads(
     folder_store: FilesystemStore, root: Path
 ) -> None:
-    """After an unmount everything is passing trouble."""
+    """After an unmount every call is a temporary failure."""
     root.rename(root.with_name("elsewhere"))
     for act in (
         lambda: folder_store.get(NAME),

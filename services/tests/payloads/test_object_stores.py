@@ -88,7 +88,7 @@ def test_putting_twice_changes_nothing(store: ObjectStore) -> None:
 
 
 def test_a_missing_object_is_named(store: ObjectStore) -> None:
-    """Reading what is not there is no trouble of the store."""
+    """Reading an object that does not exist is no failure of the store."""
     with pytest.raises(ObjectMissing, match=named(b"nothing")):
         store.get(named(b"nothing"))
 
@@ -110,7 +110,7 @@ def test_a_listing_is_in_order_and_keeps_to_its_prefix(store: ObjectStore) -> No
     assert [first + later + other, first + later, first] == listed
 
 
-def test_a_listing_tells_size_and_age(store: ObjectStore) -> None:
+def test_a_listing_has_size_and_age(store: ObjectStore) -> None:
     """Retention of orphans needs to know how old they are."""
     before_ns = time.time_ns() - 2_000_000_000
     put(store, b"twelve bytes")

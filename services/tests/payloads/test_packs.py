@@ -8,21 +8,21 @@ import random
 
 import pytest
 
+from tracefoundry.model.payload import ref_of
 from tracefoundry.payloads.codec import BlobCodec, EncodedBlob, walk_blobs
 from tracefoundry.payloads.errors import ObjectMissing, PayloadCorrupt
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.payloads.packs import (
-    HEAD_BYTES,
     MAX_PACK_BYTES,
+    START_BYTES,
     UNIQUE_BYTES,
     BlobLocation,
     Pack,
     PackBuilder,
-    PackHeads,
+    PackStartCache,
     build_packs,
     read_blobs,
 )
-from tracefoundry.payloads.refs import ref_of
 
 DAY = datetime.date(2026, 11, 21)
 CODEC = BlobCodec()
@@ -128,14 +128,14 @@ def request_log(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> list[int
 
 
 def test_the_beginning_of_a_pack_is_read_once(store: ObjectStore, request_log: list[int]) -> None:
-    """What stands behind it is read by its range."""
+    """What comes after it is read by its range."""
     blobs = [encoded(i, 20_000) for i in range(6)]
     packs = build_packs("default", DAY, blobs)
     store.put_many([(pack.name, pack.data) for pack in packs])
-    heads = PackHeads(store)
+    starts = PackStartCache(store)
     for where in locations(packs):
-        read_blobs(heads, CODEC, "default", [where])
-    assert [HEAD_BYTES, 20_014, 20_014, 20_014] == request_log
+        read_blobs(starts, CODEC, "default", [where])
+    assert [START_BYTES, 20_014, 20_014, 20_014] == request_log
 
 
 def test_a_damaged_pack_names_the_payload(store: ObjectStore) -> None:

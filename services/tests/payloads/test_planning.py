@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracefoundry.model.payload import ref_of
 from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
 from tracefoundry.payloads.errors import PayloadCorrupt, PayloadMissing
 from tracefoundry.payloads.lists import (
@@ -21,7 +22,6 @@ from tracefoundry.payloads.lists import (
     encode_node,
 )
 from tracefoundry.payloads.planning import CHUNK_BYTES, NewBlob, PayloadPlan
-from tracefoundry.payloads.refs import ref_of
 
 BLOB_ROW_BYTES = 96
 """What a row about a blob holds: ref, object, project, day, offset, lengths, codec, depth."""
@@ -130,7 +130,7 @@ def test_a_sliding_window_stores_each_message_once() -> None:
 
 
 def test_an_answer_is_stored_once_as_output_and_in_the_next_input() -> None:
-    """What stands between messages is no part of them."""
+    """Separators are not part of messages."""
     blobs = Blobs()
     question, answer = message(1), message(2)
     blobs.commit(text_of([question, answer]))

@@ -70,7 +70,7 @@ def test_an_answer_cut_in_its_body_is_passing(remote: S3Store, fault_proxy: Faul
 def test_requests_are_tried_a_bounded_number_of_times(
     remote: S3Store, fault_proxy: FaultProxy
 ) -> None:
-    """Twice, then the sender is asked to come again."""
+    """Twice, then the sender is asked to retry."""
     fault_proxy.fault = "error"
     with pytest.raises(ObjectStoreUnavailable):
         remote.put(NAME, DATA)
@@ -117,7 +117,7 @@ def test_puts_carry_no_checksum_trailers(remote: S3Store, fault_proxy: FaultProx
     assert set() == {name for name in headers if "checksum" in name or "trailer" in name}
 
 
-def test_the_bucket_stands_in_the_path_of_other_endpoints(
+def test_the_bucket_is_in_the_path_of_other_endpoints(
     remote: S3Store, fault_proxy: FaultProxy
 ) -> None:
     """A server on an address or in a cluster has no name for each bucket."""
@@ -125,7 +125,7 @@ def test_the_bucket_stands_in_the_path_of_other_endpoints(
     assert [("PUT", f"/{remote.bucket}/{NAME}")] == fault_proxy.requests
 
 
-def test_a_missing_bucket_is_told_by_the_real_server(s3_environment: S3Server) -> None:
+def test_a_missing_bucket_is_reported_by_the_real_server(s3_environment: S3Server) -> None:
     """Writing and reading alike; reading does not call it a missing object."""
     store = S3Store("no-such-bucket-here")
     for act in (lambda: store.put(NAME, DATA), lambda: store.get(NAME), store.check):
@@ -141,7 +141,7 @@ def test_a_missing_bucket_is_told_by_the_real_server(s3_environment: S3Server) -
         ("AWS_ACCESS_KEY_ID", "check AWS_ACCESS_KEY_ID"),
     ],
 )
-def test_wrong_credentials_are_told_and_not_shown(
+def test_wrong_credentials_are_reported_and_not_shown(
     bucket: str, monkeypatch: pytest.MonkeyPatch, variable: str, remedy: str
 ) -> None:
     """The message names the variable, never its value."""
@@ -155,7 +155,7 @@ def test_wrong_credentials_are_told_and_not_shown(
     assert (False, True) == (wrong in told, caught.value.__suppress_context__)
 
 
-def test_missing_credentials_are_told(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_reported(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names both variables."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
@@ -165,7 +165,9 @@ def test_missing_credentials_are_told(bucket: str, monkeypatch: pytest.MonkeyPat
     store.close()
 
 
-def test_a_server_that_is_not_there_is_told(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_not_there_is_reported(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The message shows the endpoint without what a URL may hide in it."""
     password = secrets.token_hex(8)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://user:{password}@127.0.0.1:1")

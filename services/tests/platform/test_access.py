@@ -131,7 +131,7 @@ def test_the_commands_that_read_take_a_token(guarded: Guarded) -> None:
     assert 0 == run_command("list", *url, environment=environment).returncode
 
 
-def test_other_addresses_ask_without_being_told(tmp_path: Path) -> None:
+def test_other_addresses_require_a_token_by_default(tmp_path: Path) -> None:
     """And say at the start how to make the first token, while there is none."""
     arguments = ("--data", str(tmp_path / "data"), "--host", "0.0.0.0")  # noqa: S104 - asks for tokens
     with running("serve", *arguments, folder=tmp_path) as started:

@@ -111,7 +111,7 @@ def test_json_of_another_shape_is_400_naming_the_place(platform: Platform, wrong
 def test_times_outside_the_window_are_refused_with_the_reason(
     platform: Platform, offset_ns: int, hint: str
 ) -> None:
-    """Older than the retention, or more than a day ahead: told with the setting to change."""
+    """Older than the retention or more than a day ahead; the reason names the setting."""
     trace_id = new_trace_id()
     start = max(0, time.time_ns() + offset_ns)
     sent = [span(trace_id, name="good"), span(trace_id, name="bad", start_ns=start)]
@@ -162,7 +162,7 @@ def test_a_negative_duration_is_kept_and_flagged(platform: Platform) -> None:
     )
 
 
-def test_cycles_are_stored_and_told_apart_in_the_tree(platform: Platform) -> None:
+def test_cycles_are_stored_and_distinguished_in_the_tree(platform: Platform) -> None:
     """Spans that are each other's ancestors, and one that is its own parent."""
     trace_id = new_trace_id()
     a, b, own = new_span_id(), new_span_id(), new_span_id()
@@ -192,7 +192,7 @@ def test_cycles_are_stored_and_told_apart_in_the_tree(platform: Platform) -> Non
 def test_impossible_json_values_cost_only_their_span(
     platform: Platform, value: dict[str, object]
 ) -> None:
-    """A value that OTLP cannot hold is told with its reason."""
+    """A value that OTLP cannot hold is reported with its reason."""
     trace_id = new_trace_id()
     sent = [
         json_span(trace_id, name="good"),
@@ -284,5 +284,5 @@ def test_traces_sent_to_the_logs_path_do_no_harm(platform: Platform) -> None:
 
 
 def test_no_traceback_was_logged(platform: Platform) -> None:
-    """Bad input is told to its sender; the log has nothing to explain."""
+    """Bad input is reported to its sender; the log has no error."""
     assert "Traceback" not in platform.stderr()

@@ -18,7 +18,7 @@ from ingest.bodies import PROTOBUF, body, new_trace_id, span
 from ingest.ledger import assert_stored_once, load
 from platform_process import Platform, eventually, run_command, running
 from postgres_server import PostgresServer, system_binaries, wheel_binaries
-from tracefoundry.ingest.worker import COMMIT_BYTES, WAITING_BYTES
+from tracefoundry.ingest.worker import COMMIT_BYTES, QUEUED_BYTES
 
 pytestmark = pytest.mark.faults
 
@@ -67,7 +67,7 @@ def _alive(pid: int) -> bool:
     return state != "Z"
 
 
-def test_killing_a_worker_under_load_is_passing_trouble(url: str, tmp_path: Path) -> None:
+def test_killing_a_worker_under_load_is_a_temporary_failure(url: str, tmp_path: Path) -> None:
     """Senders see 200 or 503 and nothing else; another worker takes its place."""
     with (
         running("serve", "--database", url, folder=tmp_path) as platform,
@@ -264,7 +264,7 @@ def test_decompressed_bodies_are_bounded_while_a_commit_is_blocked(
     all that (text, row, the buffers of a commit), and the base.
     """
     size, count = 16 * MIB, 20
-    bound = 4 * (WAITING_BYTES + COMMIT_BYTES + 2 * size) + BASE_BYTES
+    bound = 4 * (QUEUED_BYTES + COMMIT_BYTES + 2 * size) + BASE_BYTES
     sent = bombs(count, size)
     answers: list[int] = []
     memory: list[int] = []

@@ -1,4 +1,4 @@
-"""Small bodies that would need gigabytes to decode cost their sender a refusal, and nobody else."""
+"""Small bodies that need gigabytes to decode are refused; other senders are not affected."""
 
 from __future__ import annotations
 

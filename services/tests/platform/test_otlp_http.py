@@ -44,7 +44,7 @@ def stored_names(platform: Platform, trace_id: bytes) -> list[str]:
         "application/x-protobuf ;charset=utf-8",
     ],
 )
-def test_protobuf_is_told_by_its_media_type(platform: Platform, content_type: str) -> None:
+def test_protobuf_is_recognised_by_its_media_type(platform: Platform, content_type: str) -> None:
     """Case and parameters of Content-Type do not matter; the answer is zero bytes of protobuf."""
     trace_id = new_trace_id()
     answer = post(platform, body([span(trace_id)]), content_type=content_type)
@@ -56,7 +56,7 @@ def test_protobuf_is_told_by_its_media_type(platform: Platform, content_type: st
 @pytest.mark.parametrize(
     "content_type", [JSON, "application/json; charset=utf-8", "APPLICATION/JSON"]
 )
-def test_json_is_told_by_its_media_type(platform: Platform, content_type: str) -> None:
+def test_json_is_recognised_by_its_media_type(platform: Platform, content_type: str) -> None:
     """The same port takes JSON and answers ``{}``."""
     trace_id = new_trace_id()
     answer = post(platform, json_request([json_span(trace_id)]), content_type=content_type)
@@ -267,7 +267,7 @@ def test_the_same_body_twice_changes_nothing(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
-def test_other_content_under_the_same_key_is_told_and_the_first_stays(
+def test_other_content_under_the_same_key_is_reported_and_the_first_stays(
     platform: Platform, content_type: str
 ) -> None:
     """A conflict is a partial success with nothing rejected: a warning."""

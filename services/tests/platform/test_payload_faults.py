@@ -71,13 +71,13 @@ def stored_payload(platform: Platform, text: str) -> httpx.Response:
 
 
 def assert_waits(answer: httpx.Response) -> None:
-    """The sender is told to come again."""
+    """The sender is asked to retry."""
     assert 503 == answer.status_code, answer.content
     assert int(answer.headers["retry-after"]) > 0
 
 
 def assert_taken_again(platform: Platform, sent: bytes) -> None:
-    """A sender that comes again is heard: each worker's pause after a failure ends by itself."""
+    """A retry succeeds: each worker's pause after a failure ends by itself."""
 
     def taken() -> bool:
         answer = post(platform, sent)
@@ -170,7 +170,7 @@ def at_once(*calls: Callable[[], httpx.Response]) -> list[httpx.Response]:
     return [answers[number] for number in range(len(calls))]
 
 
-def test_grpc_and_logs_are_told_to_come_again(remote: Remote) -> None:
+def test_grpc_and_logs_are_asked_to_retry(remote: Remote) -> None:
     """UNAVAILABLE, which exporters try again; afterwards the same calls succeed."""
     platform, proxy = remote.platform, remote.proxy
     trace, owner = new_trace_id(), new_span_id()

@@ -271,7 +271,7 @@ def key(name: str) -> str:
     return f"{name}:{base64.b64encode(os.urandom(32)).decode()}"
 
 
-def test_keys_rotate_and_a_removed_one_is_told(tmp_path: Path) -> None:
+def test_keys_rotate_and_a_removed_one_is_reported(tmp_path: Path) -> None:
     """What the old key encrypted is read beside the new one; without it the answer is 503 that
     names the key, never 404, and what the new key encrypted is read on."""
     old, new = key("old"), key("new")

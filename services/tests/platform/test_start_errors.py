@@ -11,8 +11,8 @@ import pytest
 
 from ingest.bodies import PROTOBUF, body, new_trace_id, span
 from platform_process import run_command, running
-from tracefoundry.cli import serving
 from tracefoundry.cli.app import main
+from tracefoundry.server import stores
 
 SECRET = "s3cr3t-pa55"
 
@@ -88,7 +88,7 @@ def test_settings_that_cannot_work_are_one_line(
         monkeypatch.setenv(name, value)
     names_database = "--database" in arguments or "TRACEFOUNDRY_DATABASE_URL" in environment
     where = () if names_database else ("--data", str(tmp_path / "data"))
-    monkeypatch.setattr(serving, "DATABASE_WAIT_S", 0.0)
+    monkeypatch.setattr(stores, "DATABASE_WAIT_S", 0.0)
     assert expected in fails("serve", *PORTS, *where, *arguments)
 
 
@@ -147,11 +147,11 @@ def test_a_second_writer_on_one_data_folder_is_refused(
         assert 200 == platform.client.get(platform.api + "/readyz").status_code
 
 
-def test_an_unreachable_database_is_told_after_a_bounded_wait(
+def test_an_unreachable_database_is_reported_after_a_bounded_wait(
     fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """`migrate` and `serve` try for a while, then say why; the password is in no line."""
-    monkeypatch.setattr(serving, "DATABASE_WAIT_S", 0.5)
+    monkeypatch.setattr(stores, "DATABASE_WAIT_S", 0.5)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]

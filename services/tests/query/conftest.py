@@ -16,17 +16,17 @@ from query.rows import create_tables
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
+from tracefoundry.store.api import Store, open_store
 from tracefoundry.store.sql.engine import make_engine
-from tracefoundry.store.sql.reader import TraceReader
 
 
 @dataclass
 class Api:
-    """A client of an application and the engine below it."""
+    """A client of an application, its store, and an engine on the same database."""
 
     client: AppClient
     engine: sa.Engine
-    reader: TraceReader
+    store: Store
 
     def get(self, path: str, **parameters: object) -> dict[str, Any]:
         """The JSON of an answer that must be a success."""
@@ -53,14 +53,20 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 
 @pytest.fixture
-def api(engine: sa.Engine) -> Api:
-    """The application over an empty store."""
-    reader = TraceReader(engine)
-    app = create_app(reader, QuerySettings())
-    return Api(AppClient(app), engine, reader)
+def store(engine: sa.Engine, database_url: str) -> Iterator[Store]:
+    """An empty store."""
+    store = open_store(database_url)
+    yield store
+    store.close()
 
 
 @pytest.fixture
-def shelf(engine: sa.Engine, tmp_path: Path) -> PayloadShelf:
+def api(engine: sa.Engine, store: Store) -> Api:
+    """The application over an empty store."""
+    return Api(AppClient(create_app(store, QuerySettings())), engine, store)
+
+
+@pytest.fixture
+def shelf(engine: sa.Engine, store: Store, tmp_path: Path) -> PayloadShelf:
     """An empty payload store over an empty database."""
-    return PayloadShelf(engine, Unreliable(FilesystemStore(tmp_path / "payloads")))
+    return PayloadShelf(engine, store, Unreliable(FilesystemStore(tmp_path / "payloads")))

@@ -12,21 +12,20 @@ from samples import NOW_NS, trace_id
 from tracefoundry.auth.access import open_access
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.gate import Gate
-from tracefoundry.model.days import day_of
-from tracefoundry.model.payload import Content, PayloadEntry
+from tracefoundry.model.payload import Content, PayloadEntry, digest_of, ref_of
+from tracefoundry.model.times import day_of
 from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.objects import ObjectStore
-from tracefoundry.payloads.refs import digest_of, ref_of
 from tracefoundry.payloads.storing import PayloadWriter
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.settings import Settings
+from tracefoundry.store.api import Store
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.columns import ID_BYTES
-from tracefoundry.store.sql.reader import TraceReader
 
 TODAY = day_of(NOW_NS)
 DEFAULT = (1, "default")
@@ -74,9 +73,10 @@ class RoleGate(Gate):
 
 @dataclass
 class PayloadShelf:
-    """A payload store over an engine, and clients of its API."""
+    """A payload store beside a database, and clients of its API."""
 
     engine: sa.Engine
+    database: Store
     objects: Unreliable
     keys: KeyRing = field(default_factory=KeyRing)
 
@@ -159,7 +159,7 @@ class PayloadShelf:
         )
         return AppClient(
             create_app(
-                TraceReader(self.engine),
+                self.database,
                 QuerySettings(),
                 access=replace(access, gate=gate),
                 objects=self.store,

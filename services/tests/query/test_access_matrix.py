@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from prometheus_client import CollectorRegistry
 
 from query.app_client import AppClient
 from query.rows import insert
@@ -22,12 +23,13 @@ from tracefoundry.auth.caller import Role, loopback_caller
 from tracefoundry.auth.token_text import new_token
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
+from tracefoundry.server.readiness import Readiness, health_router
 from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
+from tracefoundry.store.api import open_store
+from tracefoundry.store.records import AuditEntry
 from tracefoundry.store.sql import tables
-from tracefoundry.store.sql.audit import AuditEntry
 from tracefoundry.store.sql.engine import make_engine
-from tracefoundry.store.sql.reader import TraceReader
 
 Level = Literal["open", "viewer", "engineer", "admin"]
 
@@ -176,9 +178,12 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
             .where(tables.tokens.c.name == "expired")
             .values(expires_at_ns=1)
         )
-    app = create_app(TraceReader(engine), QuerySettings(), access=access)
+    store = open_store(url)
+    app = create_app(store, QuerySettings(), access=access)
+    app.include_router(health_router(Readiness({}), CollectorRegistry()))
     yield Door(app, AppClient(app), access, made)
     access.close()
+    store.close()
     engine.dispose()
 
 

@@ -17,12 +17,12 @@ from tracefoundry import __version__
 from tracefoundry.auth import authenticator
 from tracefoundry.auth.access import Access, open_access
 from tracefoundry.auth.caller import Role, loopback_caller
+from tracefoundry.auth.origin_check import LOOPBACK_HOSTS
 from tracefoundry.query.app import create_app
-from tracefoundry.query.origin import LOOPBACK_HOSTS
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.settings import Settings
+from tracefoundry.store.api import Store
 from tracefoundry.store.sql import tables
-from tracefoundry.store.sql.reader import TraceReader
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Bureau:
 
 
 @pytest.fixture
-def bureau(engine: sa.Engine) -> Iterator[Bureau]:
+def bureau(engine: sa.Engine, store: Store) -> Iterator[Bureau]:
     """With one admin's token."""
     if engine.dialect.name == "postgresql":
         with engine.begin() as connection:  # the first project was inserted with its id
@@ -60,7 +60,7 @@ def bureau(engine: sa.Engine) -> Iterator[Bureau]:
     access = open_access(engine, Settings(), ask_tokens=True)
     token, _ = access.tokens.create("boss", Role.ADMIN, loopback_caller())
     settings = QuerySettings(cors_origins=("https://page.example",))
-    app = create_app(TraceReader(engine), settings, access=access)
+    app = create_app(store, settings, access=access)
     yield Bureau(AppClient(app), access, engine, token)
     access.close()
 
@@ -87,9 +87,9 @@ def test_the_session_says_who_is_asking(bureau: Bureau) -> None:
     } == bureau.ask("GET", "/api/session", token=inside).json()
 
 
-def test_on_loopback_everybody_is_admin_and_needs_no_login(engine: sa.Engine) -> None:
+def test_on_loopback_everybody_is_admin_and_needs_no_login(store: Store) -> None:
     """Even with a token of some other server in the request."""
-    client = AppClient(create_app(TraceReader(engine), QuerySettings()))
+    client = AppClient(create_app(store, QuerySettings()))
     for headers in ({}, {"authorization": "Bearer whatever-this-may-be"}):
         session = client.get("/api/session", headers=headers).json()
         assert ("admin", "loopback", False) == (
@@ -253,10 +253,10 @@ def test_refusals_of_strangers_are_counted_by_address(bureau: Bureau) -> None:
     }
 
 
-def test_a_wrong_host_or_origin_is_recorded(engine: sa.Engine) -> None:
+def test_a_wrong_host_or_origin_is_recorded(store: Store) -> None:
     """On loopback, where that is checked."""
     settings = QuerySettings(allowed_hosts=LOOPBACK_HOSTS)
-    client = AppClient(create_app(TraceReader(engine), settings))
+    client = AppClient(create_app(store, settings))
     for headers in (
         {"host": "evil.example"},
         {"host": "localhost", "origin": "http://evil.example"},

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from query.conftest import Api
 from query.rows import add_project, insert
 from samples import NOW_NS, make_log, make_span, trace_id
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
 from tracefoundry.model.span import Resource, Span
-from tracefoundry.settings import WINDOW_AHEAD_NS
 from tracefoundry.store.sql import tables
 
 MS = 1_000_000
@@ -331,7 +331,7 @@ def test_delete_before_works_through_more_than_one_batch(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Batches of two traces, and of one large one."""
-    monkeypatch.setattr("tracefoundry.store.sql.reader.deletion.BATCH_TRACES", 2)
+    monkeypatch.setattr("tracefoundry.store.sql.deletion.by_request.BATCH_TRACES", 2)
     insert(api.engine, [make_span(n, 1, start=n) for n in range(1, 8)])
     receipt = api.client.delete("/api/traces", params={"before": str(NOW_NS + 1_000_000)}).json()
     assert (receipt["traces"], receipt["spans"], listed(api)) == (7, 7, [])

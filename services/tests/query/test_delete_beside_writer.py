@@ -6,17 +6,18 @@ import threading
 import time
 
 from samples import make_span, trace_id
-from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
+from tracefoundry.store.api import open_store
 from tracefoundry.store.open import open_writer
 from tracefoundry.store.sql.engine import make_engine
-from tracefoundry.store.sql.reader import TraceReader
 
 
 def test_spans_that_come_during_and_after_a_delete_stay_out(database_url: str) -> None:
     """After the delete there is neither a summary nor a span of the trace, whoever was first."""
     migrations.upgrade(database_url)
-    reader = TraceReader(make_engine(database_url))
+    store = open_store(database_url)
     started = threading.Event()
     gone = threading.Event()
     failures: list[BaseException] = []
@@ -44,7 +45,7 @@ def test_spans_that_come_during_and_after_a_delete_stay_out(database_url: str) -
     thread.start()
     assert started.wait(60)
     try:
-        deleted = reader.delete_trace(
+        deleted = store.deletion.delete_trace(
             1, trace_id(1), now_ns=time.time_ns(), retention_ns=7 * DAY_NS
         )
     finally:
@@ -57,7 +58,7 @@ def test_spans_that_come_during_and_after_a_delete_stay_out(database_url: str) -
             for table in ("traces", "spans")
         ]
     engine.dispose()
-    reader.close()
+    store.close()
     assert failures == []
     assert deleted.spans >= 20
     assert left == [0, 0]

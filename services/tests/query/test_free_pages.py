@@ -11,9 +11,8 @@ import pytest
 from query.rows import insert
 from samples import make_span, trace_id
 from tracefoundry.store import migrations
-from tracefoundry.store.contract import StoreUnavailable
+from tracefoundry.store.api import StoreUnavailable, open_store
 from tracefoundry.store.sql.engine import make_engine
-from tracefoundry.store.sql.reader import TraceReader
 
 DAY_NS = 86_400 * 1_000_000_000
 
@@ -41,25 +40,25 @@ def test_after_delete_before_no_page_is_free(
     filled_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In more than one step, each a short transaction."""
-    monkeypatch.setattr("tracefoundry.store.sql.reader.free_pages.STEP_PAGES", 50)
+    monkeypatch.setattr("tracefoundry.store.sqlite.free_pages.STEP_PAGES", 50)
     before = pages_of(filled_url)[0]
-    reader = TraceReader(make_engine(filled_url))
+    store = open_store(filled_url)
     now = time.time_ns()
-    deleted = reader.delete_before([1], now, now_ns=now, retention_ns=7 * DAY_NS)
-    reader.close()
+    deleted = store.deletion.delete_before([1], now, now_ns=now, retention_ns=7 * DAY_NS)
+    store.close()
     pages, free = pages_of(filled_url)
     assert (deleted.traces, free, pages < before - 200) == (200, 0, True)
 
 
 def test_after_deleting_one_trace_no_page_is_free(filled_url: str) -> None:
     """The same for a single one."""
-    reader = TraceReader(make_engine(filled_url))
-    reader.delete_trace(1, trace_id(7), now_ns=time.time_ns(), retention_ns=7 * DAY_NS)
-    reader.close()
+    store = open_store(filled_url)
+    store.deletion.delete_trace(1, trace_id(7), now_ns=time.time_ns(), retention_ns=7 * DAY_NS)
+    store.close()
     assert pages_of(filled_url)[1] == 0
 
 
-def test_a_delete_is_done_even_if_its_pages_cannot_be_given_back(
+def test_a_delete_is_done_even_if_its_pages_cannot_be_freed(
     filled_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They stay free for new rows until the next delete."""
@@ -67,19 +66,19 @@ def test_a_delete_is_done_even_if_its_pages_cannot_be_given_back(
     def busy(_engine: object) -> int:
         raise StoreUnavailable("the database is locked")
 
-    monkeypatch.setattr("tracefoundry.store.sql.reader.free_pages._step", busy)
-    reader = TraceReader(make_engine(filled_url))
+    monkeypatch.setattr("tracefoundry.store.sqlite.free_pages._step", busy)
+    store = open_store(filled_url)
     now = time.time_ns()
-    first = reader.delete_before([1], now, now_ns=now, retention_ns=7 * DAY_NS)
+    first = store.deletion.delete_before([1], now, now_ns=now, retention_ns=7 * DAY_NS)
     monkeypatch.undo()
     left = pages_of(filled_url)[1]
-    reader.delete_before([1], now, now_ns=now, retention_ns=7 * DAY_NS)
-    reader.close()
+    store.deletion.delete_before([1], now, now_ns=now, retention_ns=7 * DAY_NS)
+    store.close()
     assert (first.traces, left > 0, pages_of(filled_url)[1]) == (200, True, 0)
 
 
 def test_a_file_made_by_the_engine_can_shrink_too(tmp_path: Path) -> None:
-    """The way in which its pages are given back is set before the first table."""
+    """How its pages are freed is set before the first table."""
     url = f"sqlite:///{tmp_path}/new.db"
     engine = make_engine(url, create=True)
     with engine.begin() as connection:

@@ -13,13 +13,14 @@ import sqlalchemy as sa
 from query.conftest import Api
 from query.rows import add_project, insert, insert_into
 from samples import NOW_NS, make_log, make_span, trace_id
-from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
-from tracefoundry.store.contract import CommitResult
+from tracefoundry.store.api import CommitResult, Store, open_store
 from tracefoundry.store.open import open_writer
+from tracefoundry.store.records import Deleted
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine
-from tracefoundry.store.sql.reader import Deleted, TraceReader
 
 PATH = f"/api/traces/{trace_id(1).hex()}"
 
@@ -75,7 +76,7 @@ def test_delete_before_takes_older_logs_without_spans_in_batches(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With tombstones; a trace that has a later log stays whole, as one that ends later does."""
-    monkeypatch.setattr("tracefoundry.store.sql.reader.lone_logs.BATCH_TRACES", 2)
+    monkeypatch.setattr("tracefoundry.store.sql.deletion.logs_without_spans.BATCH_TRACES", 2)
     spans = [make_span(20, 1, duration=5), make_span(21, 1, duration=500)]
     logs = [make_log(trace, 1, time_offset=trace) for trace in range(1, 8)]
     logs += [make_log(3, 2, time_offset=200), make_log(20, 1), make_log(21, 1)]
@@ -94,7 +95,7 @@ def test_a_batch_ends_with_the_trace_that_has_too_many_logs(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No transaction grows without bound."""
-    monkeypatch.setattr("tracefoundry.store.sql.reader.lone_logs.BATCH_LOGS", 3)
+    monkeypatch.setattr("tracefoundry.store.sql.deletion.logs_without_spans.BATCH_LOGS", 3)
     insert(api.engine, [], [make_log(t, 1, time_offset=m) for t in (1, 2, 3) for m in range(4)])
     answer = api.client.delete("/api/traces", params={"before": str(NOW_NS + 100)})
     assert (counts(answer.json()), stored(api.engine)["span_logs"]) == ((0, 0, 12), [])
@@ -143,34 +144,36 @@ def wait_for_waiters(engine: sa.Engine, number: int) -> None:
     raise AssertionError("nobody waits")
 
 
-def delete(reader: TraceReader) -> Deleted:
+def delete(store: Store) -> Deleted:
     """Delete trace 1."""
-    return reader.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=7 * DAY_NS)
+    return store.deletion.delete_trace(
+        1, trace_id(1), now_ns=time.time_ns(), retention_ns=7 * DAY_NS
+    )
 
 
 def test_a_log_that_is_being_written_goes_too(postgres: tuple[str, sa.Engine]) -> None:
     """The delete waits for the writer, or it would leave the log behind its tombstone."""
     url, engine = postgres
-    reader = TraceReader(make_engine(url))
+    store = open_store(url)
     with engine.begin() as connection:
         insert_into(connection, [], [make_log(1, 2)])
-        thread, outcome = in_thread(lambda: delete(reader))
+        thread, outcome = in_thread(lambda: delete(store))
         wait_for_waiters(engine, 1)
     thread.join(60)
-    reader.close()
+    store.close()
     assert (outcome, stored(engine)["span_logs"]) == ([Deleted(logs=2)], [])
 
 
 def test_spans_that_are_being_written_go_too(postgres: tuple[str, sa.Engine]) -> None:
     """The logs turn out not to be alone; the whole trace is deleted."""
     url, engine = postgres
-    reader = TraceReader(make_engine(url))
+    store = open_store(url)
     with engine.begin() as connection:
         insert_into(connection, [make_span(1, 1)])
-        thread, outcome = in_thread(lambda: delete(reader))
+        thread, outcome = in_thread(lambda: delete(store))
         wait_for_waiters(engine, 1)
     thread.join(60)
-    reader.close()
+    store.close()
     assert outcome == [Deleted(traces=1, spans=1, logs=1)]
     assert stored(engine) == {"traces": [], "spans": [], "span_logs": [], "tombstones": [1]}
 
@@ -181,7 +184,7 @@ def test_what_is_written_while_the_delete_is_at_it_is_refused(
 ) -> None:
     """The writer waits, and finds the tombstone then."""
     url, engine = postgres
-    reader = TraceReader(make_engine(url))
+    store = open_store(url)
 
     def write() -> CommitResult:
         writer = open_writer(url, retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
@@ -195,13 +198,13 @@ def test_what_is_written_while_the_delete_is_at_it_is_refused(
     with engine.begin() as connection:
         # Holds the delete up after it has written its tombstone.
         connection.execute(sa.select(tables.span_logs.c.trace_id).with_for_update()).all()
-        deleting, deleted = in_thread(lambda: delete(reader))
+        deleting, deleted = in_thread(lambda: delete(store))
         wait_for_waiters(engine, 1)
         writing, written = in_thread(write)
         wait_for_waiters(engine, 2)
     deleting.join(60)
     writing.join(60)
-    reader.close()
+    store.close()
     assert deleted == [Deleted(logs=1)]
     refused = written[0].refused_spans if kind == "span" else written[0].refused_logs
     assert [refusal.reason for refusal in refused] == ["trace_deleted"]

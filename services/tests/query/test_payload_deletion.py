@@ -17,15 +17,14 @@ from query.payload_store import TODAY, PayloadShelf
 from query.rows import add_project, insert
 from query.test_payloads import damage
 from samples import make_log, make_span, trace_id
+from tracefoundry.deletion import payloads as payload_deletion
+from tracefoundry.deletion.payloads import PayloadRemover
+from tracefoundry.model.payload import digest_of
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
 from tracefoundry.payloads.keys import KeyRing
-from tracefoundry.payloads.refs import digest_of
-from tracefoundry.query import payload_deletion
-from tracefoundry.query.payload_deletion import PayloadRemover
 from tracefoundry.store.sql import tables
+from tracefoundry.store.sql.deletion.deletion import SqlDeletion
 from tracefoundry.store.sql.engine import writing
-from tracefoundry.store.sql.reader import TraceReader
-from tracefoundry.store.sql.reader.payload_removal import PayloadRemoval
 
 OTHER = (2, "other")
 
@@ -162,7 +161,7 @@ def test_many_traces_go_by_time_with_what_they_share(
     shelf: PayloadShelf, monkeypatch: pytest.MonkeyPatch, edges: int
 ) -> None:
     """In small steps; a value that only deleted traces shared is not kept for any of them."""
-    monkeypatch.setattr("tracefoundry.store.sql.reader.removal_plan.EDGES_AT_ONCE", edges)
+    monkeypatch.setattr("tracefoundry.store.sql.deletion.payload_needs.EDGES_AT_ONCE", edges)
     monkeypatch.setattr(payload_deletion, "STEP_REFS", 3)
     monkeypatch.setattr(payload_deletion, "PAGE_REFS", 7)
     traces(shelf, *range(1, 11))
@@ -318,17 +317,17 @@ def test_what_a_writer_begins_to_need_meanwhile_stays(
     """The plan was made without locks; the transaction looks again."""
     traces(shelf, 1, 2)
     (ref,) = shelf.put([conversation(*range(20))])
-    remover = PayloadRemover(TraceReader(shelf.engine), shelf.store, KeyRing())
+    remover = PayloadRemover(shelf.database.deletion, shelf.store, KeyRing())
     plan = remover._plan
 
-    def plan_then_refer(*arguments: Any) -> None:
+    def plan_then_refer(*arguments: Any) -> Any:
         monkeypatch.setattr(remover, "_plan", plan)
-        plan(*arguments)
+        removal = plan(*arguments)
         shelf.refer(2, [ref])
+        return removal
 
     monkeypatch.setattr(remover, "_plan", plan_then_refer)
-    reader = TraceReader(shelf.engine)
-    reader.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=10**15)
+    shelf.database.deletion.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=10**15)
     removed = remover.remove(1, "default", time.time_ns())
     assert (1, 0, 1) == (removed.refs, removed.objects_total, removed.kept_shared)
     assert conversation(*range(20)) == readable(shelf, ref)
@@ -338,9 +337,8 @@ def test_a_writer_that_holds_a_blob_is_waited_for(shelf: PayloadShelf) -> None:
     """It has locked the row and commits a moment later; the blob stays for it."""
     traces(shelf, 1)
     (ref,) = shelf.put([b"reused"])
-    reader = TraceReader(shelf.engine)
-    reader.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=10**15)
-    remover = PayloadRemover(reader, shelf.store, KeyRing())
+    shelf.database.deletion.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=10**15)
+    remover = PayloadRemover(shelf.database.deletion, shelf.store, KeyRing())
     removed: list[payload_deletion.RemovedPayloads] = []
     thread = threading.Thread(
         target=lambda: removed.append(remover.remove(1, "default", time.time_ns()))
@@ -423,15 +421,15 @@ def test_a_payload_that_another_replica_moves_meanwhile_goes_from_its_new_object
     shelf.refer(1, [first_ref])
     shelf.refer(2, [second_ref])
     looked, moved = threading.Event(), threading.Event()
-    real_packs, real_rewrite = PayloadRemoval.packs_of, payload_deletion.rewrite
-    real_apply = PayloadRemoval.apply
+    real_blobs, real_rewrite = SqlDeletion.blobs_of, payload_deletion.rewrite
+    real_remove = SqlDeletion.remove_payloads
     first = threading.Thread(target=delete, args=(shelf, 1))
 
-    def packs_of(self: PayloadRemoval, *arguments: Any) -> Any:
+    def blobs_of(self: SqlDeletion, *arguments: Any) -> Any:
         if first.ident is not None and not looked.is_set():
             looked.set()
             assert moved.wait(10)
-        return real_packs(self, *arguments)
+        return real_blobs(self, *arguments)
 
     def rewrite(*arguments: Any) -> Any:
         places = real_rewrite(*arguments)
@@ -440,13 +438,13 @@ def test_a_payload_that_another_replica_moves_meanwhile_goes_from_its_new_object
             assert looked.wait(10)
         return places
 
-    def apply(self: PayloadRemoval, *arguments: Any) -> int | None:
-        applied = real_apply(self, *arguments)
+    def remove(self: SqlDeletion, *arguments: Any, **times: int) -> int | None:
+        removed = real_remove(self, *arguments, **times)
         moved.set()
-        return applied
+        return removed
 
-    monkeypatch.setattr(PayloadRemoval, "packs_of", packs_of)
-    monkeypatch.setattr(PayloadRemoval, "apply", apply)
+    monkeypatch.setattr(SqlDeletion, "blobs_of", blobs_of)
+    monkeypatch.setattr(SqlDeletion, "remove_payloads", remove)
     monkeypatch.setattr(payload_deletion, "rewrite", rewrite)
     delete(shelf, 2)
     first.join(60)
@@ -460,9 +458,7 @@ def test_a_step_that_others_change_again_and_again_says_so(
     """503, and the rest is found by the next call."""
     traces(shelf, 1)
     shelf.put([b"x"])
-    monkeypatch.setattr(
-        "tracefoundry.store.sql.reader.payload_removal.PayloadRemoval.apply", lambda *_: None
-    )
+    monkeypatch.setattr(SqlDeletion, "remove_payloads", lambda *_, **_times: None)
     answer = shelf.client("admin").delete(f"/api/traces/{trace_id(1).hex()}")
     assert (503, "store_unavailable") == (answer.status_code, answer.json()["error"]["code"])
     monkeypatch.undo()
@@ -473,9 +469,9 @@ def test_without_a_payload_store_what_needs_one_is_not_deleted(shelf: PayloadShe
     """A process that lacks the setting must not leave the objects behind."""
     traces(shelf, 1)
     shelf.put([b"x"])
-    remover = PayloadRemover(TraceReader(shelf.engine), None, KeyRing())
+    remover = PayloadRemover(shelf.database.deletion, None, KeyRing())
     with pytest.raises(ObjectStoreUnavailable, match="TRACEFOUNDRY_PAYLOAD_URL"):
-        remover.check()
+        remover.check_store()
 
 
 def wait_for_a_lock(shelf: PayloadShelf) -> None:

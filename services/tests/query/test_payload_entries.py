@@ -8,11 +8,10 @@ import sqlalchemy as sa
 
 from query.payload_store import TODAY, PayloadShelf, entry
 from query.rows import insert
-from samples import NOW_NS, RESOURCE, SCOPE, make_log, make_span, span_id, trace_id
+from samples import make_log, make_span, span_id, trace_id
 from tracefoundry.model.genai import plain
-from tracefoundry.model.span import Event, Link, LogRecord, Resource
-from tracefoundry.payloads.refs import digest_of, ref_of
-from tracefoundry.settings import DAY_NS
+from tracefoundry.model.payload import digest_of, ref_of
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.sql import tables
 
 TRACE = trace_id(1).hex()
@@ -189,71 +188,6 @@ def test_previews_count_for_the_size_of_a_page(shelf: PayloadShelf, monkeypatch:
         sizes.append(len(answer.json()["spans"]))
         parameters["cursor"] = answer.json()["next_cursor"]
     assert (5, True) == (sum(sizes), max(sizes) <= 2)
-
-
-def old_trace(shelf: PayloadShelf) -> None:
-    """A trace stored before redaction existed, with content in every place."""
-    attributes = {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.prompt.0.content": SECRET,
-        "gen_ai.input.messages": [{"content": SECRET}],
-        "gen_ai.output.messages_ref": SECRET,
-        "input.value": SECRET,
-        "long": SECRET + "l" * 5_000,
-        "city": "Boston",
-        "n": 2**63 - 1,
-        "d": {"$double": "NaN"},
-    }
-    span = make_span(
-        1,
-        1,
-        attributes=attributes,
-        policy_version=0,
-        resource=Resource({"service.name": "agent", "crew_agents": SECRET}),
-        events=[
-            Event("gen_ai.user.message", 5, {"content": SECRET, "role": "user"}),
-            Event("other", 6, {"input.value": SECRET, "kept": 1.5}),
-        ],
-        links=[Link(trace_id(2), span_id(2), {"output.value": SECRET, "why": "x"})],
-    )
-    log = LogRecord(
-        trace_id(1), span_id(1), "gen_ai.choice", NOW_NS, 0, 9, "INFO",
-        {"message": {"content": SECRET}, "finish_reason": "stop"},
-        {"gen_ai.system": "openai", "content": SECRET}, RESOURCE, SCOPE,
-    )  # fmt: skip
-    insert(shelf.engine, [span], [log])
-
-
-def test_a_viewer_sees_no_content_of_spans_stored_before_redaction(shelf: PayloadShelf) -> None:
-    """In no answer; what is none is shown digit by digit, and the span says what it is."""
-    old_trace(shelf)
-    (span,) = spans(shelf, "viewer")
-    assert not [place for place in [everything(shelf, "viewer")] if SECRET in place]
-    assert {
-        "gen_ai.operation.name": "chat",
-        "city": "Boston",
-        "n": 2**63 - 1,
-        "d": {"$double": "NaN"},
-    } == span["attributes"]
-    assert {"service.name": "agent"} == span["resource"]
-    assert [{"role": "user"}, {"kept": 1.5}] == [event["attributes"] for event in span["events"]]
-    assert [{"why": "x"}] == [link["attributes"] for link in span["links"]]
-    assert [({"gen_ai.system": "openai"}, None)] == [
-        (log["attributes"], log["body"]) for log in span["logs"]
-    ]
-    assert ["stored_before_redaction", "content_withheld"] == span["warnings"]
-    assert ["stop"] == span["genai"]["finish_reasons"]
-
-
-def test_an_engineer_sees_what_was_stored_before_redaction(shelf: PayloadShelf) -> None:
-    """As it was stored, and marked."""
-    old_trace(shelf)
-    (span,) = spans(shelf)
-    assert (SECRET, ["stored_before_redaction"]) == (
-        span["attributes"]["input.value"],
-        span["warnings"],
-    )
-    assert SECRET == span["logs"][0]["body"]["message"]["content"]
 
 
 def test_a_viewer_sees_no_body_of_any_log(shelf: PayloadShelf) -> None:

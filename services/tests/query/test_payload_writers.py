@@ -11,22 +11,20 @@ import pytest
 import sqlalchemy as sa
 
 from samples import make_span, trace_id
-from tracefoundry.model.days import day_of
-from tracefoundry.model.payload import Content, PayloadRows
+from tracefoundry.deletion.payloads import PayloadRemover
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
+from tracefoundry.model.payload import Content, PayloadRows, digest_of, ref_of
+from tracefoundry.model.times import DAY_NS, day_of
 from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.keys import KeyRing
-from tracefoundry.payloads.refs import digest_of, ref_of
 from tracefoundry.payloads.storing import PayloadWriter
-from tracefoundry.query.payload_deletion import PayloadRemover
 from tracefoundry.query.payload_reading import PayloadReader
-from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
 from tracefoundry.store import migrations
-from tracefoundry.store.contract import PayloadsGone, PreparedSpan
+from tracefoundry.store.api import PayloadsGone, PreparedSpan, open_store
 from tracefoundry.store.open import open_writer
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine
-from tracefoundry.store.sql.reader import TraceReader
 
 TRACES = 40
 
@@ -43,7 +41,8 @@ def test_no_live_payload_is_lost_beside_deletions(
 ) -> None:
     """Writers and deleters at once; whatever trace is left can be read whole."""
     migrations.upgrade(database_url)
-    reader = TraceReader(make_engine(database_url))
+    store = open_store(database_url)
+    engine = make_engine(database_url)
     objects = FilesystemStore(tmp_path / "payloads")
     keys = KeyRing({"k": bytes(range(32))} if encrypted else {})
     written: list[int] = []
@@ -76,13 +75,13 @@ def test_no_live_payload_is_lost_beside_deletions(
             writer.close()
 
     def delete() -> None:
-        remover = PayloadRemover(reader, objects, keys)
+        remover = PayloadRemover(store.deletion, objects, keys)
         gone: set[int] = set()
         try:
             while not done.is_set():
                 for number in [one for one in written if one % 4 and one not in gone]:
                     gone.add(number)
-                    reader.delete_trace(
+                    store.deletion.delete_trace(
                         1, trace_id(number), now_ns=time.time_ns(), retention_ns=7 * DAY_NS
                     )
                     remover.remove(1, "default", time.time_ns())
@@ -103,13 +102,14 @@ def test_no_live_payload_is_lost_beside_deletions(
     done.set()
     deleter.join(120)
     assert [] == failures
-    payload_reader = PayloadReader(reader, objects, keys)
-    with reader.engine.connect() as connection:
+    payload_reader = PayloadReader(store.reader, objects, keys)
+    with engine.connect() as connection:
         left = connection.execute(sa.select(tables.span_payload_refs.c.ref).distinct()).scalars()
         refs = {f"sha256:{ref.hex()}" for ref in left}
     live = {ref_of(value) for number in range(4, TRACES, 4) for value in values_of(number)}
     found = {ref: payload_reader.read({1: "default"}, ref) for ref in refs}
-    reader.close()
+    store.close()
+    engine.dispose()
     assert live <= refs
     assert [ref for ref, payload in found.items() if payload is None] == []
 
@@ -119,7 +119,8 @@ def test_a_commit_that_relied_on_a_payload_that_was_deleted_is_told_so(
 ) -> None:
     """It stores the payload again, and both rows and object are there."""
     migrations.upgrade(database_url)
-    reader = TraceReader(make_engine(database_url))
+    store = open_store(database_url)
+    engine = make_engine(database_url)
     objects = FilesystemStore(tmp_path / "payloads")
     writer = open_writer(database_url, retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
     writer.maintain(time.time_ns())
@@ -127,7 +128,7 @@ def test_a_commit_that_relied_on_a_payload_that_was_deleted_is_told_so(
     value = b"shared by two traces"
     ref = ref_of(value)
 
-    def store(number: int) -> tuple[PreparedSpan, PayloadRows]:
+    def stored(number: int) -> tuple[PreparedSpan, PayloadRows]:
         span = make_span(number, 1)
         key = (1, "default", day_of(span.start_time_ns))
         rows = payloads.store({key: [Content(ref, value)]}, writer.stored_payloads)
@@ -135,16 +136,19 @@ def test_a_commit_that_relied_on_a_payload_that_was_deleted_is_told_so(
         prepared.refs = (digest_of(ref),)
         return prepared, rows
 
-    first, rows = store(1)
+    first, rows = stored(1)
     writer.commit([first], payloads=rows)
-    second, reused = store(2)
-    reader.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=7 * DAY_NS)
-    removed = PayloadRemover(reader, objects, KeyRing()).remove(1, "default", time.time_ns())
+    second, reused = stored(2)
+    store.deletion.delete_trace(1, trace_id(1), now_ns=time.time_ns(), retention_ns=7 * DAY_NS)
+    removed = PayloadRemover(store.deletion, objects, KeyRing()).remove(
+        1, "default", time.time_ns()
+    )
     with pytest.raises(PayloadsGone):
         writer.commit([second], payloads=reused)
-    second, rows = store(2)
+    second, rows = stored(2)
     writer.commit([second], payloads=rows)
-    found = PayloadReader(reader, objects, KeyRing()).read({1: "default"}, ref)
+    found = PayloadReader(store.reader, objects, KeyRing()).read({1: "default"}, ref)
     writer.close()
-    reader.close()
+    store.close()
+    engine.dispose()
     assert (1, value) == (removed.objects_total, found and found.content)

@@ -12,14 +12,13 @@ import sqlalchemy as sa
 from query.app_client import AppClient
 from query.payload_store import TODAY, PayloadShelf
 from query.rows import add_project
+from tracefoundry.model.payload import digest_of, ref_of
 from tracefoundry.payloads.errors import ObjectStoreUnavailable, PayloadMissing
 from tracefoundry.payloads.keys import KeyRing
-from tracefoundry.payloads.refs import digest_of, ref_of
 from tracefoundry.query import payload_reading
 from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.query.payloads import media_type_of
 from tracefoundry.store.sql import tables
-from tracefoundry.store.sql.reader import TraceReader
 
 OTHER = (2, "other")
 
@@ -241,7 +240,7 @@ def test_one_copy_can_be_read_by_its_project_and_day(shelf: PayloadShelf) -> Non
     """As exports do, which must not take a copy of elsewhere."""
     value = conversation(20)
     (ref,) = shelf.put([value])
-    payloads = PayloadReader(TraceReader(shelf.engine), shelf.store, shelf.keys)
+    payloads = PayloadReader(shelf.database.reader, shelf.store, shelf.keys)
     assert value == payloads.read_from(1, "default", TODAY, ref)
     with pytest.raises(PayloadMissing):
         payloads.read_from(1, "default", TODAY - 1, ref)
@@ -255,7 +254,7 @@ def test_large_payloads_wait_for_each_other_and_say_so_in_the_end(
     monkeypatch.setattr(payload_reading, "LARGE_AT_ONCE", 1)
     value = b"l" * (payload_reading.LARGE_BYTES + 1)
     (ref,) = shelf.put([value])
-    payloads = PayloadReader(TraceReader(shelf.engine), shelf.store, shelf.keys)
+    payloads = PayloadReader(shelf.database.reader, shelf.store, shelf.keys)
     with payloads._place_for(len(value)), pytest.raises(ObjectStoreUnavailable, match="too many"):
         payloads.read({1: "default"}, ref)
     found = payloads.read({1: "default"}, ref)

@@ -10,10 +10,10 @@ from query.app_client import AppClient
 from query.payload_store import PayloadShelf
 from query.rows import add_project, insert
 from samples import make_log, make_span
-from tracefoundry.payloads.refs import ref_of
+from tracefoundry.model.payload import ref_of
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
-from tracefoundry.store.sql.reader import TraceReader, search
+from tracefoundry.store.sql.reader import search
 
 OTHER = (2, "other")
 
@@ -46,25 +46,6 @@ def test_content_is_found_by_who_may_read_it_and_never_by_a_viewer(
     assert [3, 2, 1] == found(shelf, "plain", "viewer")
 
 
-def test_a_viewer_finds_nothing_by_content_of_spans_stored_before_redaction(
-    shelf: PayloadShelf,
-) -> None:
-    """Only by the name and by attributes that are none."""
-    attributes: dict[str, Any] = {
-        "gen_ai.input.messages": "zanzibar in content",
-        "input.value": {"deep": ["zanzibar"]},
-        "long": "zanzibar" + "x" * 5_000,
-        "city": "Boston",
-    }
-    insert(
-        shelf.engine,
-        [make_span(1, 1, name="Plan", attributes=attributes, policy_version=0)],
-    )
-    words = ("zanzibar", "boston", "plan")
-    assert [[], [1], [1]] == [found(shelf, word, "viewer") for word in words]
-    assert [[1], [1], [1]] == [found(shelf, word) for word in words]
-
-
 def test_a_viewer_finds_nothing_by_a_ref_that_a_sender_wrote(shelf: PayloadShelf) -> None:
     """Whoever guesses a text could make sure of it."""
     ref = ref_of(b"yes")
@@ -84,7 +65,7 @@ def test_a_search_in_payloads_goes_on_where_it_stopped(
     shelf.put([b"hay %d" % n for n in range(9)] + [b"needle"], trace=2)
     shelf.put([b"needle"], trace=1)
     client = AppClient(
-        create_app(TraceReader(shelf.engine), QuerySettings(search_seconds=0), objects=shelf.store)
+        create_app(shelf.database, QuerySettings(search_seconds=0), objects=shelf.store)
     )
     ids: list[int] = []
     pages = 0
@@ -106,8 +87,7 @@ def test_a_place_among_payloads_helps_no_viewer(
     monkeypatch.setattr(search, "STEP_PREVIEWS", 1)
     insert(shelf.engine, [make_span(2, n, start=n) for n in range(1, 13)])
     shelf.put([b"needle %d" % n for n in range(4)] + [b"hay"], trace=2)
-    reader = TraceReader(shelf.engine)
-    engineer = AppClient(create_app(reader, QuerySettings(search_seconds=0)))
+    engineer = AppClient(create_app(shelf.database, QuerySettings(search_seconds=0)))
     parameters: dict[str, Any] = {"start": 0, "q": "needle 3"}
     cursors = []
     for _ in range(4):

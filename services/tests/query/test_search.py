@@ -95,7 +95,7 @@ def test_a_search_without_time_goes_on_where_it_stopped(
     monkeypatch.setattr(search, "STEP_SPANS", 5)
     large = [make_span(2, n, start=n, name="needle" if n == 18 else "hay") for n in range(1, 21)]
     insert(api.engine, [make_span(1, 1, name="needle"), *large, make_span(3, 1, start=90)])
-    client = AppClient(create_app(api.reader, QuerySettings(search_seconds=0)))
+    client = AppClient(create_app(api.store, QuerySettings(search_seconds=0)))
     parameters: dict[str, Any] = {"start": 0, "q": "needle"}
     complete, ids = [], []
     while True:

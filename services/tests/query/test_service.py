@@ -1,71 +1,30 @@
-"""The service around the routes: health, metrics, documents, doors, and a store in trouble."""
+"""The service around the routes: metrics, documents, origins, and a store in trouble."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 from query.conftest import Api, AppClient
 from query.rows import create_tables
+from tracefoundry.auth.origin_check import LOOPBACK_HOSTS, refusal
 from tracefoundry.query.app import create_app
-from tracefoundry.query.origin import LOOPBACK_HOSTS, refusal
 from tracefoundry.query.settings import QuerySettings
-from tracefoundry.store.contract import StoreMisconfigured, StoreUnavailable
+from tracefoundry.store.api import StoreMisconfigured, StoreUnavailable, open_store
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine, reading, shown_url, writing
-from tracefoundry.store.sql.reader import TraceReader
-
-
-def test_health_and_readiness(api: Api) -> None:
-    """Both are well on a database with our tables."""
-    assert (api.get("/healthz"), api.get("/readyz")) == (
-        {"ok": True},
-        {"checks": {"database": {"ok": True, "reason": None}}},
-    )
-
-
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_probes_may_ask_with_head(api: Api, path: str) -> None:
-    """Some probes want the status alone."""
-    assert api.client.request("HEAD", path).status_code == 200
-
-
-def test_readiness_tells_a_schema_that_is_behind(api: Api) -> None:
-    """And accepts one that is newer, of a program that rolls out beside this one."""
-    settings = QuerySettings(schema_head="0002", older_schemas=frozenset({"0001"}))
-    client = AppClient(create_app(api.reader, settings))
-    statuses = [client.get("/readyz").status_code]
-    with api.engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
-    for revision in ("0001", "0002", "0003"):
-        with api.engine.begin() as connection:
-            connection.exec_driver_sql("DELETE FROM alembic_version")
-            connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{revision}')")
-        statuses.append(client.get("/readyz").status_code)
-    assert statuses == [503, 503, 200, 200]
-
-
-def test_a_failed_check_of_another_part_makes_the_service_unready(api: Api) -> None:
-    """With its reason."""
-
-    def check() -> None:
-        raise StoreUnavailable("no bucket")
-
-    client = AppClient(create_app(api.reader, QuerySettings(), checks={"object_store": check}))
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["checks"]["object_store"]) == (
-        503,
-        {"ok": False, "reason": "no bucket"},
-    )
+from tracefoundry.store.sql.reader import SqlReader
 
 
 def test_requests_are_counted_by_route_not_by_path(api: Api) -> None:
     """Paths are unbounded."""
     registry = CollectorRegistry()
-    client = AppClient(create_app(api.reader, QuerySettings(), registry=registry))
+    client = AppClient(create_app(api.store, QuerySettings(), registry=registry))
     client.get(f"/api/traces/{'1' * 32}")
-    text = client.get("/metrics").text
+    text = generate_latest(registry).decode()
     assert (
         'tracefoundry_http_requests_total{method="GET",route="/api/traces/{trace_id}",'
         'status="404"} 1.0' in text
@@ -83,7 +42,7 @@ def test_the_reference_page_needs_nothing_from_the_network(api: Api) -> None:
 def test_cors_answers_only_the_origins_that_are_set(api: Api) -> None:
     """By setting; none by default."""
     settings = QuerySettings(cors_origins=("https://ui.example",))
-    client = AppClient(create_app(api.reader, settings))
+    client = AppClient(create_app(api.store, settings))
     allowed = [
         client.get("/api/traces", headers={"Origin": origin}).headers.get(
             "access-control-allow-origin"
@@ -129,7 +88,7 @@ def test_two_host_headers_are_refused() -> None:
 
 def test_a_refused_host_is_403_in_our_shape(api: Api) -> None:
     """On every path."""
-    client = AppClient(create_app(api.reader, QuerySettings(allowed_hosts=LOOPBACK_HOSTS)))
+    client = AppClient(create_app(api.store, QuerySettings(allowed_hosts=LOOPBACK_HOSTS)))
     refused = client.get("/api/traces")
     let_in = client.get("/api/traces", headers={"Host": "127.0.0.1:8080"})
     assert (refused.status_code, refused.json()["error"]["code"], let_in.status_code) == (
@@ -142,29 +101,29 @@ def test_a_refused_host_is_403_in_our_shape(api: Api) -> None:
 def test_a_store_without_tables_is_503_and_says_what_to_run(database_url: str) -> None:
     """Not a traceback, not an empty list."""
     engine = make_engine(database_url, create=True)
-    client = AppClient(create_app(TraceReader(engine), QuerySettings()))
-    answer = client.get("/api/traces")
+    engine.connect().close()
     engine.dispose()
+    store = open_store(database_url)
+    answer = AppClient(create_app(store, QuerySettings())).get("/api/traces")
+    store.close()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert "tracefoundry migrate" in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize(
-    "url", ["postgresql://me:pw@127.0.0.1:1/db", "sqlite:////nonexistent/folder/x.db"]
-)
+@pytest.mark.parametrize("url", ["postgresql://me:pw@127.0.0.1:1/db", "sqlite:////nonexistent.db"])
 def test_a_database_that_is_not_there_is_503(url: str) -> None:
-    """Ready says so too."""
-    client = AppClient(create_app(TraceReader(make_engine(url)), QuerySettings()))
-    answers = [client.get("/api/traces"), client.get("/readyz"), client.get("/healthz")]
-    assert [answer.status_code for answer in answers] == [503, 503, 200]
-    assert "pw" not in answers[0].text + answers[1].text
+    """Without the password that does not help there."""
+    client = AppClient(create_app(open_store(url), QuerySettings()))
+    answer = client.get("/api/traces")
+    assert answer.status_code == 503
+    assert "pw" not in answer.text
 
 
-def test_a_reader_never_makes_a_sqlite_file(tmp_path: object) -> None:
+def test_a_reader_never_makes_a_sqlite_file(tmp_path: Path) -> None:
     """A wrong path must not leave an empty database behind."""
-    engine = make_engine(f"sqlite:///{tmp_path}/absent.db")
     with pytest.raises(StoreUnavailable):
-        TraceReader(engine).check()
+        open_store(f"sqlite:///{tmp_path}/absent.db").check()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -219,8 +178,10 @@ def test_a_url_of_several_hosts_finds_the_one_that_answers(
     several = f"{head}127.0.0.1:1,127.0.0.1:{tail}?target_session_attrs=read-write"
     engine = make_engine(several)
     create_tables(engine)
-    TraceReader(engine).check()
     engine.dispose()
+    store = open_store(several)
+    store.check()
+    store.close()
 
 
 def test_a_connection_that_takes_no_writes_any_more_is_replaced(postgres_url: str) -> None:
@@ -230,32 +191,30 @@ def test_a_connection_that_takes_no_writes_any_more_is_replaced(postgres_url: st
     with engine.connect() as connection:
         connection.exec_driver_sql("SET default_transaction_read_only = on")
         connection.commit()
-    reader = TraceReader(engine)
     insert = sa.insert(tables.projects)
     values = {"project_id": 2, "name": "second", "created_at_ns": 0}
     with pytest.raises(StoreUnavailable), writing(engine) as connection:
         connection.execute(insert, values)
     with writing(engine) as connection:
         connection.execute(insert, values)
-    with reader.snapshot() as snapshot:
+    with SqlReader(engine).snapshot() as snapshot:
         assert snapshot.projects() == {"default": 1, "second": 2}
-    reader.close()
+    engine.dispose()
 
 
-def test_an_engine_can_be_used_after_its_database_came_back(database_url: str) -> None:
+def test_a_store_can_be_used_after_its_database_came_back(database_url: str) -> None:
     """A connection that died is replaced, not reported."""
     engine = make_engine(database_url, create=True)
     create_tables(engine)
-    reader = TraceReader(engine)
-    reader.check()
+    store = open_store(database_url)
+    store.check()
     if engine.dialect.name == "postgresql":
-        with engine.connect() as first:
-            other = make_engine(database_url)
-            own = sa.text("SELECT pg_backend_pid()")
-            pid = first.execute(own).scalar_one()
-            first.rollback()
-            with other.begin() as killer:
-                killer.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-            other.dispose()
-    reader.check()
-    reader.close()
+        with engine.begin() as killer:
+            others = killer.exec_driver_sql(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            assert others.scalar_one() >= 1
+    store.check()
+    store.close()
+    engine.dispose()

@@ -301,6 +301,6 @@ def test_luhn_accepts_one_check_digit(number: int) -> None:
 
 def test_rule_names_can_stand_in_a_marker() -> None:
     """Or redaction would not recognise its own marks."""
-    from tracefoundry.redaction.rules import MARKER, marker
+    from tracefoundry.redaction.report import MARKER, marker
 
     assert all(MARKER.fullmatch(marker(rule.name).encode()) for rule in BUILTIN_RULES)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
@@ -15,10 +16,12 @@ from samples import NOW_NS as SAMPLES_NS
 from samples import make_log, make_span
 from store.conftest import new_writer
 from tracefoundry.model.span import LogRecord, Span
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.objects import object_name
 from tracefoundry.retention import RetentionReport, run_once
-from tracefoundry.settings import DAY_NS, Settings
+from tracefoundry.settings import Settings
+from tracefoundry.store.api import open_store
 from tracefoundry.store.postgres import partitions
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine
@@ -40,6 +43,16 @@ def run(
 ) -> RetentionReport:
     """One run at noon of TODAY."""
     return run_once(url, objects, settings, now_ns, **options)
+
+
+@contextmanager
+def run_at_work(url: str) -> Iterator[None]:
+    """A run that has begun and goes on until the block ends."""
+    with (
+        closing(open_store(url)) as store,
+        store.deletion.retention_run(dry_run=False, check=lambda: None),
+    ):
+        yield
 
 
 def span_at(time_ns: int, trace: int = 1, span: int = 1, **fields: Any) -> Span:

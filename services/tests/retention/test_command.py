@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from retention.stock import everything, noon, put_payload, put_spans, span_at
+from retention.stock import everything, noon, put_payload, put_spans, run_at_work, span_at
 from tracefoundry.cli.app import main
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.payloads.filesystem import FilesystemStore
-from tracefoundry.settings import DAY_NS
 from tracefoundry.store import migrations
-from tracefoundry.store.sql.expiry.session import open_session
 
 TODAY = time.time_ns() // DAY_NS
 
@@ -71,7 +70,7 @@ def test_a_dry_run_says_what_would_go(data: Path, capfd: pytest.CaptureFixture[s
 
 def test_beside_another_run_it_ends_well(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """It says why it did nothing."""
-    with open_session(f"sqlite:///{data}/tracefoundry.db", exclusive=True):
+    with run_at_work(f"sqlite:///{data}/tracefoundry.db"):
         assert 0 == main(["retention", "--data", str(data)])
     assert "Another run is at work; nothing was done.\n" == capfd.readouterr().out
 

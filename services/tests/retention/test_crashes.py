@@ -23,9 +23,9 @@ from retention.stock import (
     span_at,
 )
 from store.conftest import new_writer
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.retention import RetentionReport
-from tracefoundry.settings import DAY_NS
 from tracefoundry.store.sql.tables import (
     metadata,
     payload_blobs,

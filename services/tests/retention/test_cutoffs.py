@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tracefoundry.model.days import date_of, day_of_date
+from tracefoundry.model.times import DAY_NS, date_of, day_of_date
 from tracefoundry.retention.cutoffs import GRACE_NS, cutoffs
-from tracefoundry.settings import DAY_NS, Settings
+from tracefoundry.settings import Settings
 from tracefoundry.store.contract import ProjectRecord
 
 

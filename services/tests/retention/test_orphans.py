@@ -14,9 +14,9 @@ from retention.stock import (
     run,
     set_age,
 )
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.objects import StoredObject
-from tracefoundry.settings import DAY_NS
 
 
 def test_an_object_without_a_row_goes_after_a_day(

@@ -11,11 +11,12 @@ from retention.stock import (
     partition_names,
     put_spans,
     run,
+    run_at_work,
     select,
     span_at,
 )
-from tracefoundry.store.sql.expiry import partitions
-from tracefoundry.store.sql.expiry.session import RUN_LOCK, open_session
+from tracefoundry.store.postgres import partition_drops
+from tracefoundry.store.postgres.deletion import RUN_LOCK
 from tracefoundry.store.sql.tables import spans, traces
 
 GOING = "spans_20260518"
@@ -32,8 +33,8 @@ def expired(postgres: str) -> str:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks are waited for a moment only."""
-    monkeypatch.setattr("tracefoundry.store.sql.expiry.session.LOCK_TIMEOUT_MS", 50)
-    monkeypatch.setattr(partitions, "PAUSE_S", 0.01)
+    monkeypatch.setattr("tracefoundry.store.postgres.deletion.LOCK_TIMEOUT_MS", 50)
+    monkeypatch.setattr(partition_drops, "PAUSE_S", 0.01)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -70,13 +71,9 @@ def test_a_detach_that_somebody_interrupted_is_finished_first(expired: str) -> N
 
 def test_a_table_that_was_detached_and_not_dropped_is_dropped(expired: str) -> None:
     """It carries our comment; one that somebody detached to keep does not."""
-    with open_session(expired, exclusive=True) as session:
-        assert session.connection is not None
-        (going,) = [
-            one for one in partitions.attached(session.connection, ["spans"]) if one.name == GOING
-        ]
-        assert partitions.finish(session.connection, going)
-        session.connection.execute("CREATE TABLE spans_20260517 (LIKE spans)")
+    with psycopg.connect(expired, autocommit=True) as connection:
+        assert partition_drops.finish(connection, GOING)
+        connection.execute("CREATE TABLE spans_20260517 (LIKE spans)")
     run(expired)
     assert ["spans_20260517", "spans_20260527"] == [
         name for name in partition_names(expired) if name.startswith("spans_")
@@ -86,7 +83,7 @@ def test_a_table_that_was_detached_and_not_dropped_is_dropped(expired: str) -> N
 def test_a_second_run_leaves_the_first_alone(migrated_url: str) -> None:
     """It says so and does nothing; a dry run may look all the same."""
     put_spans(migrated_url, [span_at(noon(TODAY - 9))])
-    with open_session(migrated_url, exclusive=True):
+    with run_at_work(migrated_url):
         report = run(migrated_url)
         dry = run(migrated_url, dry_run=True)
     assert ("busy", []) == (report.state, report.steps)
@@ -107,7 +104,7 @@ def test_the_row_estimate_of_a_large_partition_comes_from_the_database(
     expired: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None before the first ANALYZE."""
-    monkeypatch.setattr(partitions, "COUNTED_BYTES", 0)
+    monkeypatch.setattr(partition_drops, "COUNTED_BYTES", 0)
     dry = run(expired, dry_run=True)
     assert None in [one.rows_estimate for one in dry.spans.partitions if one.table == "spans"]
     with psycopg.connect(expired, autocommit=True) as connection:

@@ -18,9 +18,9 @@ from retention.stock import (
     select,
     span_at,
 )
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
 from tracefoundry.payloads.filesystem import FilesystemStore
-from tracefoundry.settings import DAY_NS
 from tracefoundry.store.sql.tables import (
     payload_blobs,
     payload_days,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from retention.stock import NOW_NS, TODAY, execute, run, select
-from tracefoundry.settings import DAY_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.sql.tables import (
     audit_log,
     payload_tombstones,

@@ -18,7 +18,7 @@ from retention.stock import (
     span_at,
 )
 from samples import llm, trace_id
-from tracefoundry.settings import DAY_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.sql.tables import span_logs, spans, traces
 
 FIRST_KEPT = TODAY - 7

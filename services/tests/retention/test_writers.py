@@ -12,9 +12,8 @@ import pytest
 
 from retention.stock import SETTINGS, noon, run, select, span_at
 from store.conftest import new_writer
-from tracefoundry.model.days import day_of
+from tracefoundry.model.times import DAY_NS, day_of
 from tracefoundry.retention.report import DiskUse
-from tracefoundry.settings import DAY_NS
 from tracefoundry.store.contract import SpanWriter
 from tracefoundry.store.sql.tables import spans, traces
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tracefoundry.settings import DAY_NS, WINDOW_AHEAD_NS
+from tracefoundry.model.limits import WINDOW_AHEAD_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
 from tracefoundry.store.contract import SpanWriter
 from tracefoundry.store.open import open_writer

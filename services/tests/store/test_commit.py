@@ -17,7 +17,7 @@ from store.reading import count, rows, trace_rows
 from tracefoundry.model.genai import plain, registry
 from tracefoundry.model.span import Resource, Span
 from tracefoundry.model.summary import facts_of, summarise
-from tracefoundry.settings import DAY_NS
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
 from tracefoundry.store import recompute as recompute_module
 from tracefoundry.store.contract import CommitResult, SpanWriter

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING, cast
 
 from tracefoundry.auth.audit import AuditLog
-from tracefoundry.auth.authenticator import Authenticator, find_in
+from tracefoundry.auth.authenticator import Authenticator
 from tracefoundry.auth.gate import Gate
 from tracefoundry.auth.projects import Projects
 from tracefoundry.auth.tokens import Tokens
 from tracefoundry.settings import Settings
+from tracefoundry.store.api import Administration
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The gate of the doors, and what admins change. Close it before its engine."""
+    """Authentication of requests, and what admins change. Close it before its store."""
 
     gate: Gate
     audit: AuditLog
@@ -31,18 +34,29 @@ class Access:
         self.audit.close()
 
 
-def open_access(engine: sa.Engine, platform: Settings, *, ask_tokens: bool) -> Access:
-    """Access through an engine that stays the caller's.
+def open_access(
+    administration: Administration | sa.Engine, platform: Settings, *, ask_tokens: bool
+) -> Access:
+    """Access over the administration of a store that stays the caller's.
 
-    ``platform`` says what holds for projects that set nothing. Give it an engine of its own where
-    others are busy: a login must not wait behind a slow search.
+    ``platform`` gives the settings of projects that set nothing themselves.
     """
-    audit = AuditLog(engine)
-    authenticator = Authenticator(find_in(engine)) if ask_tokens else None
+    administration = administration_of(administration)
+    audit = AuditLog(administration)
+    authenticator = Authenticator(administration.token_of) if ask_tokens else None
     return Access(
         Gate(authenticator, audit),
         audit,
-        Tokens(engine, audit),
-        Projects(engine, audit, platform),
+        Tokens(administration, audit),
+        Projects(administration, audit, platform),
         authenticator,
     )
+
+
+def administration_of(source: Administration | sa.Engine) -> Administration:
+    """TEMPORARY, until every process opens a store: the administration over an engine."""
+    if hasattr(source, "token_of"):
+        return cast("Administration", source)
+    from tracefoundry.store.sql.administration import SqlAdministration
+
+    return SqlAdministration(source)

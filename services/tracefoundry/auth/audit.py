@@ -1,10 +1,10 @@
 """The audit log: who read content, changed, deleted or exported, and who was refused.
 
-What is allowed is recorded before it is done, and is not done where it cannot be recorded. What is
-refused is refused in any case, so recording that never fails and never holds up an answer for
-long: refusals of somebody unknown are counted in memory and written by a thread of its own at most
-once a second, one row an address and minute. Both the memory and the rows are bounded, whatever
-comes: nobody can fill the database by being refused.
+What is allowed is recorded before it is done, and is not done if it cannot be recorded. A refusal
+stands whether it can be recorded or not, so recording one never fails and never delays the answer
+for long: refusals of unknown callers are counted in memory, and a background thread writes the
+counts at most once a second, one row per address and minute. Memory and rows are both bounded, so
+refused requests cannot fill the database.
 """
 
 from __future__ import annotations
@@ -16,13 +16,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import sqlalchemy as sa
-
 from tracefoundry.auth.caller import Caller
-from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.sql import audit, projects
-from tracefoundry.store.sql.audit import AuditEntry, AuditPosition
-from tracefoundry.store.sql.engine import reading, writing
+from tracefoundry.store.api import Administration, AdministrationChange, StoreError
+from tracefoundry.store.records import AuditEntry, AuditOutcome, AuditPosition
 
 ROWS_A_MINUTE = 100
 """Refusals of one token in one minute that get a row each; more are counted in one."""
@@ -40,10 +36,12 @@ _log = logging.getLogger(__name__)
 
 
 class AuditLog:
-    """Writes and reads the log through an engine that it does not own. Safe between threads."""
+    """Writes and reads the log. Safe between threads."""
 
-    def __init__(self, engine: sa.Engine, *, now_ns: Callable[[], int] = time.time_ns) -> None:
-        self._engine = engine
+    def __init__(
+        self, administration: Administration, *, now_ns: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._administration = administration
         self._now_ns = now_ns
         self._lock = threading.Lock()
         self._counted: dict[str, AuditEntry] = {}
@@ -67,12 +65,12 @@ class AuditLog:
         Raises:
             StoreUnavailable: it could not be recorded, so it must not be done.
         """
-        with writing(self._engine) as connection:
-            self.add(connection, caller, action, target=target, project=project, detail=detail)
+        with self._administration.change() as change:
+            self.add(change, caller, action, target=target, project=project, detail=detail)
 
     def add(
         self,
-        connection: sa.Connection,
+        change: AdministrationChange,
         caller: Caller,
         action: str,
         *,
@@ -81,13 +79,11 @@ class AuditLog:
         detail: str | None = None,
     ) -> None:
         """Like :meth:`record`, in the transaction that does it."""
-        audit.add(
-            connection,
-            _entry(
-                self._now_ns(), "allowed", caller, action,
-                target=target, project=project, detail=detail,
-            ),
+        entry = _entry(
+            self._now_ns(), "allowed", caller, action,
+            target=target, project=project, detail=detail,
         )  # fmt: skip
+        change.record(entry)
 
     def record_denied(
         self,
@@ -112,13 +108,13 @@ class AuditLog:
                 target=target, project=project, detail=detail, status=status,
             )  # fmt: skip
             try:
-                with writing(self._engine) as connection:
-                    if project is not None and projects.find(connection, project) is None:
+                with self._administration.change() as change:
+                    if project is not None and change.find_project(project) is None:
                         # What is no project's name may be a secret in the wrong place.
                         entry = replace(entry, project=None)
-                    audit.add(connection, entry)
+                    change.record(entry)
                 return
-            except (StoreUnavailable, sa.exc.SQLAlchemyError) as error:
+            except StoreError as error:
                 _log.warning("could not record a refusal, will count it: %s", type(error).__name__)
         self._count(now, action, status, caller, address, detail)
 
@@ -134,8 +130,7 @@ class AuditLog:
             if not taken:
                 return
             try:
-                with writing(self._engine) as connection:
-                    audit.count_up(connection, list(taken.values()))
+                self._administration.count_refusals(list(taken.values()))
             except BaseException:
                 with self._lock:
                     for key, entry in taken.items():
@@ -149,30 +144,28 @@ class AuditLog:
         end_ns: int,
         limit: int,
         action: str | None = None,
-        outcome: str | None = None,
+        outcome: AuditOutcome | None = None,
         project: str | None = None,
         after: AuditPosition | None = None,
     ) -> tuple[list[AuditEntry], AuditPosition | None]:
         """Entries of ``[start_ns, end_ns)``, newest first, and where the next page begins.
 
         Raises:
-            StoreUnavailable: the database cannot be asked.
+            StoreUnavailable: the store cannot be asked.
         """
         self.flush()
-        with reading(self._engine) as connection:
-            return audit.page(
-                connection,
-                start_ns=start_ns,
-                end_ns=end_ns,
-                limit=limit,
-                action=action,
-                outcome=outcome,
-                project=project,
-                after=after,
-            )
+        return self._administration.audit_page(
+            start_ns=start_ns,
+            end_ns=end_ns,
+            limit=limit,
+            action=action,
+            outcome=outcome,
+            project=project,
+            after=after,
+        )
 
     def close(self) -> None:
-        """Write what has been counted, and end the thread. The engine stays open."""
+        """Write what has been counted, and end the thread."""
         with self._lock:
             thread = self._thread
             self._stop.set()
@@ -180,7 +173,7 @@ class AuditLog:
             thread.join(timeout=10)
         try:
             self.flush()
-        except (StoreUnavailable, sa.exc.SQLAlchemyError) as error:
+        except StoreError as error:
             _log.warning("refusals of the last second are not in the audit log: %s", error)
 
     def _has_row(self, minute: int, caller: Caller) -> bool:
@@ -235,7 +228,7 @@ class AuditLog:
         while True:
             try:
                 self.flush()
-            except (StoreUnavailable, sa.exc.SQLAlchemyError) as error:
+            except StoreError as error:
                 _log.warning("cannot write refusals to the audit log, will try again: %s", error)
             if self._stop.wait(WRITE_INTERVAL_S):
                 return
@@ -247,7 +240,7 @@ class AuditLog:
 
 def _entry(
     at_ns: int,
-    outcome: audit.Outcome,
+    outcome: AuditOutcome,
     caller: Caller,
     action: str,
     *,

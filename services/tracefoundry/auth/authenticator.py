@@ -1,12 +1,12 @@
-"""Whose token is this: answered from a small cache, else from the database.
+"""Finds the caller of a token, in a small cache or else in the store.
 
-A good token is believed for some seconds without asking, which is how long a revoked one may live
-on. While the database cannot be asked, a token that was good a moment ago is believed a little
-longer; everybody else hears that it is our trouble and not theirs, because a sender that is told
-"unauthenticated" throws its data away.
+A known token is accepted for some seconds without a lookup, which is how long a revoked one may go
+on working. While the store cannot be asked, a token that was accepted shortly before stays accepted
+a little longer. Every other request is answered with "unavailable" and not "unauthenticated",
+because senders throw their data away after the latter.
 
 Lookups run in two threads of their own: they neither block the event loop nor wait behind slow
-requests. There is one at a time for a token, and a bound on how many wait.
+requests. There is at most one lookup per token at a time, and a bound on how many wait.
 """
 
 from __future__ import annotations
@@ -21,24 +21,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import sqlalchemy as sa
-
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.errors import Unauthenticated
 from tracefoundry.auth.token_text import hash_of
-from tracefoundry.store.contract import StoreUnavailable
-from tracefoundry.store.sql import tokens
-from tracefoundry.store.sql.engine import reading
-from tracefoundry.store.sql.tokens import TokenRecord
+from tracefoundry.store.api import StoreUnavailable
+from tracefoundry.store.records import TokenRecord
 
 FRESH_S = 5.0
-"""How long a known token is believed without asking."""
+"""How long a known token is accepted without a lookup."""
 UNKNOWN_S = 1.0
-"""How long a token that is not known is refused without asking."""
+"""How long an unknown token is refused without a lookup."""
 STALE_S = 30.0
-"""How much longer a known token is believed while the database cannot be asked."""
+"""How much longer a known token is accepted while the store cannot be asked."""
 PAUSE_S = 1.0
-"""How long after a failed lookup the database is left alone."""
+"""How long after a failed lookup no other is tried."""
 WAIT_S = 10.0
 """Longest that a request waits for a lookup."""
 MOST_KNOWN = 4_096
@@ -53,16 +49,6 @@ Find = Callable[[bytes], TokenRecord | None]
 _Kept = TypeVar("_Kept")
 
 
-def find_in(engine: sa.Engine) -> Find:
-    """Lookups in a database."""
-
-    def find(token_hash: bytes) -> TokenRecord | None:
-        with reading(engine) as connection:
-            return tokens.by_hash(connection, token_hash)
-
-    return find
-
-
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """What a lookup found at a moment of the monotonic clock."""
@@ -73,7 +59,10 @@ class _Answer:
 
 
 class Authenticator:
-    """Tells callers by their tokens. Belongs to no event loop; safe between threads."""
+    """Finds callers by their tokens. Belongs to no event loop; safe between threads.
+
+    ``find`` is usually :meth:`tracefoundry.store.api.Administration.token_of`.
+    """
 
     def __init__(
         self,
@@ -98,7 +87,7 @@ class Authenticator:
 
         Raises:
             Unauthenticated: it is unknown, expired or revoked.
-            StoreUnavailable: the database cannot be asked, and the token was not good lately.
+            StoreUnavailable: the store cannot be asked, and the token was not accepted lately.
         """
         token_hash = hash_of(token)
         answer = self._cached(token_hash, FRESH_S)
@@ -144,13 +133,13 @@ class Authenticator:
                 lookup = self._threads.submit(self._ask, token_hash)
                 self._waiting[token_hash] = lookup
         try:
-            # Whoever stops waiting must not stop the lookup that others wait for.
+            # A request that stops waiting must not stop the lookup that others wait for.
             return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(lookup)), WAIT_S)
         except TimeoutError:
             raise StoreUnavailable("the database did not say in time whose token it is") from None
 
     def _ask(self, token_hash: bytes) -> _Answer:
-        """Ask the database and remember; runs in a thread."""
+        """Ask the store and remember the answer; runs in a thread."""
         at = self._clock()
         try:
             answer = _answer(at, token_hash, self._find(token_hash))

@@ -7,6 +7,8 @@ writes nothing. From ``viewer`` to ``admin`` each may do what the one before may
 
 from __future__ import annotations
 
+import getpass
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -67,3 +69,14 @@ class Caller:
 def loopback_caller(address: str | None = None) -> Caller:
     """The caller where no login is asked for: an admin."""
     return Caller(name="loopback", role=Role.ADMIN, address=address, unrestricted=True)
+
+
+def terminal_caller() -> Caller:
+    """The caller of a command on the database itself: an admin, because whoever can write the
+    database may do anything. Its name holds the user's, for the audit log.
+    """
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+    return Caller(name=f"terminal:{user}", role=Role.ADMIN)

@@ -1,30 +1,52 @@
-"""The one gate that every door of a process leads to: HTTP, OTLP over HTTP, and gRPC.
+"""Authentication of requests, the same for the API, OTLP over HTTP and OTLP over gRPC.
 
-It knows whether tokens are asked for here, tells callers by them, and writes down whom it refuses.
-How a refusal is said is the door's affair.
+A :class:`Gate` knows whether this process asks for tokens, finds the caller of a token, and
+records refusals in the audit log. It refuses with :class:`Refused`; each protocol decides only how
+to write that down for its clients.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final, Literal
+
+from starlette.types import Scope
 
 from tracefoundry.auth.audit import AuditLog
 from tracefoundry.auth.authenticator import Authenticator
 from tracefoundry.auth.caller import Caller, loopback_caller
 from tracefoundry.auth.errors import Unauthenticated
 from tracefoundry.auth.token_text import token_of
+from tracefoundry.store.contract import StoreUnavailable
 
 SEND = "otlp.send"
 """The action of sending OTLP, in the audit log."""
 
+CHALLENGE: Final = 'Bearer realm="tracefoundry"'
+"""``WWW-Authenticate`` of a 401."""
 
-class Forbidden(Exception):
-    """The caller is known and its role does not allow this; recorded already."""
+Reason = Literal["unauthenticated", "forbidden", "unavailable"]
+
+
+class Refused(Exception):
+    """A request that may not go on.
+
+    Attributes:
+        reason: ``unauthenticated`` (no token, or none that is accepted) and ``forbidden`` (the
+            role does not allow it) are permanent and have been recorded; ``unavailable`` (the
+            token cannot be checked now) may be retried. The message never holds what was sent.
+    """
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason: Reason = reason
 
 
 class Gate:
-    """``authenticator`` None asks nobody for a token: everyone is the caller of loopback."""
+    """Finds out who sends a request. ``authenticator`` None asks for no tokens: every caller is
+    then the unrestricted one of loopback.
+    """
 
     def __init__(self, authenticator: Authenticator | None, audit: AuditLog) -> None:
         self._authenticator = authenticator
@@ -43,50 +65,52 @@ class Gate:
         action: str,
         basic: bool = False,
     ) -> Caller:
-        """Who sends these ``Authorization`` headers from ``address``.
+        """The caller that these ``Authorization`` headers name.
 
-        ``action`` is what is wanted, for the audit log; ``basic`` takes a token as the password of
-        Basic too.
+        Args:
+            authorization: the values of all ``Authorization`` headers of the request.
+            address: the peer's address.
+            action: what is asked for, as the audit log calls it.
+            basic: take a token as the password of Basic authentication too.
 
         Raises:
-            Unauthenticated: nobody that is known; recorded.
-            StoreUnavailable: it cannot be told now.
+            Refused: ``unauthenticated`` or ``unavailable``.
         """
         if self._authenticator is None:
             return loopback_caller(address)
         try:
             token = token_of(authorization, basic=basic)
             return await self._authenticator.authenticate(token, address)
-        except Unauthenticated:
+        except Unauthenticated as error:
             self.audit.record_denied(action, status=401, address=address)
-            raise
+            raise Refused("unauthenticated", str(error)) from error
+        except StoreUnavailable as error:
+            raise Refused("unavailable", f"the token cannot be checked now: {error}") from error
 
     async def admit_sender(
         self, authorization: Sequence[str], *, address: str | None, target: str
     ) -> Caller:
-        """Who sends OTLP to ``target``, a path or a method.
+        """The caller that sends OTLP to ``target``, a path or a gRPC method.
 
         Raises:
-            Unauthenticated: nobody that is known; recorded.
-            Forbidden: somebody who may not send; recorded.
-            StoreUnavailable: it cannot be told now.
+            Refused: for any of its reasons.
         """
         caller = await self.admit(authorization, address=address, action=SEND, basic=True)
         if caller.may_send:
             return caller
-        await self.refuse(caller, SEND, target=target)
-        raise Forbidden(
-            f"the token {caller.name!r} has the role {caller.role}; sending wants the role ingest"
+        await self.record_forbidden(caller, SEND, target=target)
+        raise Refused(
+            "forbidden",
+            f"the token {caller.name!r} has the role {caller.role}; sending wants the role ingest",
         )
 
-    async def refuse(
+    async def record_forbidden(
         self,
         caller: Caller,
         action: str,
         *,
         target: str | None = None,
         project: str | None = None,
-        detail: str | None = None,
     ) -> None:
         """Record that a known caller was refused."""
         await asyncio.to_thread(
@@ -96,9 +120,19 @@ class Gate:
             caller=caller,
             target=target,
             project=project,
-            detail=detail,
         )
 
-    def refuse_origin(self, action: str, *, address: str | None, reason: str) -> None:
-        """Record that a request was refused for its Host or Origin, by whomever."""
-        self.audit.record_denied(action, status=403, address=address, detail=reason)
+    def record_wrong_origin(self, scope: Scope, action: str, reason: str) -> None:
+        """Record that a request was refused for its Host or Origin, before its token was read."""
+        self.audit.record_denied(action, status=403, address=peer_address(scope), detail=reason)
+
+
+def authorization_headers(scope: Scope) -> list[str]:
+    """The values of all ``Authorization`` headers of an HTTP request."""
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+
+
+def peer_address(scope: Scope) -> str | None:
+    """The peer's address. Headers are not asked: they could say anything."""
+    client = scope.get("client")
+    return client[0] if client else None

@@ -1,4 +1,4 @@
-"""Projects: their names, what they may set for themselves, and changing it on the record."""
+"""Projects: their names, their own settings, and changes of these, each with an audit entry."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
-import sqlalchemy as sa
 
 from tracefoundry.auth.audit import AuditLog
 from tracefoundry.auth.caller import Caller
@@ -20,9 +19,8 @@ from tracefoundry.settings import (
     SettingsError,
     parse_duration_ns,
 )
-from tracefoundry.store.contract import ProjectRecord
-from tracefoundry.store.sql import projects
-from tracefoundry.store.sql.engine import reading, writing
+from tracefoundry.store.api import Administration, NameTaken
+from tracefoundry.store.records import ProjectRecord, retention_of
 
 NAME_FORM = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 DEFAULT = "default"
@@ -59,20 +57,20 @@ def check_project_name(name: str) -> None:
 
 
 class Projects:
-    """Reads and changes projects through an engine that it does not own.
+    """Reads and changes projects.
 
     ``platform`` gives what holds for projects that set nothing.
     """
 
     def __init__(
         self,
-        engine: sa.Engine,
+        administration: Administration,
         audit: AuditLog,
         platform: Settings,
         *,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._engine = engine
+        self._administration = administration
         self._audit = audit
         self._platform = platform
         self._now_ns = now_ns
@@ -81,19 +79,16 @@ class Projects:
         """Every project, by name.
 
         Raises:
-            StoreUnavailable: the database cannot be asked.
+            StoreUnavailable: the store cannot be asked.
         """
-        with reading(self._engine) as connection:
-            return projects.all_projects(connection)
+        return self._administration.projects()
 
     def effective(self, project: ProjectRecord) -> tuple[str, int, int]:
         """What holds for a project: redaction, retention of spans and of payloads in ns."""
         platform = self._platform
         return (
             project.redaction or platform.redaction,
-            *projects.retention_of(
-                project, platform.retention_spans_ns, platform.retention_payloads_ns
-            ),
+            *retention_of(project, platform.retention_spans_ns, platform.retention_payloads_ns),
         )
 
     def create(
@@ -107,17 +102,17 @@ class Projects:
         """
         check_project_name(name)
         try:
-            with writing(self._engine) as connection:
-                project = projects.add(connection, name, self._now_ns())
+            with self._administration.change() as transaction:
+                project = transaction.add_project(name, created_at_ns=self._now_ns())
                 changed = self._changed(project, change or ProjectChange())
                 if changed != project:
-                    projects.save_settings(connection, changed)
+                    transaction.save_project(changed)
                 self._audit.add(
-                    connection, caller, "project.create",
+                    transaction, caller, "project.create",
                     target=name, project=name, detail=_difference(project, changed),
                 )  # fmt: skip
                 return changed
-        except sa.exc.IntegrityError:
+        except NameTaken:
             raise AccessError(
                 "name_taken", f"there is a project {name!r} already", "Choose another name."
             ) from None
@@ -129,15 +124,15 @@ class Projects:
             AccessError: there is no such project, or a setting cannot be used.
             StoreUnavailable: nothing was changed.
         """
-        with writing(self._engine) as connection:
-            project = projects.lock(connection, name)
+        with self._administration.change() as transaction:
+            project = transaction.lock_project(name)
             if project is None:
                 raise unknown_project(name)
             changed = self._changed(project, change)
             if changed != project:
-                projects.save_settings(connection, changed)
+                transaction.save_project(changed)
                 self._audit.add(
-                    connection, caller, "project.set",
+                    transaction, caller, "project.set",
                     target=name, project=name, detail=_difference(project, changed),
                 )  # fmt: skip
             return changed

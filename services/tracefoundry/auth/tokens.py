@@ -1,4 +1,4 @@
-"""Making, listing and revoking tokens, on the record."""
+"""Creating, listing and revoking tokens, each change with an audit entry."""
 
 from __future__ import annotations
 
@@ -6,52 +6,52 @@ import re
 import time
 from collections.abc import Callable, Mapping
 
-import sqlalchemy as sa
-
 from tracefoundry.auth.audit import AuditLog
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.errors import AccessError
 from tracefoundry.auth.projects import unknown_project
 from tracefoundry.auth.token_text import check_brought, hash_of, new_token
-from tracefoundry.settings import MAX_RETENTION_NS, SECOND_NS, SettingsError, parse_duration_ns
-from tracefoundry.store.sql import projects, tokens
-from tracefoundry.store.sql.engine import reading, writing
-from tracefoundry.store.sql.tokens import TokenRecord
+from tracefoundry.model.times import SECOND_NS
+from tracefoundry.settings import MAX_RETENTION_NS, SettingsError, parse_duration_ns
+from tracefoundry.store.api import Administration, AdministrationChange, NameTaken
+from tracefoundry.store.records import TokenRecord
 
 NAME_FORM = "letters, digits, spaces and . _ @ + -, beginning with a letter or digit"
 GRACE_NS = 86_400 * SECOND_NS
-"""How long the token before the last of a Secret goes on working, until all pods have the new."""
+"""How long the previous token of a Secret goes on working, so that all pods can get the new one."""
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._@+-]{0,61}[A-Za-z0-9._@+-])?")
 
 
 class Tokens:
-    """Reads and changes tokens through an engine that it does not own."""
+    """Reads and changes tokens."""
 
     def __init__(
-        self, engine: sa.Engine, audit: AuditLog, *, now_ns: Callable[[], int] = time.time_ns
+        self,
+        administration: Administration,
+        audit: AuditLog,
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._engine = engine
+        self._administration = administration
         self._audit = audit
         self._now_ns = now_ns
 
     def all(self) -> list[TokenRecord]:
-        """Every token, by name, also those that are over.
+        """Every token by name, expired and revoked ones too.
 
         Raises:
-            StoreUnavailable: the database cannot be asked.
+            StoreUnavailable: the store cannot be asked.
         """
-        with reading(self._engine) as connection:
-            return tokens.all_tokens(connection)
+        return self._administration.tokens()
 
     def any_live(self) -> bool:
         """True when somebody can log in.
 
         Raises:
-            StoreUnavailable: the database cannot be asked.
+            StoreUnavailable: the store cannot be asked.
         """
-        with reading(self._engine) as connection:
-            return tokens.any_live(connection, self._now_ns())
+        return self._administration.has_live_token(self._now_ns())
 
     def create(
         self,
@@ -76,16 +76,15 @@ class Tokens:
         lifetime_ns = None if expires is None else _lifetime_ns(expires)
         text, now = new_token(), self._now_ns()
         try:
-            with writing(self._engine) as connection:
+            with self._administration.change() as change:
                 project_id = None
                 if project is not None:
-                    owner = projects.find(connection, project)
+                    owner = change.find_project(project)
                     if owner is None:
                         raise unknown_project(project)
                     project_id = owner.project_id
-                self._free_name(connection, name, now)
-                token_id = tokens.add(
-                    connection,
+                _free_name(change, name, now)
+                record = change.add_token(
                     token_hash=hash_of(text),
                     name=name,
                     role=role.value,
@@ -93,14 +92,12 @@ class Tokens:
                     created_at_ns=now,
                     expires_at_ns=None if lifetime_ns is None else now + lifetime_ns,
                 )
-                record = tokens.by_id(connection, token_id)
                 self._audit.add(
-                    connection, caller, "token.create",
+                    change, caller, "token.create",
                     target=name, project=project, detail=f"role {role.value}",
                 )  # fmt: skip
-        except sa.exc.IntegrityError:
+        except NameTaken:
             raise _taken(name) from None
-        assert record is not None  # noqa: S101 - it was inserted in this transaction
         return text, record
 
     def revoke(self, which: str, caller: Caller) -> TokenRecord:
@@ -110,10 +107,10 @@ class Tokens:
             AccessError: there is none, or the caller may not touch it.
             StoreUnavailable: nothing was changed.
         """
-        with writing(self._engine) as connection:
-            record = tokens.by_name(connection, which)
+        with self._administration.change() as change:
+            record = change.find_token(name=which)
             if record is None and which.isascii() and which.isdigit() and len(which) < 10:
-                record = tokens.by_id(connection, int(which))
+                record = change.find_token(token_id=int(which))
             mine = record is not None and caller.project_id in (None, record.project_id)
             if record is None or not mine:
                 # The name may be a token that was pasted by mistake: it is not shown.
@@ -122,26 +119,23 @@ class Tokens:
                     "there is no token of this name or id",
                     "List them with: tracefoundry token list",
                 )
-            if record.revoked_at_ns is None:
-                tokens.change(
-                    connection,
-                    record.token_id,
-                    name=record.name,
-                    expires_at_ns=record.expires_at_ns,
-                    revoked_at_ns=self._now_ns(),
-                )
-                self._audit.add(
-                    connection, caller, "token.revoke", target=record.name, project=record.project
-                )
-            revoked = tokens.by_id(connection, record.token_id)
-        assert revoked is not None  # noqa: S101 - nothing deletes tokens
-        return revoked
+            if record.revoked_at_ns is not None:
+                return record
+            self._audit.add(
+                change, caller, "token.revoke", target=record.name, project=record.project
+            )
+            return change.change_token(
+                record.token_id,
+                name=record.name,
+                expires_at_ns=record.expires_at_ns,
+                revoked_at_ns=self._now_ns(),
+            )
 
     def register(self, texts: Mapping[Role, str], caller: Caller) -> list[str]:
-        """Accept tokens that stand in Secrets, one a role; returns what was changed, in words.
+        """Accept tokens from Secrets, one per role; returns what was changed, in words.
 
-        The name is ``secret:<role>``. When a Secret has changed, its token before goes on working
-        for ``GRACE_NS``. Registering the same again changes nothing; what was revoked stays so.
+        The name is ``secret:<role>``. When a Secret has changed, its previous token goes on working
+        for ``GRACE_NS``. Registering a token again changes nothing; a revoked one stays revoked.
 
         Raises:
             AccessError: a text is no token, or is one of another name or role.
@@ -155,21 +149,20 @@ class Tokens:
             raise AccessError(
                 "invalid", "two roles have the same token", "Make a token for each role."
             )
-        with writing(self._engine) as connection:
-            if connection.dialect.name == "postgresql":
-                # Two migration Jobs at once would both see the old token.
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_REGISTERING)))
+        with self._administration.change() as change:
+            # Two migration Jobs at once would both see the old token.
+            change.lock_token_registration()
             changes = [
-                self._register(connection, role, token_hash, caller)
+                self._register(change, role, token_hash, caller)
                 for role, token_hash in hashes.items()
             ]
-        return [change for change in changes if change]
+        return [words for words in changes if words]
 
     def _register(
-        self, connection: sa.Connection, role: Role, token_hash: bytes, caller: Caller
+        self, change: AdministrationChange, role: Role, token_hash: bytes, caller: Caller
     ) -> str:
         name, now = f"secret:{role.value}", self._now_ns()
-        same = tokens.by_hash(connection, token_hash)
+        same = change.find_token(token_hash=token_hash)
         if same is not None and (same.role != role.value or not same.name.startswith("secret:")):
             raise AccessError(
                 "invalid",
@@ -181,19 +174,17 @@ class Tokens:
             return f"{name}: the token was revoked and stays so; put a new one into the Secret"
         if same is not None and same.name == name:
             return ""
-        before = tokens.by_name(connection, name)
+        before = change.find_token(name=name)
         if before is not None:
             end = now + GRACE_NS
-            tokens.change(
-                connection,
+            change.change_token(
                 before.token_id,
                 name=f"{name}#{before.token_id}",
                 expires_at_ns=min(before.expires_at_ns or end, end),
                 revoked_at_ns=before.revoked_at_ns,
             )
         if same is None:
-            tokens.add(
-                connection,
+            change.add_token(
                 token_hash=token_hash,
                 name=name,
                 role=role.value,
@@ -202,31 +193,25 @@ class Tokens:
                 expires_at_ns=None,
             )
         else:
-            tokens.change(
-                connection, same.token_id, name=name, expires_at_ns=None, revoked_at_ns=None
-            )
+            change.change_token(same.token_id, name=name, expires_at_ns=None, revoked_at_ns=None)
         detail = f"role {role.value}, from a file"
-        self._audit.add(connection, caller, "token.create", target=name, detail=detail)
+        self._audit.add(change, caller, "token.create", target=name, detail=detail)
         return f"{name}: registered" + ("" if before is None else "; the one before ends in 24 h")
 
-    def _free_name(self, connection: sa.Connection, name: str, now: int) -> None:
-        """Give a token that is over another name, so that its own can be used again."""
-        holder = tokens.by_name(connection, name)
-        if holder is None:
-            return
-        if holder.state(now) == "live":
-            raise _taken(name)
-        tokens.change(
-            connection,
-            holder.token_id,
-            name=f"{name}#{holder.token_id}",
-            expires_at_ns=holder.expires_at_ns,
-            revoked_at_ns=holder.revoked_at_ns,
-        )
 
-
-_REGISTERING = 0x7F0D_70CE
-"""Key of the PostgreSQL advisory lock that one registration holds."""
+def _free_name(change: AdministrationChange, name: str, now: int) -> None:
+    """Rename a token that has expired or was revoked, so that its name can be used again."""
+    holder = change.find_token(name=name)
+    if holder is None:
+        return
+    if holder.state(now) == "live":
+        raise _taken(name)
+    change.change_token(
+        holder.token_id,
+        name=f"{name}#{holder.token_id}",
+        expires_at_ns=holder.expires_at_ns,
+        revoked_at_ns=holder.revoked_at_ns,
+    )
 
 
 def _check_name(name: str) -> None:

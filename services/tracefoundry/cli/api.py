@@ -9,14 +9,13 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from tracefoundry.cli.errors import CliError
+from tracefoundry.auth.origin_check import LOOPBACK_HOSTS
+from tracefoundry.server.errors import CommandError
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0
 DELETE_TIMEOUT_S = 900.0
 """Deletes of many traces run in batches on the server before the answer comes."""
-
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Params = Mapping[str, str | int | float | None]
 """Query parameters; those that are None are not sent."""
@@ -47,7 +46,7 @@ class Api:
     """One TraceFoundry instance, by its base URL.
 
     Raises:
-        CliError: the URL or the token cannot be used (at once), or a request failed.
+        CommandError: the URL or the token cannot be used (at once), or a request failed.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class Api:
             headers=headers,
             timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             transport=transport,
-            # A proxy of the environment is never the way to this machine itself.
+            # No proxy of the environment leads to this machine itself.
             trust_env=base.host not in LOOPBACK_HOSTS,
         )
 
@@ -80,11 +79,14 @@ class Api:
         """The body of a DELETE, as received."""
         return self._request("DELETE", path, params, DELETE_TIMEOUT_S)
 
-    def knock(self, endpoint: str) -> None:
-        """Ask an OTLP endpoint whether it takes anything from us, with an empty request.
+    def check_otlp(self, endpoint: str) -> None:
+        """Send an empty request, to find out whether an OTLP endpoint takes what we send.
 
         OTLP servers accept empty requests. So an address where nothing listens, a wrong path and
-        a refused token are told before any work, and without the exporter's retries.
+        a refused token are reported before any work, and without the exporter's retries.
+
+        Raises:
+            CommandError: it does not.
         """
         try:
             response = self._client.post(
@@ -100,7 +102,7 @@ class Api:
         try:
             return msgspec.json.decode(body, type=shape)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise CliError(
+            raise CommandError(
                 f"{self.url} did not answer like TraceFoundry ({error})",
                 "check --url, and that both are of the same version",
             ) from error
@@ -120,35 +122,35 @@ class Api:
             return response.content
         raise self._refusal(response)
 
-    def _unreachable(self, error: httpx.HTTPError, timeout_s: float) -> CliError:
+    def _unreachable(self, error: httpx.HTTPError, timeout_s: float) -> CommandError:
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-            return CliError(
+            return CommandError(
                 f"no TraceFoundry at {self.url}{_why(error)}",
                 "start one with `tracefoundry serve`, or pass --url",
             )
         if isinstance(error, httpx.TimeoutException):
-            return CliError(
+            return CommandError(
                 f"{self.url} did not answer within {timeout_s:.0f} s",
                 "try again, or narrow what you ask for",
             )
         if isinstance(error, httpx.RemoteProtocolError):
-            return CliError(
+            return CommandError(
                 f"{self.url} does not answer in HTTP ({error})",
                 "pass the address of the API (port 8080 by default), not that of gRPC",
             )
-        return CliError(f"the request to {self.url} failed: {error}", "try again")
+        return CommandError(f"the request to {self.url} failed: {error}", "try again")
 
-    def _refusal(self, response: httpx.Response) -> CliError:
+    def _refusal(self, response: httpx.Response) -> CommandError:
         status = response.status_code
         try:
             body = msgspec.json.decode(response.content, type=_ErrorAnswer).error
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return CliError(
+            return CommandError(
                 f"{self.url} answered {status} {response.reason_phrase}".rstrip(),
                 _REMEDIES.get(status, "check --url: it may not be a TraceFoundry"),
             )
         message = body.message or body.code or f"HTTP {status}"
-        return CliError(message, body.remedy or _REMEDIES.get(status, ""))
+        return CommandError(message, body.remedy or _REMEDIES.get(status, ""))
 
 
 def path_of(*segments: str) -> str:
@@ -160,11 +162,11 @@ def _base_url(url: str) -> httpx.URL:
     try:
         base = httpx.URL(url.strip())
     except httpx.InvalidURL as error:
-        raise CliError(f"{url!r} is not a URL ({error})", _URL_REMEDY) from error
+        raise CommandError(f"{url!r} is not a URL ({error})", _URL_REMEDY) from error
     if base.scheme not in ("http", "https") or not base.host or (base.port or 0) > 65_535:
-        raise CliError(f"{url!r} is not an http or https URL", _URL_REMEDY)
+        raise CommandError(f"{url!r} is not an http or https URL", _URL_REMEDY)
     if base.userinfo:
-        raise CliError("the URL holds a password", "pass the token with TRACEFOUNDRY_TOKEN")
+        raise CommandError("the URL holds a password", "pass the token with TRACEFOUNDRY_TOKEN")
     return base.copy_with(query=None, fragment=None)
 
 
@@ -175,7 +177,7 @@ def _header_safe(token: str) -> str:
     # The token itself never appears in a message.
     text = token.strip()
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise CliError("the token holds characters that no token has", "copy it again")
+        raise CommandError("the token holds characters that no token has", "copy it again")
     return text
 
 

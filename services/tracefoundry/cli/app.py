@@ -17,14 +17,13 @@ from tracefoundry import __version__
 from tracefoundry.cli import processes
 from tracefoundry.cli.clear import clear
 from tracefoundry.cli.demo import demo
-from tracefoundry.cli.errors import CliError
 from tracefoundry.cli.listing import list_traces
 from tracefoundry.cli.project import project_app
 from tracefoundry.cli.retention import retention
 from tracefoundry.cli.show import show
 from tracefoundry.cli.stats import stats
 from tracefoundry.cli.token import token_app
-from tracefoundry.cli.ui import ui
+from tracefoundry.server.errors import CommandError
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -62,14 +61,16 @@ def version() -> None:
     typer.echo(f"tracefoundry {__version__}")
 
 
-processes.register(app)
-app.command(rich_help_panel="Run the platform")(ui)
+RUN = "Run the platform"
+for command in (processes.serve, processes.ingest, processes.query, processes.migrate):
+    app.command(rich_help_panel=RUN)(command)
+app.command(rich_help_panel=RUN)(processes.ui)
 app.command("list")(list_traces)
 app.command("show")(show)
 app.command("stats")(stats)
 app.command("clear")(clear)
 app.command("demo")(demo)
-app.command(rich_help_panel="Run the platform")(retention)
+app.command(rich_help_panel=RUN)(retention)
 app.add_typer(token_app, rich_help_panel="Access")
 app.add_typer(project_app, rich_help_panel="Access")
 app.command("version")(version)
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=arguments, prog_name="tracefoundry", standalone_mode=False)
         sys.stdout.flush()
-    except CliError as error:
+    except CommandError as error:
         return _fail(error.line(), 1)
     except typer.TyperException as error:
         if not error.format_message():

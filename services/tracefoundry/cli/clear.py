@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracefoundry.cli import options
-from tracefoundry.cli.errors import CliError
 from tracefoundry.cli.inputs import MAX_NS
+from tracefoundry.server.errors import CommandError
 
 if TYPE_CHECKING:
-    from tracefoundry.cli.answers import Receipt
     from tracefoundry.cli.api import Api
+    from tracefoundry.schemas.traces import DeletionReceipt
 
 COUNTED_TRACES = 20_000
 """Traces counted before asking; above it the question says `more than`."""
@@ -47,29 +47,29 @@ def clear(
     before_ns = MAX_NS if before_ns is None else before_ns
     asks = not yes
     if asks and not sys.stdin.isatty():
-        raise CliError("clear deletes traces and nobody is there to ask", "pass --yes")
+        raise CommandError("clear deletes traces and nobody is there to ask", "pass --yes")
     with Api(url, token) as api:
         if yes and as_json:
             write_raw(api.delete(path_of("traces"), {"project": project, "before": before_ns}))
             return
-        doomed = _count(api, project, before_ns)
+        selected = _count(api, project, before_ns)
         console = stdout_console()
-        if not doomed.ends_ns and not as_json:
+        if not selected.ends_ns and not as_json:
             console.print("Nothing to delete.")
             return
         if asks:
-            typer.echo(_question(doomed, before, project, api.url), err=True)
-            if not typer.confirm("Delete them? There is no way back.", err=True):
-                raise CliError("nothing was deleted")
+            typer.echo(_question(selected, before, project, api.url), err=True)
+            if not typer.confirm("Delete them? This cannot be undone.", err=True):
+                raise CommandError("nothing was deleted")
         if as_json:
             write_raw(api.delete(path_of("traces"), {"project": project, "before": before_ns}))
             return
-        receipt = _delete(api, project, before_ns, doomed)
+        receipt = _delete(api, project, before_ns, selected)
         console.print(receipt_line(receipt))
 
 
 @dataclass(slots=True)
-class _Doomed:
+class _Selected:
     """What would be deleted: the ends of the traces, oldest first, and their spans."""
 
     ends_ns: list[int]
@@ -77,9 +77,10 @@ class _Doomed:
     more: bool
 
 
-def _count(api: Api, project: str | None, before_ns: int) -> _Doomed:
-    from tracefoundry.cli.answers import TraceList, as_ns
+def _count(api: Api, project: str | None, before_ns: int) -> _Selected:
+    from tracefoundry.cli.answers import as_ns
     from tracefoundry.cli.api import Params, path_of
+    from tracefoundry.schemas.traces import TraceList
 
     ends_ns: list[int] = []
     spans = listed = 0
@@ -95,35 +96,35 @@ def _count(api: Api, project: str | None, before_ns: int) -> _Doomed:
         listed += len(page.traces)
         cursor = page.next_cursor
         if cursor is None or listed >= COUNTED_TRACES:
-            return _Doomed(sorted(ends_ns), spans, more=cursor is not None)
+            return _Selected(sorted(ends_ns), spans, more=cursor is not None)
 
 
-def _question(doomed: _Doomed, before: str | None, project: str | None, url: str) -> str:
+def _question(selected: _Selected, before: str | None, project: str | None, url: str) -> str:
     from tracefoundry.cli.display import safe
 
-    more = "more than " if doomed.more else ""
-    count = len(doomed.ends_ns)
+    more = "more than " if selected.more else ""
+    count = len(selected.ends_ns)
     traces = "trace" if count == 1 else "traces"
-    spans = "span" if doomed.spans == 1 else "spans"
+    spans = "span" if selected.spans == 1 else "spans"
     when = f" that ended before {before}" if before else ""
     where = f"in project {project}" if project else "in all projects"
-    return safe(f"{more}{count:,} {traces} ({doomed.spans:,} {spans}){when} {where} at {url}")
+    return safe(f"{more}{count:,} {traces} ({selected.spans:,} {spans}){when} {where} at {url}")
 
 
-def _delete(api: Api, project: str | None, before_ns: int, doomed: _Doomed) -> Receipt:
+def _delete(api: Api, project: str | None, before_ns: int, selected: _Selected) -> DeletionReceipt:
     from rich.progress import Progress
 
-    from tracefoundry.cli.answers import Receipt
     from tracefoundry.cli.api import path_of
     from tracefoundry.cli.display import stderr_console
+    from tracefoundry.schemas.traces import DeletionReceipt
 
-    total = Receipt()
+    total = DeletionReceipt()
     console = stderr_console()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("Deleting", total=len(doomed.ends_ns))
-        for limit_ns, traces in _steps(doomed.ends_ns, before_ns):
+        task = progress.add_task("Deleting", total=len(selected.ends_ns))
+        for limit_ns, traces in _steps(selected.ends_ns, before_ns):
             body = api.delete(path_of("traces"), {"project": project, "before": limit_ns})
-            part = api.decode(body, Receipt)
+            part = api.decode(body, DeletionReceipt)
             total.traces += part.traces
             total.spans += part.spans
             total.logs += part.logs
@@ -146,7 +147,7 @@ def _steps(ends_ns: list[int], before_ns: int) -> list[tuple[int, int]]:
     return [*steps, (before_ns, len(ends_ns) - done)]
 
 
-def receipt_line(receipt: Receipt) -> str:
+def receipt_line(receipt: DeletionReceipt) -> str:
     """What was removed, in one line."""
     counts = (
         (receipt.traces, "trace"),

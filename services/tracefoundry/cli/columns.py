@@ -1,7 +1,7 @@
-"""Tables that fit the terminal: columns shrink, then go, in an order the caller decides.
+"""Tables that fit the terminal: columns shrink, then are left out, in an order the caller decides.
 
-rich shrinks whatever is widest, which would cut the ids that people copy. Here a column says
-how narrow it may get and how dear it is. Off a terminal nothing is cut and nothing goes.
+rich shrinks whatever is widest, which would cut the ids that people copy. Here a column says how
+narrow it may get and when it is left out. Where the output is no terminal, everything is shown.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ GAP = 2
 class Column:
     """One column. ``least`` is its smallest width where it may shrink, else None.
 
-    Columns of higher ``rank`` go first when the terminal is too narrow; rank 0 never goes.
+    Columns of the highest ``rank`` are left out first when the terminal is too narrow; those of
+    rank 0 always stay.
     """
 
     header: str
@@ -37,7 +38,7 @@ class Column:
 
     @property
     def smallest(self) -> int:
-        """The width below which the column is no use."""
+        """The width below which the column is not readable."""
         return self.natural if self.least is None else min(self.least, self.natural)
 
 
@@ -45,13 +46,13 @@ def fit(columns: list[Column], width: int) -> list[tuple[Column, int]]:
     """The columns that fit into ``width`` cells, with the width of each."""
     kept = list(columns)
     while len(kept) > 1 and _total([column.smallest for column in kept]) > width:
-        dearest = max(kept, key=lambda column: column.rank)
-        if dearest.rank == 0:
+        dropped = max(kept, key=lambda column: column.rank)
+        if dropped.rank == 0:
             break
-        kept.remove(dearest)
+        kept.remove(dropped)
     widths = [column.smallest for column in kept]
     spare = max(width - _total(widths), 0)
-    # The spare room goes to the shrunk columns, cell by cell where it is needed most.
+    # Spare cells are shared among the shrunk columns.
     while spare > 0:
         wanting = [
             (column.natural - widths[index], index)

@@ -3,47 +3,59 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tracefoundry.cli import options
-from tracefoundry.cli.errors import CliError
+from tracefoundry.server.errors import CommandError
+
+if TYPE_CHECKING:
+    from tracefoundry.demo.sending import Sent
 
 MAX_TRACES = 100_000
 
 
+Traces = Annotated[
+    int, typer.Option("--traces", min=1, max=MAX_TRACES, metavar="N", help="How many traces.")
+]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="S", help="Another number makes other traces.")
+]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        help="When the last trace ends, by default now. The same seed and time give the same "
+        "traces, so that a second run changes nothing.",
+    ),
+]
+OtlpEndpoint = Annotated[
+    str | None,
+    typer.Option(
+        "--otlp-endpoint",
+        metavar="URL",
+        help="Send to this OTLP/HTTP receiver instead of --url; /v1/traces is added.",
+    ),
+]
+SendTo = Annotated[
+    str | None, typer.Option("--project", metavar="NAME", help="Project to send to.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what was sent as JSON.")]
+
+
 def demo(
-    traces: Annotated[
-        int, typer.Option(min=1, max=MAX_TRACES, metavar="N", help="How many traces.")
-    ] = 60,
-    seed: Annotated[int, typer.Option(metavar="S", help="Another seed, another day.")] = 1,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            "--at",
-            metavar="TIME",
-            help="When the last trace ends, by default now. The same seed and time give the same "
-            "traces, so that a second run changes nothing.",
-        ),
-    ] = None,
-    otlp_endpoint: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Send to this OTLP/HTTP receiver instead of --url; /v1/traces is added.",
-        ),
-    ] = None,
-    project: Annotated[
-        str | None, typer.Option("--project", metavar="NAME", help="Project to send to.")
-    ] = None,
+    traces: Traces = 60,
+    seed: Seed = 1,
+    at: At = None,
+    otlp_endpoint: OtlpEndpoint = None,
+    project: SendTo = None,
     url: options.Url = options.DEFAULT_URL,
     token: options.Token = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was sent as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send the traces of two demo agents: good runs, slow tools, retries, errors, timeouts."""
-    from rich.progress import Progress
-
     from tracefoundry.cli.api import Api
     from tracefoundry.cli.display import stderr_console, stdout_console
     from tracefoundry.cli.inputs import now_ns
@@ -52,31 +64,9 @@ def demo(
     at_ns = now_ns() if at_ns is None else at_ns
     with Api(otlp_endpoint or url, token) as api:
         endpoint = traces_endpoint(api.url)
-        api.knock(endpoint)
+        api.check_otlp(endpoint)
         shown_url = api.url
-
-    # The SDK and its exporter come after the knock: a wrong address is told at once.
-    from tracefoundry.demo.recording import Recorder, SdkDisabled
-    from tracefoundry.demo.sending import ExportFailed, SpansRefused, send
-
-    console = stderr_console()
-    recorder = Recorder(seed=seed, at_ns=at_ns)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("Sending", total=traces)
-        try:
-            sent = send(
-                recorder.record(traces),
-                endpoint=endpoint,
-                token=token,
-                project=project,
-                on_progress=lambda count: progress.advance(task, count),
-            )
-        except (SpansRefused, SdkDisabled) as error:
-            raise CliError(str(error)) from error
-        except ExportFailed as error:
-            raise CliError(
-                str(error), f"send the rest with --seed {seed} --at {at_ns}; nothing is doubled"
-            ) from error
+    sent = _send(endpoint, traces=traces, seed=seed, at_ns=at_ns, project=project, token=token)
     if as_json:
         answer = {
             "traces": sent.traces,
@@ -90,7 +80,37 @@ def demo(
     stdout_console().print(f"Sent {sent.traces:,} traces ({sent.spans:,} spans) to {endpoint}")
     if otlp_endpoint is None:
         there = "" if shown_url == options.DEFAULT_URL else f" --url {shown_url}"
-        console.print(f"See them: tracefoundry list{there}", style="dim")
+        stderr_console().print(f"See them: tracefoundry list{there}", style="dim")
+
+
+def _send(
+    endpoint: str, *, traces: int, seed: int, at_ns: int, project: str | None, token: str | None
+) -> Sent:
+    from rich.progress import Progress
+
+    from tracefoundry.cli.display import stderr_console
+
+    # The SDK is imported after the check of the address, so that a wrong one is reported at once.
+    from tracefoundry.demo.recording import Recorder, SdkDisabled
+    from tracefoundry.demo.sending import ExportFailed, SpansRefused, send
+
+    console = stderr_console()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("Sending", total=traces)
+        try:
+            return send(
+                Recorder(seed=seed, at_ns=at_ns).record(traces),
+                endpoint=endpoint,
+                token=token,
+                project=project,
+                on_progress=lambda count: progress.advance(task, count),
+            )
+        except (SpansRefused, SdkDisabled) as error:
+            raise CommandError(str(error)) from error
+        except ExportFailed as error:
+            raise CommandError(
+                str(error), f"send the rest with --seed {seed} --at {at_ns}; nothing is doubled"
+            ) from error
 
 
 def traces_endpoint(url: str) -> str:

@@ -1,7 +1,8 @@
 """How things are shown: safe text, human figures, and the two consoles.
 
-Trace data is written by anyone who may send spans, and a terminal obeys what it is shown. So
-every text from the API passes :func:`safe` on its way out, and no console reads markup.
+Anyone who may send spans can write trace data, and a terminal executes the control sequences that
+it is sent. So every text from the API passes :func:`safe` before it is printed, and no console
+reads markup.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 import sys
 from datetime import UTC, datetime, tzinfo
 
+import msgspec
 from rich.console import Console
 from rich.text import Text
 
@@ -59,6 +61,11 @@ def write_raw(body: bytes) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(body + b"\n")
     sys.stdout.buffer.flush()
+
+
+def print_answer(answer: msgspec.Struct) -> None:
+    """An answer that was made here, as the API would send it."""
+    write_raw(msgspec.json.encode(answer))
 
 
 def unicode_output() -> bool:

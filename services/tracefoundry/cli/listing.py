@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tracefoundry.cli import options
+
+if TYPE_CHECKING:
+    from tracefoundry.cli.api import Api, Params
+    from tracefoundry.schemas.traces import Trace, TraceList
 
 MAX_TRACES = 10_000
 """Most traces that ``--all`` lists; it says so when there are more."""
@@ -31,63 +35,81 @@ class Sort(StrEnum):
     EXPENSIVE = "expensive"
 
 
-def list_traces(
-    service: Annotated[str | None, typer.Option(help="Traces that this service took part in.")] = (
-        None
+Service = Annotated[
+    str | None, typer.Option("--service", help="Traces that this service took part in.")
+]
+Environment = Annotated[str | None, typer.Option("--environment", help="Deployment environment.")]
+Status = Annotated[StatusName | None, typer.Option("--status", help="Status of the trace.")]
+Model = Annotated[str | None, typer.Option("--model", help="Traces that used this model.")]
+Tool = Annotated[str | None, typer.Option("--tool", help="Part of the name of a tool.")]
+MinDuration = Annotated[
+    str | None,
+    typer.Option("--min-duration", metavar="DURATION", help="At least this, like 500ms or 2m."),
+]
+MaxDuration = Annotated[
+    str | None, typer.Option("--max-duration", metavar="DURATION", help="At most this.")
+]
+MinTokens = Annotated[
+    int | None,
+    typer.Option("--min-tokens", min=0, metavar="N", help="Input and output tokens, at least."),
+]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option("--max-tokens", min=0, metavar="N", help="Input and output tokens, at most."),
+]
+MinCost = Annotated[
+    float | None,
+    typer.Option("--min-cost", min=0, metavar="USD", help="Cost in US dollars, at least."),
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option("--max-cost", min=0, metavar="USD", help="Cost in US dollars, at most."),
+]
+SearchText = Annotated[
+    str | None,
+    typer.Option("-q", "--text", help="Text in span names and attributes; case is ignored."),
+]
+Order = Annotated[Sort, typer.Option("--sort", help="Order of the list.")]
+Limit = Annotated[
+    int, typer.Option("--limit", min=1, max=PAGE_TRACES, metavar="N", help="Traces on a page.")
+]
+Cursor = Annotated[
+    str | None, typer.Option("--cursor", metavar="CURSOR", help="Go on where a page ended.")
+]
+Every = Annotated[
+    bool,
+    typer.Option(
+        "--all", help=f"All pages, up to {MAX_TRACES:,} traces; with --json one answer a line."
     ),
-    environment: Annotated[str | None, typer.Option(help="Deployment environment.")] = None,
-    status: Annotated[StatusName | None, typer.Option(help="Status of the trace.")] = None,
-    model: Annotated[str | None, typer.Option(help="Traces that used this model.")] = None,
-    tool: Annotated[str | None, typer.Option(help="Part of the name of a tool.")] = None,
+]
+
+
+def list_traces(
+    service: Service = None,
+    environment: Environment = None,
+    status: Status = None,
+    model: Model = None,
+    tool: Tool = None,
     since: options.Since = None,
     until: options.Until = None,
-    min_duration: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="At least so long, such as 500ms or 2m.")
-    ] = None,
-    max_duration: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="At most so long.")
-    ] = None,
-    min_tokens: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Input and output tokens, at least.")
-    ] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Input and output tokens, at most.")
-    ] = None,
-    min_cost: Annotated[
-        float | None, typer.Option(min=0, metavar="USD", help="Cost in US dollars, at least.")
-    ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(min=0, metavar="USD", help="Cost in US dollars, at most.")
-    ] = None,
-    text: Annotated[
-        str | None,
-        typer.Option("-q", "--text", help="Text in span names and attributes; case is ignored."),
-    ] = None,
-    sort: Annotated[Sort, typer.Option(help="Order of the list.")] = Sort.NEWEST,
-    limit: Annotated[
-        int, typer.Option(min=1, max=PAGE_TRACES, metavar="N", help="Traces on a page.")
-    ] = 50,
-    cursor: Annotated[
-        str | None, typer.Option(metavar="CURSOR", help="Go on where a page ended.")
-    ] = None,
-    every: Annotated[
-        bool,
-        typer.Option(
-            "--all", help=f"All pages, up to {MAX_TRACES:,} traces; with --json one answer a line."
-        ),
-    ] = False,
+    min_duration: MinDuration = None,
+    max_duration: MaxDuration = None,
+    min_tokens: MinTokens = None,
+    max_tokens: MaxTokens = None,
+    min_cost: MinCost = None,
+    max_cost: MaxCost = None,
+    text: SearchText = None,
+    sort: Order = Sort.NEWEST,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    every: Every = False,
     project: options.Project = None,
     url: options.Url = options.DEFAULT_URL,
     token: options.Token = None,
     as_json: options.AsJson = False,
 ) -> None:
     """List traces, newest first."""
-    from tracefoundry.cli.answers import Trace, TraceList
-    from tracefoundry.cli.api import Api, Params, path_of
-    from tracefoundry.cli.columns import print_columns
-    from tracefoundry.cli.display import safe, stderr_console, stdout_console, write_raw
-    from tracefoundry.cli.inputs import now_ns
-    from tracefoundry.cli.trace_table import trace_columns, window_line
+    from tracefoundry.cli.api import Api
 
     params: Params = {
         "project": project,
@@ -108,29 +130,47 @@ def list_traces(
         "sort": sort,
         "limit": PAGE_TRACES if every else limit,
     }
-    console, hints = stdout_console(), stderr_console()
+    with Api(url, token) as api:
+        _list(api, params, cursor, every=every, as_json=as_json)
+
+
+def _list(api: Api, params: Params, cursor: str | None, *, every: bool, as_json: bool) -> None:
+    """Fetch a page or all of them, and print the answers or one table."""
+    from tracefoundry.cli.api import path_of
+    from tracefoundry.cli.display import write_raw
+    from tracefoundry.schemas.traces import TraceList
+
     traces: list[Trace] = []
     listed = 0
-    page: TraceList | None = None
-    with Api(url, token) as api:
-        while True:
-            body = api.get(path_of("traces"), {**params, "cursor": cursor})
-            page = api.decode(body, TraceList)
-            if as_json:
-                write_raw(body)
-            else:
-                traces.extend(page.traces)
-            listed += len(page.traces)
-            cursor = page.next_cursor
-            if not every or cursor is None or listed >= MAX_TRACES:
-                break
-    if as_json:
-        return
+    while True:
+        body = api.get(path_of("traces"), {**params, "cursor": cursor})
+        page = api.decode(body, TraceList)
+        if as_json:
+            write_raw(body)
+        else:
+            traces.extend(page.traces)
+        listed += len(page.traces)
+        cursor = page.next_cursor
+        if not every or cursor is None or listed >= MAX_TRACES:
+            break
+    if not as_json:
+        _print_table(traces, page)
+
+
+def _print_table(traces: list[Trace], last: TraceList) -> None:
+    """The traces, and below them what bounded the list: its times, its search, its pages."""
+    from tracefoundry.cli.columns import print_columns
+    from tracefoundry.cli.display import safe, stderr_console, stdout_console
+    from tracefoundry.cli.inputs import now_ns
+    from tracefoundry.cli.trace_table import trace_columns, window_line
+
+    console, hints = stdout_console(), stderr_console()
     now = now_ns()
     if traces:
         print_columns(console, trace_columns(traces, now_ns=now, terminal=console.is_terminal))
-    hints.print(window_line(page, len(traces), now_ns=now), style="dim")
-    if not page.search_complete:
+    hints.print(window_line(last, len(traces), now_ns=now), style="dim")
+    if not last.search_complete:
         hints.print("The search stopped at its time limit before the end.", style="yellow")
-    if cursor is not None:
-        hints.print(f"More: add --all, or --cursor {safe(cursor)}", style="dim", soft_wrap=True)
+    if last.next_cursor is not None:
+        more = f"More: add --all, or --cursor {safe(last.next_cursor)}"
+        hints.print(more, style="dim", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,6 +28,7 @@ Project = Annotated[
     typer.Option("--project", metavar="NAME", help="Only this project; all of them by default."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer unchanged.")]
+PrintJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Since = Annotated[
     str | None,
     typer.Option(
@@ -38,6 +40,27 @@ Since = Annotated[
 Until = Annotated[
     str | None,
     typer.Option("--until", metavar="TIME", help="Up to when, exclusive; like --since."),
+]
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of the SQLite database (default: your user data folder)."),
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        help="postgresql://USER:PASSWORD@HOST:PORT/NAME or sqlite:///PATH"
+        " (default: TRACEFOUNDRY_DATABASE_URL, else SQLite in --data).",
+    ),
+]
+Payloads = Annotated[
+    str | None,
+    typer.Option(
+        "--payloads",
+        help="file:///DIR or s3://BUCKET/PREFIX (default: TRACEFOUNDRY_PAYLOAD_URL, else the folder"
+        " payloads beside the SQLite database).",
+    ),
 ]
 
 

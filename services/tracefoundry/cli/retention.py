@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import unquote, urlsplit
 
 import typer
 
-from tracefoundry.cli.errors import CliError
-from tracefoundry.cli.processes import (
-    DatabaseOption,
-    DataOption,
-    PayloadsOption,
-    database_url,
-    payload_url,
-    read_settings,
-)
+from tracefoundry.cli import options
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tracefoundry.payloads.objects import ObjectStore
     from tracefoundry.retention import RetentionReport
 
 
 def retention(
-    data: DataOption = None,
-    database: DatabaseOption = None,
-    payloads: PayloadsOption = None,
+    data: options.Data = None,
+    database: options.Database = None,
+    payloads: options.Payloads = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing; say what would go.")
+        bool, typer.Option("--dry-run", help="Change nothing; say what would be dropped.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole report.")] = False,
 ) -> None:
@@ -39,23 +27,10 @@ def retention(
     import msgspec
 
     from tracefoundry.cli.display import stderr_console, stdout_console, write_raw
-    from tracefoundry.payloads.errors import ObjectStoreError
-    from tracefoundry.retention import run_once
-    from tracefoundry.store.contract import StoreError
+    from tracefoundry.server.errors import CommandError
+    from tracefoundry.server.retention import run_retention
 
-    settings = read_settings()
-    url = database_url(settings, database, data)
-    explicit = payloads is not None or settings.payload_url is not None
-    kept = payload_url(settings, payloads, url)
-    try:
-        objects = _open(kept, explicit=explicit, dry_run=dry_run)
-        try:
-            report = run_once(url, objects, settings, time.time_ns(), dry_run)
-        finally:
-            if objects is not None:
-                objects.close()
-    except (StoreError, ObjectStoreError) as error:
-        raise CliError(str(error)) from error
+    report = run_retention(data=data, database=database, payloads=payloads, dry_run=dry_run)
     if as_json:
         write_raw(msgspec.json.encode(report))
     elif report.state == "busy":
@@ -66,22 +41,10 @@ def retention(
             stderr_console().print(line)
     if report.state == "failed":
         failed = [step for step in report.steps if step.error]
-        raise CliError(
+        raise CommandError(
             "; ".join(f"{step.name}: {step.error}" for step in failed),
             "Run it again: it goes on where it stopped",
         )
-
-
-def _open(url: str, *, explicit: bool, dry_run: bool) -> ObjectStore | None:
-    """The payload store. A folder that nobody named and that is not there is no store; looking at
-    one in a dry run must not make it."""
-    from tracefoundry.payloads.open import open_object_store
-
-    parts = urlsplit(url)
-    missing = parts.scheme == "file" and not Path(unquote(parts.path)).is_dir()
-    if missing and (dry_run or not explicit):
-        return None
-    return open_object_store(url)
 
 
 def _table(report: RetentionReport) -> Table:

@@ -5,52 +5,55 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
+import msgspec
 import typer
 
 from tracefoundry.auth.caller import Role
-from tracefoundry.cli.processes import DatabaseOption, DataOption
-from tracefoundry.cli.registering import access_at, terminal_caller
+from tracefoundry.cli import options
 
 token_app = typer.Typer(
     name="token",
-    help="Access tokens: make, list, revoke.",
+    help="Access tokens: create, list, revoke.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @token_app.command("create")
 def create(
     role: Annotated[Role, typer.Option("--role", help="What it may do.")],
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Whose it is.")],
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name of the token: who or what uses it.")
+    ],
     project: Annotated[
         str | None,
         typer.Option("--project", metavar="NAME", help="Only this project; all by default."),
     ] = None,
     expires: Annotated[
         str | None,
-        typer.Option("--expires", metavar="TIME", help="After how long it ends: 90d, 12h."),
+        typer.Option("--expires", metavar="TIME", help="How long it is valid: 90d, 12h."),
     ] = None,
-    data: DataOption = None,
-    database: DatabaseOption = None,
-    as_json: AsJson = False,
+    data: options.Data = None,
+    database: options.Database = None,
+    as_json: options.PrintJson = False,
 ) -> None:
     """Make a token and print it, this once: only its hash is stored."""
-    from tracefoundry.auth.shapes import token_json
-    from tracefoundry.cli.display import stderr_console
+    from tracefoundry.auth.answers import token_answer
+    from tracefoundry.auth.caller import terminal_caller
+    from tracefoundry.cli.display import print_answer, stderr_console
+    from tracefoundry.schemas.administration import CreatedToken
+    from tracefoundry.server.stores import access_at
 
     with access_at(data, database) as access:
         text, record = access.tokens.create(
             name, role, terminal_caller(), project=project, expires=expires
         )
-    shown = token_json(record, time.time_ns())
+    shown = token_answer(record, time.time_ns())
     if as_json:
-        _print_json({"token": text, **shown})
+        print_answer(CreatedToken(token=text, **msgspec.structs.asdict(shown)))
         return
     typer.echo(text)
-    until = f"until {shown['expires_at']}" if shown["expires_at"] else "until it is revoked"
+    until = f"until {shown.expires_at}" if shown.expires_at else "until it is revoked"
     where = f"the project {record.project}" if record.project else "all projects"
     stderr_console().print(
         f"token {record.name!r}: role {record.role}, for {where}, {until}."
@@ -60,27 +63,31 @@ def create(
 
 @token_app.command("list")
 def list_tokens(
-    data: DataOption = None, database: DatabaseOption = None, as_json: AsJson = False
+    data: options.Data = None, database: options.Database = None, as_json: options.PrintJson = False
 ) -> None:
-    """List tokens by name, those that are over too."""
+    """List tokens by name, also those that have expired or were revoked."""
     from rich.text import Text
 
-    from tracefoundry.auth.shapes import token_json
+    from tracefoundry.auth.answers import token_answer
     from tracefoundry.cli.columns import Column, print_columns
-    from tracefoundry.cli.display import safe, stderr_console, stdout_console
+    from tracefoundry.cli.display import print_answer, safe, stderr_console, stdout_console
+    from tracefoundry.schemas.administration import TokenList
+    from tracefoundry.server.stores import access_at
 
     with access_at(data, database) as access:
         records = access.tokens.all()
-    shown = [token_json(record, time.time_ns()) for record in records]
+    shown = [token_answer(record, time.time_ns()) for record in records]
     if as_json:
-        _print_json({"tokens": shown})
+        print_answer(TokenList(shown))
         return
     if not shown:
         stderr_console().print("no token yet: tracefoundry token create --role admin --name NAME")
         return
     styles = {"live": "green", "expired": "dim", "revoked": "red"}
     columns = [
-        Column(header, [Text(safe(str(token[key] or missing))) for token in shown], rank=rank)
+        Column(
+            header, [Text(safe(str(getattr(token, key) or missing))) for token in shown], rank=rank
+        )
         for header, key, missing, rank in (
             ("NAME", "name", "", 0),
             ("ROLE", "role", "", 0),
@@ -99,25 +106,19 @@ def list_tokens(
 @token_app.command("revoke")
 def revoke(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name or id of the token.")],
-    data: DataOption = None,
-    database: DatabaseOption = None,
-    as_json: AsJson = False,
+    data: options.Data = None,
+    database: options.Database = None,
+    as_json: options.PrintJson = False,
 ) -> None:
     """Revoke a token: it is refused everywhere within 5 seconds."""
-    from tracefoundry.auth.shapes import token_json
-    from tracefoundry.cli.display import stdout_console
+    from tracefoundry.auth.answers import token_answer
+    from tracefoundry.auth.caller import terminal_caller
+    from tracefoundry.cli.display import print_answer, stdout_console
+    from tracefoundry.server.stores import access_at
 
     with access_at(data, database) as access:
         record = access.tokens.revoke(name, terminal_caller())
     if as_json:
-        _print_json(token_json(record, time.time_ns()))
+        print_answer(token_answer(record, time.time_ns()))
     else:
         stdout_console().print(f"token {record.name!r} is revoked; it is refused within 5 seconds")
-
-
-def _print_json(value: dict[str, object]) -> None:
-    import orjson
-
-    from tracefoundry.cli.display import write_raw
-
-    write_raw(orjson.dumps(value))

@@ -1,6 +1,6 @@
-"""What the demo's agents are, and what is said in their conversations.
+"""The demo's agents, models and tools, and the texts of their conversations.
 
-Plain data, so that the scenarios read as scenarios. All people, orders and papers are made up.
+Only data, to keep it out of the scenarios. All people, orders and papers are made up.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ ENVIRONMENTS = ("production", "staging")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model as requests name it and as responses do, with a rough speed."""
+    """A model: its names in requests and in responses, and a rough speed."""
 
     name: str
-    answers_as: str
+    response_name: str
     provider: str
     host: str
     ms_per_token: int
-    reasons: bool = False
+    is_reasoning: bool = False
 
 
 FAST = Model("gpt-5-mini", "gpt-5-mini-2025-08-07", "openai", "api.openai.com", 9)
-DEEP = Model("gpt-5", "gpt-5-2025-08-07", "openai", "api.openai.com", 10, reasons=True)
+DEEP = Model("gpt-5", "gpt-5-2025-08-07", "openai", "api.openai.com", 10, is_reasoning=True)
 CLAUDE = Model(
     "claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "anthropic", "api.anthropic.com", 15
 )
@@ -61,13 +61,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question, the tool calls that answer it (side by side), and the answer."""
+    """A question, the tool calls that answer it (in parallel), and the answer."""
 
     question: str
     calls: tuple[Call, ...]
     answer: str
     retrieves: bool = False
-    """The agent also looks into its documents."""
+    """Whether the agent also searches its documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,4 +261,4 @@ FOLLOW_UPS = (
     ("Please compare the two options.", "The first is cheaper, the second arrives earlier."),
     ("Thanks. Please keep a note of it.", "Noted. Is there anything else?"),
 )
-"""What is asked and answered in the later turns of a long conversation."""
+"""Questions and answers of the later turns of a long conversation."""

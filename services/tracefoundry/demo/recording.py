@@ -1,8 +1,8 @@
 """From planned traces to SDK spans: the same seed and time give the same bytes.
 
-What would make two runs differ is shut out: identifiers come from a seeded generator that starts
-anew for every trace; resources are written out, never detected (detectors add process ids); the
-sampler and the span limits do not come from ``OTEL_*`` variables. No global provider is set.
+Nothing that differs between runs is used: identifiers come from a generator that is seeded again
+for every trace, resources are given and not detected (detectors add process ids), and the sampler
+and the span limits do not come from ``OTEL_*`` variables. No global provider is set.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode
 from tracefoundry import __version__
 from tracefoundry.demo.material import AGENTS
 from tracefoundry.demo.scenarios import PlannedTrace, plan
-from tracefoundry.demo.story import SECOND_NS, PlannedSpan
+from tracefoundry.demo.story import PlannedSpan
+from tracefoundry.model.times import SECOND_NS
 
 SCOPE = "tracefoundry.demo"
 
 SPREAD_NS = 22 * 3600 * SECOND_NS
-"""The oldest trace ends this long before the demo's time; with its own length it still lies
-within the 24 hours that a list shows by default."""
+"""Age of the oldest trace's end at the demo's time. Its start is then still within the 24 hours
+that a list covers by default."""
 
-GOLDEN = 0.6180339887498949
-"""Steps of this fraction fill an interval evenly, however many are taken."""
+GOLDEN_RATIO = 0.6180339887498949
+"""Multiples of this number modulo 1 fill the interval evenly, whatever their count."""
 
 
 class SdkDisabled(Exception):
@@ -42,7 +43,7 @@ class SdkDisabled(Exception):
 
 
 class SeededIds(IdGenerator):
-    """Identifiers from a generator that is set anew for every trace."""
+    """Identifiers from a generator that is seeded again for every trace."""
 
     def __init__(self) -> None:
         self._random = random.Random(0)  # noqa: S311 (ids of a demo, not secrets)
@@ -69,8 +70,8 @@ class _Finished(SpanProcessor):
 
 
 def age_ns(number: int) -> int:
-    """How long before the demo's time trace ``number`` ends: closer together towards now."""
-    fraction = (number * GOLDEN) % 1.0
+    """How long before the demo's time trace ``number`` ends. Recent traces are denser."""
+    fraction = (number * GOLDEN_RATIO) % 1.0
     return 4 * SECOND_NS + int(fraction * fraction * SPREAD_NS)
 
 

@@ -1,7 +1,7 @@
-"""The six scenarios, and which trace plays which.
+"""The six scenarios, and which trace uses which.
 
-A trace is decided by the seed and its number alone, never by how many there are: asking for more
-traces later gives the same ones and some more. The first six traces play each scenario once.
+A trace depends only on the seed and its number, not on the number of traces. So a later run with
+more traces gives the same ones and some more. The first six traces use each scenario once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from tracefoundry.demo.material import (
     Case,
 )
 from tracefoundry.demo.steps import Conversation
-from tracefoundry.demo.story import SECOND_NS, PlannedSpan, Story
+from tracefoundry.demo.story import PlannedSpan, Story
+from tracefoundry.model.times import SECOND_NS
 
 TOOL_DEADLINE_MS = 30_000
 USERS = 14
@@ -31,7 +32,7 @@ USERS = 14
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrace:
-    """A trace ready to be recorded. ``agent`` and ``environment`` name its resources."""
+    """A trace to record. Its resources come from ``agent`` and ``environment``."""
 
     scenario: str
     agent: Agent
@@ -41,24 +42,24 @@ class PlannedTrace:
 
 
 def plan(seed: int, number: int, at_ns: int) -> PlannedTrace:
-    """Trace ``number`` (from 0) of a demo. ``at_ns`` enters its identifiers, not its story."""
-    chance = random.Random(f"story/{seed}/{number}")  # noqa: S311 (a demo, not a secret)
+    """Trace ``number`` (from 0) of a demo. Only identifiers depend on ``at_ns``."""
+    rng = random.Random(f"story/{seed}/{number}")  # noqa: S311 (a demo, not a secret)
     identifiers = random.Random(f"identifiers/{seed}/{number}/{at_ns}")  # noqa: S311
     name, play = SCENARIOS[number % len(SCENARIOS)]
     agent = AGENTS[(number + number // len(SCENARIOS)) % len(AGENTS)]
-    environment = ENVIRONMENTS[0 if chance.random() < 0.7 else 1]
-    story = Story(chance=chance, identifiers=identifiers, service=agent.service)
+    environment = ENVIRONMENTS[0 if rng.random() < 0.7 else 1]
+    story = Story(rng=rng, identifiers=identifiers, service=agent.service)
     conversation = Conversation(
         story,
         agent,
-        chance.choice(agent.models),
-        user_id=f"user-{chance.randrange(USERS):03d}",
+        rng.choice(agent.models),
+        user_id=f"user-{rng.randrange(USERS):03d}",
         conversation_id=story.identifier("conv_", 16),
     )
     cases = agent.cases
     if name in NEEDS_TOOL_SERVICE:
         cases = tuple(case for case in cases if _remote_call(case) is not None)
-    case = chance.choice(cases)
+    case = rng.choice(cases)
     with ExitStack() as stack:
         entry = None
         if agent.route is not None:
@@ -99,14 +100,14 @@ def _required_remote_call(case: Case) -> Call:
 
 
 def play_ok(conversation: Conversation, case: Case) -> bool:
-    """Everything works; tools run side by side."""
+    """Everything works; tools run in parallel."""
     with conversation.invocation() as root:
         conversation.ask(case.question)
         if case.retrieves:
             conversation.retrieve()
         if case.calls:
             ids = conversation.choose(case.calls)
-            conversation.story.together(
+            conversation.story.in_parallel(
                 [
                     partial(conversation.run_tool, call, call_id)
                     for call, call_id in zip(case.calls, ids, strict=True)
@@ -123,7 +124,7 @@ def play_slow_tool(conversation: Conversation, case: Case) -> bool:
     with conversation.invocation() as root:
         conversation.ask(case.question)
         ids = conversation.choose(case.calls)
-        conversation.story.together(
+        conversation.story.in_parallel(
             [
                 partial(
                     conversation.run_tool,
@@ -146,7 +147,7 @@ def play_retry_storm(conversation: Conversation, case: Case) -> bool:
     """
     story = conversation.story
     call = _required_remote_call(case)
-    failures = story.chance.randint(5, 8)
+    failures = story.rng.randint(5, 8)
     with conversation.invocation() as root:
         conversation.ask(case.question)
         (call_id,) = conversation.choose([call])
@@ -169,9 +170,9 @@ def play_retry_storm(conversation: Conversation, case: Case) -> bool:
                     )
                     story.wait(pause_ms, pause_ms + pause_ms // 4)
             tool.attributes["gen_ai.tool.call.result"] = call.result
-        conversation.heard(call_id, call.result)
+        conversation.add_tool_result(call_id, call.result)
         limited: PlannedSpan | None = None
-        for attempt in range(story.chance.randint(1, 3)):
+        for attempt in range(story.rng.randint(1, 3)):
             with conversation.model_call(retry_of=limited) as limited:
                 story.wait(40, 120)
                 limited.attributes["http.response.status_code"] = 429
@@ -190,9 +191,9 @@ MODEL_FAILURES = (
 
 
 def play_llm_error(conversation: Conversation, case: Case) -> bool:
-    """The model call fails for good, and the run with it."""
+    """The model call fails permanently, and so does the run."""
     story = conversation.story
-    error_type, message = story.chance.choice(MODEL_FAILURES)
+    error_type, message = story.rng.choice(MODEL_FAILURES)
     with conversation.invocation() as root:
         conversation.ask(case.question)
         if case.retrieves:
@@ -208,13 +209,13 @@ def play_llm_error(conversation: Conversation, case: Case) -> bool:
 
 
 def play_timeout(conversation: Conversation, case: Case) -> bool:
-    """A tool does not answer in time; the tool service goes on working for nobody.
+    """A tool does not answer in time; the tool service goes on after the request was given up.
 
-    Half of the agents apologise and end well, the others fail.
+    Half of the agents apologise and succeed, the others fail.
     """
     story = conversation.story
     call = _required_remote_call(case)
-    recovers = story.chance.random() < 0.5
+    recovers = story.rng.random() < 0.5
     message = f"no answer from {call.tool.name} within {TOOL_DEADLINE_MS // 1000} s"
     with conversation.invocation() as root:
         conversation.ask(case.question)
@@ -235,7 +236,7 @@ def play_timeout(conversation: Conversation, case: Case) -> bool:
                 request.attributes["error.type"] = "timeout"
             story.fail(tool, "TimeoutError", message)
         if recovers:
-            conversation.heard(call_id, '{"error":"timeout"}')
+            conversation.add_tool_result(call_id, '{"error":"timeout"}')
             conversation.answer("I could not reach that system just now. Please try again later.")
             root.succeeded = True
         else:
@@ -246,7 +247,7 @@ def play_timeout(conversation: Conversation, case: Case) -> bool:
 def play_long_conversation(conversation: Conversation, case: Case) -> bool:
     """Many turns with time to think between them; every turn sends the whole history again."""
     story = conversation.story
-    turns = story.chance.randint(9, 15)
+    turns = story.rng.randint(9, 15)
     attributes = {
         "gen_ai.operation.name": "invoke_workflow",
         "gen_ai.workflow.name": "conversation",
@@ -257,11 +258,11 @@ def play_long_conversation(conversation: Conversation, case: Case) -> bool:
         play_ok(conversation, case)
         for turn in range(turns):
             story.wait(3_000, 25_000)
-            question, answer = FOLLOW_UPS[(turn + story.chance.randrange(2)) % len(FOLLOW_UPS)]
+            question, answer = FOLLOW_UPS[(turn + story.rng.randrange(2)) % len(FOLLOW_UPS)]
             with conversation.invocation() as invocation:
                 conversation.ask(question)
-                if case.calls and story.chance.random() < 0.4:
-                    call = story.chance.choice(case.calls)
+                if case.calls and story.rng.random() < 0.4:
+                    call = story.rng.choice(case.calls)
                     (call_id,) = conversation.choose([call])
                     conversation.run_tool(call, call_id)
                 conversation.answer(answer)
@@ -282,6 +283,6 @@ SCENARIOS: tuple[tuple[str, Callable[[Conversation, Case], bool]], ...] = (
     ("ok", play_ok),
     ("ok", play_ok),
 )
-"""Trace by trace, over and over. A play returns True when the run gave no answer."""
+"""The scenarios in order of the traces, repeated. A function returns True if the run failed."""
 
 NEEDS_TOOL_SERVICE = frozenset({"slow_tool", "retry_storm", "timeout"})

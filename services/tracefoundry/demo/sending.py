@@ -1,8 +1,8 @@
-"""Sending the demo through the SDK's own OTLP/HTTP exporter, and saying what became of it.
+"""Sending the demo by the SDK's own OTLP/HTTP exporter, and reporting the result.
 
-The exporter reports success or failure and logs the rest. A person who runs the demo needs the
-reason, and OTLP hides one more outcome in a success: a partial success that names refused spans.
-So a hook on the exporter's session looks at every answer.
+The exporter returns success or failure and logs the reason. The demo must report the reason, and
+also a partial success, which the exporter treats as success. So a hook on the exporter's session
+reads every answer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 BATCH_SPANS = 512
-"""Spans an export, about; a trace is never split. The SDK's batch processor sends as many."""
+"""Approximate spans per export; a trace is never split. The SDK's batch processor has the same."""
 
 TIMEOUT_S = 30.0
 """Longest time for one export, the exporter's own retries included."""
@@ -33,7 +33,7 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class ExportFailed(Exception):
-    """Spans did not arrive, or were refused. The message is one line and says why."""
+    """Spans did not arrive, or were refused. The message is one line with the reason."""
 
 
 class SpansRefused(ExportFailed):
@@ -42,14 +42,14 @@ class SpansRefused(ExportFailed):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was delivered."""
+    """How many traces and spans were delivered."""
 
     traces: int
     spans: int
 
 
 class _Answers:
-    """What the receiver said, seen through a response hook of the session."""
+    """The receiver's answers, read by a response hook of the session."""
 
     def __init__(self) -> None:
         self.refused = 0
@@ -57,7 +57,7 @@ class _Answers:
         self.failure = ""
 
     def watch(self, response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
-        """Remember refusals and the reason of a failure."""
+        """Record refusals and the reason of a failure."""
         body = response.content
         try:
             if response.ok:
@@ -73,7 +73,7 @@ class _Answers:
 
 
 class _Bearer(requests.auth.AuthBase):
-    """Sets the token, and keeps requests from taking credentials out of a ``.netrc`` file."""
+    """Sets the token, and prevents ``requests`` from using credentials of a ``.netrc`` file."""
 
     def __init__(self, token: str | None) -> None:
         self._token = token
@@ -92,14 +92,14 @@ def send(
     project: str | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Sent:
-    """Export all traces to ``endpoint`` (the full URL), in batches, one after the other.
+    """Export all traces to ``endpoint`` (the full URL), in batches, one after another.
 
     ``on_progress`` is called after each batch with the number of traces delivered by it.
 
     Raises:
         ExportFailed: a batch did not arrive after the exporter's retries. Batches before it are
             stored; sending the same again is safe.
-        SpansRefused: the receiver refused spans for good.
+        SpansRefused: the receiver refused spans permanently.
     """
     answers = _Answers()
     session = requests.Session()

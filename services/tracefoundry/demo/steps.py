@@ -1,4 +1,4 @@
-"""What an agent does, as planned spans: model calls, tool calls, retrieval.
+"""Steps of an agent as planned spans: model calls, tool calls, retrieval.
 
 Names and attributes follow OpenTelemetry's GenAI semantic conventions (v1.41); messages are JSON
 strings in their message schema, the whole history in every call, as real agents send it.
@@ -22,7 +22,7 @@ Message = dict[str, Any]
 
 CHARACTERS_PER_TOKEN = 4
 CACHEABLE_TOKENS = 1024
-"""Prompts shorter than this are not cached by the providers that the demo imitates."""
+"""The providers that the demo imitates do not cache shorter prompts."""
 
 
 def as_json(value: Any) -> str:
@@ -36,7 +36,7 @@ def _text(role: str, content: str) -> Message:
 
 @dataclass(slots=True)
 class Conversation:
-    """An agent at work for one user: who takes part, and the messages so far."""
+    """A conversation of a user with an agent, and the messages so far."""
 
     story: Story
     agent: Agent
@@ -45,10 +45,10 @@ class Conversation:
     conversation_id: str
     history: list[Message] = field(default_factory=list)
     seen_tokens: int = 0
-    """Prompt tokens of the last call: what the provider may have cached."""
+    """Prompt tokens of the last call; the provider may have them cached."""
 
     def ask(self, question: str) -> None:
-        """The user says something."""
+        """Add a message of the user."""
         self.history.append(_text("user", question))
 
     @contextmanager
@@ -69,7 +69,7 @@ class Conversation:
 
     @contextmanager
     def model_call(self, *, retry_of: PlannedSpan | None = None) -> Iterator[PlannedSpan]:
-        """The span of one request to the model, without an answer yet."""
+        """The span of one request to the model, without its answer."""
         attributes: dict[str, AttributeValue] = {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": self.model.provider,
@@ -109,8 +109,8 @@ class Conversation:
         self._respond(parts, "tool_call", retry_of)
         return ids
 
-    def heard(self, call_id: str, result: str) -> None:
-        """A tool's result becomes part of the history."""
+    def add_tool_result(self, call_id: str, result: str) -> None:
+        """Add the result of a tool to the history."""
         part = {"type": "tool_call_response", "id": call_id, "response": json.loads(result)}
         self.history.append({"role": "tool", "parts": [part]})
 
@@ -129,7 +129,7 @@ class Conversation:
             )
             input_tokens = 180 + prompt // CHARACTERS_PER_TOKEN
             visible = 4 + len(as_json(parts)) // CHARACTERS_PER_TOKEN
-            thought = self.story.chance.randrange(64, 640, 64) if self.model.reasons else 0
+            thought = self.story.rng.randrange(64, 640, 64) if self.model.is_reasoning else 0
             self.story.wait(180, 620)
             self.story.event(span, "gen_ai.first_token")
             per_token_ns = self.model.ms_per_token * MILLISECOND_NS
@@ -137,7 +137,7 @@ class Conversation:
             self.story.wait(1, 40)
             span.attributes |= {
                 "gen_ai.response.id": self.story.identifier("resp_"),
-                "gen_ai.response.model": self.model.answers_as,
+                "gen_ai.response.model": self.model.response_name,
                 "gen_ai.response.finish_reasons": [reason],
                 "gen_ai.usage.input_tokens": input_tokens,
                 "gen_ai.usage.output_tokens": visible + thought,
@@ -155,7 +155,7 @@ class Conversation:
 
     @contextmanager
     def tool_call(self, call: Call, call_id: str) -> Iterator[PlannedSpan]:
-        """The span of one tool call, without a result yet."""
+        """The span of one tool call, without its result."""
         attributes: dict[str, AttributeValue] = {
             "gen_ai.operation.name": "execute_tool",
             "gen_ai.tool.name": call.tool.name,
@@ -178,7 +178,7 @@ class Conversation:
                     self.serve(call.tool, request, work_ms=work_ms)
                     request.attributes["http.response.status_code"] = 200
             span.attributes["gen_ai.tool.call.result"] = call.result
-        self.heard(call_id, call.result)
+        self.add_tool_result(call_id, call.result)
 
     @contextmanager
     def request(
@@ -218,7 +218,7 @@ class Conversation:
         return span
 
     def retrieve(self) -> None:
-        """Look into the agent's documents: embed the question, then search."""
+        """Search the agent's documents: embed the question, then search."""
         question = str(self.history[0]["parts"][0]["content"])
         attributes: dict[str, AttributeValue] = {
             "gen_ai.operation.name": "retrieval",
@@ -233,7 +233,7 @@ class Conversation:
                 "gen_ai.operation.name": "embeddings",
                 "gen_ai.provider.name": EMBEDDING.provider,
                 "gen_ai.request.model": EMBEDDING.name,
-                "gen_ai.response.model": EMBEDDING.answers_as,
+                "gen_ai.response.model": EMBEDDING.response_name,
                 "gen_ai.request.encoding_formats": ["float"],
                 "gen_ai.usage.input_tokens": 2 + len(question) // CHARACTERS_PER_TOKEN,
                 "server.address": EMBEDDING.host,

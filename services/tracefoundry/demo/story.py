@@ -1,8 +1,8 @@
 """A planned trace: spans on a clock that starts at 0, before the SDK sees any of them.
 
-The SDK makes spans in the order of calls and wants real times. A demo trace must *end* at a given
-moment, and parallel tools overlap, so a trace is planned first and recorded afterwards. Planning
-is pure: all chance comes from two generators, one for the story and one for its identifiers.
+The SDK makes spans in the order of calls, with real times. But a demo trace must *end* at a given
+time, and parallel tools overlap. So a trace is planned first and recorded afterwards. Planning is
+pure: randomness comes from two generators, one for the story and one for its identifiers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from opentelemetry.trace import SpanKind
 AttributeValue = str | bool | int | float | list[str]
 
 MILLISECOND_NS = 1_000_000
-SECOND_NS = 1_000_000_000
 
 
 @dataclass(slots=True)
@@ -31,7 +30,7 @@ class PlannedEvent:
 
 @dataclass(slots=True)
 class PlannedSpan:
-    """A span to be; times are nanoseconds after the start of the trace."""
+    """A planned span; times are nanoseconds after the start of the trace."""
 
     name: str
     kind: SpanKind
@@ -52,8 +51,8 @@ class PlannedSpan:
 class Story:
     """Writes one planned trace, span by span, while its clock runs."""
 
-    def __init__(self, *, chance: random.Random, identifiers: random.Random, service: str) -> None:
-        self.chance = chance
+    def __init__(self, *, rng: random.Random, identifiers: random.Random, service: str) -> None:
+        self.rng = rng
         self.roots: list[PlannedSpan] = []
         self.now_ns = 0
         self._identifiers = identifiers
@@ -61,12 +60,13 @@ class Story:
         self._open: list[PlannedSpan] = []
 
     def identifier(self, prefix: str, digits: int = 24) -> str:
-        """A fresh identifier such as ``call_5f...``: unlike the story, it differs between times."""
+        """A new identifier such as ``call_5f...``; unlike the story it depends on the demo's
+        time."""
         return f"{prefix}{self._identifiers.getrandbits(4 * digits):0{digits}x}"
 
     def wait(self, low_ms: int, high_ms: int) -> None:
-        """Let a time between the two pass, with microsecond grain."""
-        self.now_ns += self.chance.randint(low_ms * 1000, high_ms * 1000) * 1000
+        """Advance the clock by a random time between the two, in whole microseconds."""
+        self.now_ns += self.rng.randint(low_ms * 1000, high_ms * 1000) * 1000
 
     @contextmanager
     def span(
@@ -97,8 +97,8 @@ class Story:
             self._open.pop()
             span.end_ns = max(span.end_ns, self.now_ns)
 
-    def together(self, steps: list[Callable[[], None]]) -> None:
-        """Run steps side by side: each starts now, and the clock goes on when the last one ends."""
+    def in_parallel(self, steps: list[Callable[[], None]]) -> None:
+        """Run steps in parallel: each starts now, and the clock advances to the end of the last."""
         start_ns = latest_ns = self.now_ns
         for step in steps:
             self.now_ns = start_ns
@@ -109,13 +109,13 @@ class Story:
     def event(
         self, span: PlannedSpan, name: str, attributes: dict[str, AttributeValue] | None = None
     ) -> None:
-        """Note that something happened in a span, now."""
+        """Add an event at the current time to a span."""
         span.events.append(PlannedEvent(name, self.now_ns, attributes or {}))
 
     def fail(self, span: PlannedSpan, error_type: str, message: str) -> None:
         """Mark a span as failed, with the exception event that instrumentation records.
 
-        The stack trace is made up: a real one would hold the paths of this machine.
+        The stack trace is made up, because a real one would have paths of this machine in it.
         """
         span.failure = message
         span.attributes["error.type"] = error_type

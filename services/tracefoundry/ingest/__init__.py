@@ -1,6 +1,6 @@
-"""OTLP in: receive, admit, decode, redact, offload, commit, answer.
+"""OTLP ingest: receive, admit, decode, redact, offload, commit, answer.
 
-The process that listens (``http``, ``grpc``) never parses: it admits bodies within a byte budget
-(``admission``) and hands them to worker processes (``pool``, ``worker``), which run the whole
-``pipeline`` and answer when the database has committed.
+The listening process (``http``, ``grpc``) does not parse bodies. It admits them within a byte
+budget (``admission``) and passes them to worker processes (``pool``, ``worker``). A worker runs the
+whole ``pipeline`` and answers after the database has committed.
 """

@@ -1,8 +1,9 @@
-"""Admission by bytes: what is received and not yet answered never exceeds a budget.
+"""Admission by bytes: the bodies that are received and not yet answered stay within a budget.
 
-Bytes, not requests or spans, are what fills memory. A body waits a moment for room, in arrival
-order and in a bounded queue; then its sender is told to come again, which OTLP exporters and the
-collector do. Nothing that was admitted is ever dropped.
+The budget counts bytes, because they fill the memory, not requests or spans. A body that does not
+fit waits for ``WAIT_S``, in order of arrival and in a bounded queue. Then it is refused as
+overloaded, and OTLP exporters and the collector send it again later. An admitted body is never
+dropped.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import asyncio
 from collections import deque
 
 WAIT_S = 2.0
-"""How long a body waits for room."""
+"""How long a body waits for space in the budget."""
 QUEUE_LIMIT = 1_000
 """Most bodies that wait at once."""
 
 
 class Overloaded(Exception):
-    """There is no room for this body now."""
+    """The budget has no space for this body now."""
 
 
 class Admission:
@@ -29,44 +30,43 @@ class Admission:
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def acquire(self, size: int) -> None:
-        """Reserve room for a body, waiting up to ``WAIT_S`` behind those that came before.
+        """Reserve bytes for a body; waits up to ``WAIT_S`` behind bodies that came before.
 
-        A body larger than the whole budget is admitted when nothing else is in flight: it is
-        within the limit of a single body, and would otherwise never succeed.
+        A body larger than the whole budget is admitted if nothing else is in flight. It is within
+        the limit of a single body, and would otherwise never succeed.
 
         Raises:
-            Overloaded: no room came free in time, or too many are waiting.
+            Overloaded: not enough bytes were released in time, or too many bodies are waiting.
         """
         if not self._queue and self._fits(size):
             self.in_flight_bytes += size
             return
         if len(self._queue) >= QUEUE_LIMIT:
             raise Overloaded
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append((size, turn))
+        admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((size, admitted))
         try:
-            await asyncio.wait_for(asyncio.shield(turn), WAIT_S)
+            await asyncio.wait_for(asyncio.shield(admitted), WAIT_S)
         except TimeoutError:
-            if turn.done() and not turn.cancelled():
+            if admitted.done() and not admitted.cancelled():
                 return
-            self._leave(size, turn)
+            self._leave(size, admitted)
             raise Overloaded from None
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if admitted.done() and not admitted.cancelled():
                 self.release(size)
             else:
-                self._leave(size, turn)
+                self._leave(size, admitted)
             raise
 
     def grow(self, size: int, held: int) -> None:
-        """Reserve more for a body whose size was not announced, at once or not at all.
+        """Reserve more for a body whose size was not announced; never waits.
 
-        Waiting here could lock several half-received bodies against each other. As with
-        ``acquire``, a body that is alone may be larger than the whole budget; ``held`` is what
-        has been reserved for it so far.
+        Waiting here could deadlock several half-received bodies. As with ``acquire``, a body that
+        is alone may be larger than the whole budget. ``held`` is what it has reserved so far.
 
         Raises:
-            Overloaded: there is no room now.
+            Overloaded: the budget has no space now.
         """
         alone = self.in_flight_bytes == held
         if not alone and self.in_flight_bytes + size > self.capacity_bytes:
@@ -74,18 +74,18 @@ class Admission:
         self.in_flight_bytes += size
 
     def release(self, size: int) -> None:
-        """Give room back and let those in who waited for it."""
+        """Release reserved bytes and admit waiting bodies that fit now."""
         self.in_flight_bytes -= size
         while self._queue and self._fits(self._queue[0][0]):
-            waiting, turn = self._queue.popleft()
-            if not turn.done():
+            waiting, admitted = self._queue.popleft()
+            if not admitted.done():
                 self.in_flight_bytes += waiting
-                turn.set_result(None)
+                admitted.set_result(None)
 
     def _fits(self, size: int) -> bool:
         return self.in_flight_bytes == 0 or self.in_flight_bytes + size <= self.capacity_bytes
 
-    def _leave(self, size: int, turn: asyncio.Future[None]) -> None:
-        turn.cancel()
-        self._queue = deque(entry for entry in self._queue if entry[1] is not turn)
+    def _leave(self, size: int, admitted: asyncio.Future[None]) -> None:
+        admitted.cancel()
+        self._queue = deque(entry for entry in self._queue if entry[1] is not admitted)
         self.release(0)

@@ -1,4 +1,4 @@
-"""One body on its way to the store, and what is said of it at the end."""
+"""One body on its way to the store, and the outcome that its sender is told."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tracefoundry.model.payload import Content
 from tracefoundry.store.contract import CommitResult, PreparedLog, PreparedSpan
 
 MESSAGE_REASONS = 5
+"""Most reasons of refusal in the message of a partial success."""
 
 ContentKey = tuple[int, str, int]
 """Project id, project name, day since the epoch."""
@@ -30,17 +31,17 @@ class Batch(msgspec.Struct):
     details: dict[str, str] = {}
     redactions: dict[str, int] = {}
     payload_bytes: int = 0
-    """Bytes of its contents, each as often as it came."""
+    """Length of all contents together, repeated ones included."""
     plain_bytes: int = 0
-    """Size of the body after decompression, which is what it weighs in memory."""
+    """Size of the body after decompression."""
 
     def reject(self, reason: str, detail: str, count: int = 1) -> None:
-        """Count spans or logs that will never be stored; the first detail of a reason is told."""
+        """Count spans or logs that will never be stored; the first detail of a reason is kept."""
         self.rejected[reason] += count
         self.details.setdefault(reason, detail)
 
-    def keep(self, key: ContentKey, contents: Sequence[Content]) -> None:
-        """Take contents along, to be stored before the commit."""
+    def add_contents(self, key: ContentKey, contents: Sequence[Content]) -> None:
+        """Add contents, to be stored before the commit."""
         self.contents.setdefault(key, []).extend(contents)
         self.payload_bytes += sum(len(content.value) for content in contents)
 
@@ -48,7 +49,11 @@ class Batch(msgspec.Struct):
 def outcomes(
     batches: Sequence[Batch], result: CommitResult, seconds: float, stored_bytes: int = 0
 ) -> list[Outcome]:
-    """What a commit's result says of each batch. Linear: batches may be many and all resent."""
+    """The outcome of each batch from the result of their commit.
+
+    The time is linear in the number of batches and of indices in the result: there may be many
+    batches, and all of their spans may be duplicates.
+    """
     last_span = list(accumulate(len(batch.spans) for batch in batches))
     last_log = list(accumulate(len(batch.logs) for batch in batches))
     duplicates, conflicts, refused = ([0] * len(batches) for _ in range(3))
@@ -83,7 +88,7 @@ def outcomes(
 
 
 def _message(batch: Batch, conflicts: int) -> str:
-    """What a partial success says, empty when all is well."""
+    """The message of a partial success; empty if there is nothing to report."""
     noun = "spans" if batch.request.signal == "traces" else "log records"
     parts = [
         f"{count} {noun} refused: {reason} ({batch.details.get(reason, '')})"

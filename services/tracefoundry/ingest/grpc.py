@@ -1,8 +1,8 @@
-"""OTLP/gRPC: TraceService and LogsService, with bodies handed on unparsed.
+"""OTLP/gRPC: TraceService and LogsService. Bodies are not parsed here.
 
-Overload is RESOURCE_EXHAUSTED with RetryInfo, other passing trouble UNAVAILABLE, a body that
+Overload is RESOURCE_EXHAUSTED with RetryInfo, any other temporary failure UNAVAILABLE, a body that
 cannot be decoded INVALID_ARGUMENT (OTLP specification, "OTLP/gRPC Throttling"). gRPC itself
-undoes compression and refuses messages over the limit after it.
+decompresses messages and refuses those over the limit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import unquote
 
-# gRPC would hook into every start of a worker process and log that it cannot; workers exec.
+# Without this, gRPC tries to handle the fork of each worker process and logs that it cannot. It
+# need not, because a worker execs.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import grpc
@@ -23,13 +24,12 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
-from tracefoundry.auth.errors import Unauthenticated
-from tracefoundry.auth.gate import Forbidden, Gate
+from tracefoundry.auth.gate import Gate, Reason, Refused
 from tracefoundry.ingest.admission import Admission
-from tracefoundry.ingest.messages import IngestRequest, Outcome, Signal
+from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.service import RETRY_AFTER_S, IngestService, Overloaded
 from tracefoundry.otlp import answers
-from tracefoundry.store.contract import StoreUnavailable
+from tracefoundry.otlp.answers import Signal
 
 SERVICES: dict[str, Signal] = {
     "opentelemetry.proto.collector.trace.v1.TraceService": "traces",
@@ -38,18 +38,25 @@ SERVICES: dict[str, Signal] = {
 PROJECT_METADATA = "x-tracefoundry-project"
 AUTHORIZATION_METADATA = "authorization"
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""Limit of one message after decompression. A message is whole in memory before it can be admitted,
-so this times ``MAX_CALLS`` bounds what is held. The collector's own limit is 4 MiB."""
+"""Limit of one message after decompression. A message is completely in memory before it can be
+admitted, so this times ``MAX_CALLS`` limits the memory. The collector's own limit is 4 MiB."""
 MAX_CALLS = 64
-"""Calls whose message is being read or stored at once. Others wait with their message unread
-(HTTP/2 flow control holds it at the sender), then are told to come again."""
+"""Calls whose message is read or stored at once. Others wait with their message unread (HTTP/2 flow
+control keeps it at the sender), and are refused as overloaded after a time."""
 MAX_STREAMS = 256
-"""Calls at once on one connection; clients queue the rest themselves."""
+"""Calls at once on one connection; clients queue further ones themselves."""
+
+_REFUSALS: dict[Reason, grpc.StatusCode] = {
+    "unauthenticated": grpc.StatusCode.UNAUTHENTICATED,
+    "forbidden": grpc.StatusCode.PERMISSION_DENIED,
+    "unavailable": grpc.StatusCode.UNAVAILABLE,
+}
 
 
 def make_server(service: IngestService, host: str, port: int, gate: Gate) -> tuple[aio.Server, int]:
-    """A server bound to an address and not yet started, and its port. ``gate`` settles who sends
-    before a message is read.
+    """A server that is bound to an address but not started, and its port.
+
+    ``gate`` authenticates the sender before a message is read.
 
     Raises:
         OSError: the address cannot be bound.
@@ -63,7 +70,7 @@ def make_server(service: IngestService, host: str, port: int, gate: Gate) -> tup
     )
     slots = Admission(MAX_CALLS)
     for name, signal in SERVICES.items():
-        # Taken as a stream of one message, so that this code decides when the message is read.
+        # Declared as a stream of one message, so that this code decides when the message is read.
         handler: Any = grpc.stream_unary_rpc_method_handler(
             _Export(service, gate, slots, signal).export
         )
@@ -104,7 +111,7 @@ class _Export:
             finally:
                 self._slots.release(1)
         except Overloaded:
-            self._service.turned_away(self._signal, "grpc")
+            self._service.count_overloaded(self._signal, "grpc")
             message = "too much in flight; send again"
             context.set_trailing_metadata((("grpc-status-details-bin", _retry_details(message)),))
             await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, message)
@@ -118,29 +125,27 @@ class _Export:
         raise AssertionError("abort raises")
 
     async def _admit(self, context: aio.ServicerContext[bytes, bytes]) -> str | None:
-        """The only project that the sender may use, None for all; ends the call of others."""
+        """The only project that the sender may use, None for all.
+
+        Aborts the call of a sender that may not send.
+        """
         try:
             caller = await self._gate.admit_sender(
                 _metadata(context, AUTHORIZATION_METADATA),
                 address=_address(context.peer()),
                 target=f"grpc {self._signal}",
             )
-        except Unauthenticated as error:
-            await _abort(context, grpc.StatusCode.UNAUTHENTICATED, str(error))
-        except Forbidden as error:
-            await _abort(context, grpc.StatusCode.PERMISSION_DENIED, str(error))
-        except StoreUnavailable as error:
-            message = f"the token cannot be checked now: {error}"
-            await _abort(context, grpc.StatusCode.UNAVAILABLE, message)
+        except Refused as refused:
+            await _abort(context, _REFUSALS[refused.reason], str(refused))
         else:
             return caller.project
         raise AssertionError("abort raises")
 
     async def _store(self, request: IngestRequest, messages: AsyncIterator[bytes]) -> Outcome:
         async for body in messages:
-            async with self._service.room(len(body)):
-                # A worker has the body from here on: its bytes stay in the budget until it is
-                # done with them, even when the client cancels.
+            async with self._service.reserve(len(body)):
+                # From here on a worker has the body. Its bytes stay in the budget until the worker
+                # is done, even if the client cancels.
                 export = asyncio.ensure_future(self._service.export(request, "grpc", body))
                 try:
                     return await asyncio.shield(export)
@@ -153,9 +158,9 @@ class _Export:
 async def _abort(
     context: aio.ServicerContext[bytes, bytes], code: grpc.StatusCode, message: str
 ) -> None:
-    """End the call with a status; a call that is over already is left in peace.
+    """End the call with a status, unless it has ended already.
 
-    gRPC itself ends a call whose message is over the limit, and we then see no message.
+    gRPC itself ends a call whose message is over the limit; this code then sees no message.
     """
     try:
         await context.abort(code, message)

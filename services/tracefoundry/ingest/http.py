@@ -1,29 +1,37 @@
 """OTLP/HTTP: the protocol's rules around a body that this process never looks into.
 
-A plain ASGI application. Answers carry the request's encoding, errors a ``google.rpc.Status``
-(OTLP specification 1.11). Senders drop a batch for ever on 400, 401, 404, 413, 415 and 500, so
-these are for what can never succeed; everything that may pass is 429 or 503 with Retry-After.
+Plain ASGI, because this is the hot path. Answers carry the request's encoding, errors a
+``google.rpc.Status`` (OTLP specification 1.11). Senders drop a batch on 400, 401, 404, 413, 415 and
+500, so these are for what can never succeed; everything temporary is 429 or 503 with Retry-After.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
+from starlette.middleware import Middleware
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from tracefoundry.auth.errors import Unauthenticated
-from tracefoundry.auth.gate import Forbidden, Gate
-from tracefoundry.ingest.messages import Encoding, IngestRequest, Outcome, Signal
+from tracefoundry.auth.gate import (
+    CHALLENGE,
+    Gate,
+    Reason,
+    Refused,
+    authorization_headers,
+    peer_address,
+)
+from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.service import (
     RETRY_AFTER_S,
     UNAVAILABLE_RETRY_AFTER_S,
+    ByteReservation,
     IngestService,
     Overloaded,
-    Room,
 )
 from tracefoundry.otlp import answers
-from tracefoundry.otlp.media import CONTENT_TYPES, parse_content_type
-from tracefoundry.store.contract import StoreUnavailable
+from tracefoundry.otlp.answers import CONTENT_TYPES, Encoding, Signal, parse_content_type
 
 ROUTES: dict[str, Signal] = {
     "/v1/traces": "traces",
@@ -38,7 +46,7 @@ ROUTES: dict[str, Signal] = {
 
 PROJECT_HEADER = b"x-tracefoundry-project"
 IDLE_TIMEOUT_S = 10.0
-"""How long a sender may take between two pieces of a body; its room is reserved meanwhile."""
+"""How long a sender may take between two pieces of a body; its bytes are reserved all the time."""
 BODY_TIMEOUT_S = 300.0
 """How long a sender may take for one body."""
 
@@ -46,7 +54,13 @@ INVALID_ARGUMENT, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE = 3, 7, 8, 
 UNAUTHENTICATED = 16
 """google.rpc.Code"""
 
-CHALLENGE = (b"www-authenticate", b'Bearer realm="tracefoundry"')
+_REFUSALS: dict[Reason, tuple[int, int]] = {
+    "unauthenticated": (401, UNAUTHENTICATED),
+    "forbidden": (403, PERMISSION_DENIED),
+    "unavailable": (503, UNAVAILABLE),
+}
+"""HTTP status and google.rpc.Code of what authentication refuses."""
+_CHALLENGE = (b"www-authenticate", CHALLENGE.encode())
 
 
 class _TooLarge(Exception):
@@ -57,28 +71,50 @@ class _Gone(Exception):
     """The sender closed the connection or stopped sending."""
 
 
-class OtlpHttp:
-    """ASGI application for the paths in ``ROUTES``; mount it where they arrive.
+def otlp_routes(
+    service: IngestService,
+    *,
+    gate: Gate,
+    max_body_bytes: int,
+    middleware: Sequence[Middleware] = (),
+) -> list[Route]:
+    """The routes of OTLP, each with and without a slash at its end, behind ``middleware``."""
+    return [
+        Route(
+            path + slash,
+            OtlpEndpoint(service, signal, gate=gate, max_body_bytes=max_body_bytes),
+            middleware=middleware,
+        )
+        for slash in ("", "/")
+        for path, signal in ROUTES.items()
+    ]
 
-    Who sends is settled by ``gate`` before a byte of the body is read.
+
+async def refuse_origin(scope: Scope, send: Send, reason: str) -> None:
+    """Answer 403 in the request's encoding, without looking at the body."""
+    encoding = parse_content_type(_latin(dict(scope["headers"]).get(b"content-type")))
+    if encoding is None:
+        await _plain(send, 403, reason)
+    else:
+        await _status(send, encoding, 403, PERMISSION_DENIED, reason)
+
+
+class OtlpEndpoint:
+    """ASGI application that takes exports of one signal.
+
+    The sender is authenticated before a byte of the body is read.
     """
 
-    def __init__(self, service: IngestService, *, gate: Gate, max_body_bytes: int) -> None:
+    def __init__(
+        self, service: IngestService, signal: Signal, *, gate: Gate, max_body_bytes: int
+    ) -> None:
         self._service = service
+        self._signal: Signal = signal
         self._gate = gate
         self._max_body_bytes = max_body_bytes
 
-    @staticmethod
-    def takes(path: str) -> bool:
-        """True for a path of OTLP."""
-        return path.rstrip("/") in ROUTES
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        signal = ROUTES.get(scope["path"].rstrip("/"))
-        if signal is None:
-            await _plain(send, 404, "no such path: OTLP goes to /v1/traces and /v1/logs")
-            return
         if scope["method"] != "POST":
             await _plain(send, 405, "OTLP is sent by POST", (b"allow", b"POST"))
             return
@@ -89,36 +125,20 @@ class OtlpHttp:
                 send, 415, "Content-Type must be application/x-protobuf or application/json"
             )
             return
-        authorization = [
-            value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"
-        ]
-        client = scope.get("client")
         try:
             caller = await self._gate.admit_sender(
-                authorization, address=client[0] if client else None, target=scope["path"]
+                authorization_headers(scope), address=peer_address(scope), target=scope["path"]
             )
-        except Unauthenticated as error:
-            await self._status(send, encoding, 401, UNAUTHENTICATED, str(error), extra=(CHALLENGE,))
-        except Forbidden as error:
-            await self._status(send, encoding, 403, PERMISSION_DENIED, str(error))
-        except StoreUnavailable as error:
-            message = f"the token cannot be checked now: {error}"
-            await self._status(send, encoding, 503, UNAVAILABLE, message, UNAVAILABLE_RETRY_AFTER_S)
+        except Refused as refused:
+            status, code = _REFUSALS[refused.reason]
+            extra = (_CHALLENGE,) if status == 401 else ()
+            retry_after_s = UNAVAILABLE_RETRY_AFTER_S if status == 503 else None
+            await _status(send, encoding, status, code, str(refused), retry_after_s, extra)
         else:
-            await self._export(signal, encoding, headers, caller.project, receive, send)
-
-    async def forbid(self, scope: Scope, send: Send, reason: str) -> None:
-        """Answer 403 in the request's encoding, without looking at the body."""
-        headers = dict(scope["headers"])
-        encoding = parse_content_type(_latin(headers.get(b"content-type")))
-        if encoding is None:
-            await _plain(send, 403, reason)
-        else:
-            await self._status(send, encoding, 403, PERMISSION_DENIED, reason)
+            await self._export(encoding, headers, caller.project, receive, send)
 
     async def _export(
         self,
-        signal: Signal,
         encoding: Encoding,
         headers: dict[bytes, bytes],
         token_project: str | None,
@@ -132,32 +152,32 @@ class OtlpHttp:
             return
         request = IngestRequest(
             0,
-            signal,
+            self._signal,
             encoding,
             _latin(headers.get(b"content-encoding")) or "",
             _latin(headers.get(PROJECT_HEADER)),
             token_project,
         )
         try:
-            async with self._service.room(size) as room:
-                body = await self._read(receive, room)
+            async with self._service.reserve(size) as reservation:
+                body = await self._read(receive, reservation)
                 outcome = await self._service.export(request, "http", body)
         except Overloaded:
-            self._service.turned_away(signal, "http")
-            await self._status(
+            self._service.count_overloaded(self._signal, "http")
+            await _status(
                 send, encoding, 429, RESOURCE_EXHAUSTED,
                 "too many bytes in flight; send again", RETRY_AFTER_S,
             )  # fmt: skip
         except _TooLarge:
             await self._too_large(send, encoding)
         except _Gone:
-            await self._status(
+            await _status(
                 send, encoding, 503, UNAVAILABLE, "the body did not arrive in time", RETRY_AFTER_S
             )
         else:
-            await self._answer(send, signal, encoding, outcome)
+            await self._answer(send, encoding, outcome)
 
-    async def _read(self, receive: Receive, room: Room) -> bytes:
+    async def _read(self, receive: Receive, reservation: ByteReservation) -> bytes:
         clock = asyncio.get_running_loop().time
         last = clock() + BODY_TIMEOUT_S
         pieces = []
@@ -172,7 +192,7 @@ class OtlpHttp:
                     received += len(piece)
                     if received > self._max_body_bytes:
                         raise _TooLarge
-                    room.cover(received)
+                    reservation.grow_to(received)
                     pieces.append(piece)
                     if not message.get("more_body", False):
                         return b"".join(pieces) if len(pieces) > 1 else piece
@@ -180,48 +200,46 @@ class OtlpHttp:
         except TimeoutError:
             raise _Gone from None
 
-    async def _answer(
-        self, send: Send, signal: Signal, encoding: Encoding, outcome: Outcome
-    ) -> None:
+    async def _answer(self, send: Send, encoding: Encoding, outcome: Outcome) -> None:
         if outcome.status == "ok":
-            body = answers.success(signal, encoding, outcome.rejected_total, outcome.message)
-            await respond(send, 200, CONTENT_TYPES[encoding], body)
+            body = answers.success(self._signal, encoding, outcome.rejected_total, outcome.message)
+            await _respond(send, 200, CONTENT_TYPES[encoding], body)
         elif outcome.status == "undecodable":
-            await self._status(send, encoding, 400, INVALID_ARGUMENT, outcome.message)
+            await _status(send, encoding, 400, INVALID_ARGUMENT, outcome.message)
         elif outcome.status == "unsupported_encoding":
-            await self._status(send, encoding, 415, INVALID_ARGUMENT, outcome.message)
+            await _status(send, encoding, 415, INVALID_ARGUMENT, outcome.message)
         elif outcome.status == "too_large":
-            await self._status(send, encoding, 413, INVALID_ARGUMENT, outcome.message)
+            await _status(send, encoding, 413, INVALID_ARGUMENT, outcome.message)
         else:
-            await self._status(
+            await _status(
                 send, encoding, 503, UNAVAILABLE, outcome.message, UNAVAILABLE_RETRY_AFTER_S
             )
 
     async def _too_large(self, send: Send, encoding: Encoding) -> None:
         message = f"the body is larger than {self._max_body_bytes} bytes; send smaller batches"
-        await self._status(send, encoding, 413, INVALID_ARGUMENT, message)
+        await _status(send, encoding, 413, INVALID_ARGUMENT, message)
 
-    @staticmethod
-    async def _status(
-        send: Send,
-        encoding: Encoding,
-        status: int,
-        code: int,
-        message: str,
-        retry_after_s: int | None = None,
-        extra: tuple[tuple[bytes, bytes], ...] = (),
-    ) -> None:
-        if retry_after_s is not None:
-            extra = (*extra, (b"retry-after", b"%d" % retry_after_s))
-        body = answers.status(encoding, code, message)
-        await respond(send, status, CONTENT_TYPES[encoding], body, *extra)
+
+async def _status(
+    send: Send,
+    encoding: Encoding,
+    status: int,
+    code: int,
+    message: str,
+    retry_after_s: int | None = None,
+    extra: tuple[tuple[bytes, bytes], ...] = (),
+) -> None:
+    if retry_after_s is not None:
+        extra = (*extra, (b"retry-after", b"%d" % retry_after_s))
+    body = answers.status(encoding, code, message)
+    await _respond(send, status, CONTENT_TYPES[encoding], body, *extra)
 
 
 async def _plain(send: Send, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
-    await respond(send, status, "text/plain; charset=utf-8", message.encode() + b"\n", *headers)
+    await _respond(send, status, "text/plain; charset=utf-8", message.encode() + b"\n", *headers)
 
 
-async def respond(
+async def _respond(
     send: Send, status: int, content_type: str, body: bytes, *headers: tuple[bytes, bytes]
 ) -> None:
     """Send a whole answer."""

@@ -1,7 +1,8 @@
-"""What the listening process and its workers say to each other.
+"""Messages between the listening process and its workers.
 
-Frames on a Unix socket pair: two 32-bit lengths, a msgpack head, a raw body. The first frame to a
-worker is its :class:`WorkerConfig`; then requests go down and outcomes come up, matched by id.
+They are frames on a Unix socket pair: two 32-bit lengths, a msgpack head, a raw body. The first
+frame to a worker is its :class:`WorkerConfig`. Then the worker gets requests and sends outcomes,
+which are matched by id.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ from typing import Literal
 
 import msgspec
 
+from tracefoundry.otlp.answers import Encoding, Signal
 from tracefoundry.redaction.policy import UserPatterns
-
-Signal = Literal["traces", "logs"]
-Encoding = Literal["protobuf", "json"]
 
 FRAME = struct.Struct(">II")
 
 
 class WorkerConfig(msgspec.Struct, kw_only=True):
-    """How a worker reaches the store and what it accepts; never on a command line (secrets)."""
+    """How a worker reaches the store, and its limits.
+
+    It has secrets in it, so it is never passed on a command line.
+    """
 
     database_url: str
     retention_ns: int
@@ -35,8 +37,11 @@ class WorkerConfig(msgspec.Struct, kw_only=True):
 
 
 class IngestRequest(msgspec.Struct):
-    """One OTLP export, body apart. ``project`` is the header's, None when there was none;
-    ``token_project`` is the only project that the sender's token is for, None for all."""
+    """One OTLP export without its body.
+
+    ``project`` comes from the header, None without one. ``token_project`` is the only project that
+    the sender's token allows, None for all.
+    """
 
     id: int
     signal: Signal
@@ -50,12 +55,13 @@ OutcomeStatus = Literal["ok", "undecodable", "too_large", "unsupported_encoding"
 
 
 class Outcome(msgspec.Struct):
-    """What became of an export.
+    """The result of an export.
 
-    ``accepted`` counts spans or logs that are stored now and were not before; ``duplicates`` and
-    ``conflicts`` were stored before; ``rejected`` counts by reason what will never be stored.
-    ``redactions`` counts by rule what was taken out, ``payload_bytes`` is the content of this
-    export, ``stored_bytes`` what the whole commit added to the object store (on one outcome only).
+    ``accepted`` counts spans or logs that this export stored. ``duplicates`` were stored before
+    with equal content, ``conflicts`` with other content. ``rejected`` counts, by reason, those that
+    will never be stored. ``redactions`` counts redacted values by rule. ``payload_bytes`` is the
+    length of the content of this export, ``stored_bytes`` what the whole commit added to the object
+    store; it is set in one outcome of a commit only.
     """
 
     id: int
@@ -72,7 +78,7 @@ class Outcome(msgspec.Struct):
 
     @property
     def rejected_total(self) -> int:
-        """Spans or logs refused for good."""
+        """Spans or logs that will never be stored."""
         return sum(self.rejected.values())
 
 
@@ -80,6 +86,6 @@ encode_head = msgspec.msgpack.Encoder().encode
 
 
 def frame(head: msgspec.Struct, body: bytes = b"") -> tuple[bytes, bytes]:
-    """A frame as (lengths and head, body), so that a large body is not copied."""
+    """A frame as two parts, so that a large body is not copied: lengths with head, and body."""
     encoded = encode_head(head)
     return FRAME.pack(len(encoded), len(body)) + encoded, body

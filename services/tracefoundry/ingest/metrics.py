@@ -8,7 +8,7 @@ from tracefoundry.ingest.messages import IngestRequest, Outcome
 
 
 class IngestMetrics:
-    """The ``tracefoundry_*`` metrics that ingest keeps, in a registry of the caller's."""
+    """The ``tracefoundry_*`` metrics of ingest, in the given registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
@@ -34,7 +34,7 @@ class IngestMetrics:
         )
         self.rejected = Counter(
             "tracefoundry_spans_rejected_total",
-            "Spans refused for good, by reason.",
+            "Spans refused permanently, by reason.",
             ["reason"],
             registry=registry,
         )
@@ -45,7 +45,7 @@ class IngestMetrics:
         )
         self.logs_rejected = Counter(
             "tracefoundry_logs_rejected_total",
-            "Log records refused for good, by reason.",
+            "Log records refused permanently, by reason.",
             ["reason"],
             registry=registry,
         )
@@ -63,13 +63,13 @@ class IngestMetrics:
 
         self.redactions = Counter(
             "tracefoundry_redactions_total",
-            "What redaction took out, by rule.",
+            "Values that redaction changed, by rule.",
             ["rule"],
             registry=registry,
         )
         self.payload_bytes = Counter(
             "tracefoundry_payload_bytes_total",
-            "Content that came (received) and what it added to the payload store (stored).",
+            "Bytes of content received, and bytes added to the payload store (stored).",
             ["what"],
             registry=registry,
         )

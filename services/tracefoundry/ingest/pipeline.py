@@ -1,8 +1,8 @@
-"""decode > redact > offload > prepare > put > commit: the write path, free of sockets.
+"""The write path without sockets: decode, redact, offload, encode rows, put contents, commit.
 
-``prepare`` runs all stages up to the encoded rows of one body; ``commit`` puts the contents of
-several prepared bodies into the object store and stores their rows in one transaction, and says for
-each body what became of it.
+``prepare`` runs the stages from a body to its encoded rows. ``commit`` puts the contents of several
+prepared bodies into the object store, stores their rows in one transaction, and returns an outcome
+for each body.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from collections.abc import Callable, Sequence
 from tracefoundry.ingest.batch import Batch, outcomes
 from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.projects import Projects, Refused, Rules
-from tracefoundry.model.days import day_of
 from tracefoundry.model.genai import registry
 from tracefoundry.model.payload import Content, PayloadRows
+from tracefoundry.model.times import day_of
 from tracefoundry.otlp import json as otlp_json
 from tracefoundry.otlp import protobuf as otlp_protobuf
 from tracefoundry.otlp.compression import decompress
-from tracefoundry.otlp.decoded import Decoded
-from tracefoundry.otlp.errors import TooLarge, Undecodable, UnsupportedEncoding
+from tracefoundry.otlp.decoded import Decoded, TooLarge, Undecodable, UnsupportedEncoding
 from tracefoundry.payloads.errors import ObjectStoreError
 from tracefoundry.payloads.offload import Offloader
 from tracefoundry.payloads.storing import PayloadWriter
@@ -34,12 +33,12 @@ from tracefoundry.store.contract import (
 )
 
 PAYLOAD_ATTEMPTS = 3
-"""Tries of one commit whose payloads were deleted between being found and being locked."""
+"""Attempts of one commit, if stored payloads are deleted between lookup and lock."""
 
 PAYLOAD_PAUSE_S = (0.5, 10.0)
-"""Least and most time that the object store is left alone after trouble with it: as long as the
-trouble took. Content is refused at once meanwhile, so spans without any wait for a store that hangs
-no more than half of the time."""
+"""Shortest and longest pause after a failure of the object store. Within these limits the pause is
+as long as the failed call took. During the pause, batches with content are refused at once. So
+spans without content wait for an object store that hangs at most half of the time."""
 
 _DECODERS = {
     ("traces", "protobuf"): otlp_protobuf.decode_traces,
@@ -50,10 +49,10 @@ _DECODERS = {
 
 
 class Pipeline:
-    """The stages over one store. ``prepare`` may run in one thread and ``commit`` in another.
+    """The stages for one store. ``prepare`` may run in one thread and ``commit`` in another.
 
-    ``projects`` is used by ``prepare`` alone and must not share the writer's connection;
-    ``open_payloads`` is called by ``commit`` when content first comes, and again until it succeeds.
+    Only ``prepare`` uses ``projects``, which must not share the writer's connection. ``commit``
+    calls ``open_payloads`` for the first batch with content, and again until it succeeds.
     """
 
     def __init__(
@@ -68,13 +67,13 @@ class Pipeline:
         self._projects = projects
         self._open_payloads = open_payloads
         self._payloads: PayloadWriter | None = None
-        self._payload_trouble = ""
-        self._payloads_down_until = float("-inf")
+        self._payload_failure = ""
+        self._payload_pause_until = float("-inf")
         self._offloader = Offloader()
         self._max_body_bytes = max_body_bytes
 
     def prepare(self, request: IngestRequest, body: bytes) -> Batch | Outcome:
-        """Everything up to the commit; an outcome at once when there is nothing to commit."""
+        """All stages before the commit; returns an outcome if there is nothing to commit."""
         try:
             plain_body = decompress(body, request.content_encoding, self._max_body_bytes)
             decoded = _DECODERS[request.signal, request.encoding](plain_body)
@@ -94,10 +93,10 @@ class Pipeline:
                 "only logs whose event name begins with gen_ai. and that name a span are kept",
                 decoded.other_logs,
             )
-        screened = _Screened(plain_body if request.encoding == "protobuf" else None)
+        scan = _BodyScan(plain_body if request.encoding == "protobuf" else None)
         try:
-            self._prepare_spans(decoded, batch, screened)
-            self._prepare_logs(decoded, batch, screened)
+            self._prepare_spans(decoded, batch, scan)
+            self._prepare_logs(decoded, batch, scan)
         except StoreUnavailable as error:
             return Outcome(request.id, "unavailable", str(error))
         batch.redactions = self._projects.totals()
@@ -105,7 +104,7 @@ class Pipeline:
             return outcomes([batch], CommitResult(), 0.0)[0]
         return batch
 
-    def _prepare_spans(self, decoded: Decoded, batch: Batch, screened: _Screened) -> None:
+    def _prepare_spans(self, decoded: Decoded, batch: Batch, scan: _BodyScan) -> None:
         if not decoded.spans:
             return
         now_ns = time.time_ns()
@@ -120,7 +119,7 @@ class Pipeline:
                 rules = self._projects.rules(resource, batch.request, now_ns)
                 if not isinstance(rules, Refused):
                     redact, version = rules.redactor.redact_span, rules.redactor.version
-                    clean = screened.is_clean(rules.redactor)
+                    clean = scan.is_clean(rules.redactor)
             if isinstance(rules, Refused):
                 batch.reject(rules.reason, rules.detail)
                 continue
@@ -142,10 +141,10 @@ class Pipeline:
             offload(span, report.withheld, store=start >= rules.payloads_from_ns)
             batch.spans.append(prepare(rules.project_id, span))
             if span.contents:
-                _keep(batch, rules, start, span.contents)
+                _add_contents(batch, rules, start, span.contents)
                 span.contents = ()
 
-    def _prepare_logs(self, decoded: Decoded, batch: Batch, screened: _Screened) -> None:
+    def _prepare_logs(self, decoded: Decoded, batch: Batch, scan: _BodyScan) -> None:
         if not decoded.logs:
             return
         now_ns = time.time_ns()
@@ -162,7 +161,7 @@ class Pipeline:
                 batch.reject("outside_window", _window_detail(log.time_ns, now_ns, rules))
                 continue
             redactor = rules.redactor
-            report = redactor.redact_log(log, text_is_clean=screened.is_clean(redactor))
+            report = redactor.redact_log(log, text_is_clean=scan.is_clean(redactor))
             log.policy_version = redactor.version
             log.redactions = _counts(report)
             self._offloader.offload_log(
@@ -170,18 +169,18 @@ class Pipeline:
             )
             batch.logs.append(self._writer.prepare_log(rules.project_id, log))
             if log.contents:
-                _keep(batch, rules, log.time_ns, log.contents)
+                _add_contents(batch, rules, log.time_ns, log.contents)
                 log.contents = ()
 
     def commit(self, batches: Sequence[Batch]) -> list[Outcome]:
         """Store the batches in one transaction; an outcome for each, in order.
 
-        Where the object store is in trouble, batches without content are stored all the same, and
-        only the senders of the others are told to come again.
+        If the object store fails, batches without content are stored all the same; the others are
+        answered as unavailable, and their senders send them again.
         """
         if not any(batch.contents for batch in batches):
             return self._commit(batches, None)
-        if time.monotonic() < self._payloads_down_until:
+        if time.monotonic() < self._payload_pause_until:
             return self._commit_without_content(batches)
         for _ in range(PAYLOAD_ATTEMPTS):
             started = time.monotonic()
@@ -190,15 +189,15 @@ class Pipeline:
             except StoreUnavailable as error:
                 return _unavailable(batches, str(error))
             except ObjectStoreError as error:
-                self._payload_trouble = f"payload store: {error}"
+                self._payload_failure = f"payload store: {error}"
                 now, (least, most) = time.monotonic(), PAYLOAD_PAUSE_S
-                self._payloads_down_until = now + min(max(now - started, least), most)
+                self._payload_pause_until = now + min(max(now - started, least), most)
                 return self._commit_without_content(batches)
             try:
                 return self._commit(batches, rows)
             except PayloadsGone:
                 continue
-        return _unavailable(batches, "payloads were deleted while they were used again")
+        return _unavailable(batches, "stored payloads were deleted during the commit")
 
     def _store_contents(self, batches: Sequence[Batch]) -> PayloadRows:
         if self._payloads is None:
@@ -211,10 +210,11 @@ class Pipeline:
 
     def _commit_without_content(self, batches: Sequence[Batch]) -> list[Outcome]:
         plain = [batch for batch in batches if not batch.contents]
-        found = self._commit(plain, None) if plain else []
-        found += _unavailable([each for each in batches if each.contents], self._payload_trouble)
-        place = {outcome.id: outcome for outcome in found}
-        return [place[batch.request.id] for batch in batches]
+        committed = self._commit(plain, None) if plain else []
+        with_content = [batch for batch in batches if batch.contents]
+        committed += _unavailable(with_content, self._payload_failure)
+        by_id = {outcome.id: outcome for outcome in committed}
+        return [by_id[batch.request.id] for batch in batches]
 
     def _commit(self, batches: Sequence[Batch], payloads: PayloadRows | None) -> list[Outcome]:
         spans = [span for batch in batches for span in batch.spans]
@@ -229,9 +229,11 @@ class Pipeline:
         return outcomes(batches, result, seconds, stored)
 
 
-class _Screened:
-    """Whether a whole body was found clean, asked once of each policy. JSON bodies, whose escapes
-    hide text, are never screened whole."""
+class _BodyScan:
+    """Whether a whole protobuf body needs no redaction, computed once for each policy.
+
+    JSON bodies are not scanned as a whole, because escapes can hide text in them.
+    """
 
     def __init__(self, body: bytes | None) -> None:
         self._body = body
@@ -246,8 +248,8 @@ class _Screened:
         return clean
 
 
-def _keep(batch: Batch, rules: Rules, time_ns: int, contents: tuple[Content, ...]) -> None:
-    batch.keep((rules.project_id, rules.project, day_of(time_ns)), contents)
+def _add_contents(batch: Batch, rules: Rules, time_ns: int, contents: tuple[Content, ...]) -> None:
+    batch.add_contents((rules.project_id, rules.project, day_of(time_ns)), contents)
 
 
 def _counts(report: Report) -> tuple[tuple[str, int], ...]:

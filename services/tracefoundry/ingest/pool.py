@@ -1,9 +1,9 @@
-"""The worker processes, seen from the event loop that listens.
+"""The worker processes, as the event loop of the listening process sees them.
 
-Workers start with the first request, so that an idle platform stays small. Each is reached by a
-socket pair; a request goes to the worker with the fewest bytes outstanding. When a worker dies,
-everything it had not answered is answered as passing trouble (its senders ask again, and what was
-committed is found to be a duplicate), and a new one starts with the next request.
+Workers start with the first request, so that an idle platform needs little memory. Each has a
+socket pair; a request goes to the worker with the fewest outstanding bytes. If a worker dies, its
+unanswered requests are answered as unavailable: their senders send them again, and spans that were
+committed are then duplicates. A new worker starts with the next request.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from tracefoundry.ingest.messages import (
 )
 
 RESTART_PAUSE_S = 1.0
-"""Least time between two starts of one worker: a crash at start must not become a busy loop."""
+"""Shortest time between two starts of one worker, so that a crash at start is no busy loop."""
 EXIT_TIMEOUT_S = 30.0
 SOCKET_BUFFER_BYTES = 1 << 20
-"""Asked of the kernel for each direction, so that most bodies pass in one piece."""
+"""Socket buffer in each direction, so that most bodies are sent in one piece."""
 
 _log = logging.getLogger(__name__)
 
 
 class _WorkerHandle:
-    """One worker process and what it has not answered yet."""
+    """One worker process and its unanswered requests."""
 
     def __init__(self, process: asyncio.subprocess.Process, writer: asyncio.StreamWriter) -> None:
         self.process = process
@@ -45,8 +45,8 @@ class _WorkerHandle:
         self.sending = asyncio.Lock()
         self.alive = True
 
-    def answered(self, outcome: Outcome) -> None:
-        """Pass an outcome to whoever waits for it."""
+    def deliver(self, outcome: Outcome) -> None:
+        """Pass an outcome to the request that waits for it."""
         entry = self.outstanding.pop(outcome.id, None)
         if entry is not None:
             size, future = entry
@@ -55,21 +55,21 @@ class _WorkerHandle:
                 future.set_result(outcome)
 
     def forget(self, request_id: int) -> None:
-        """Nobody waits for this outcome any more."""
+        """Drop a request whose outcome nobody waits for any more."""
         size, _ = self.outstanding.pop(request_id, (0, None))
         self.outstanding_bytes -= size
 
-    def died(self) -> None:
-        """Answer everything outstanding as passing trouble."""
+    def fail_outstanding(self) -> None:
+        """Answer all outstanding requests as unavailable: the worker is dead."""
         self.alive = False
         for request_id in list(self.outstanding):
-            self.answered(
+            self.deliver(
                 Outcome(request_id, "unavailable", "the ingest worker ended before answering")
             )
 
 
 class WorkerPool:
-    """Starts workers, hands out requests, collects outcomes. Belongs to one event loop."""
+    """Starts workers, passes them requests, collects outcomes. Belongs to one event loop."""
 
     def __init__(self, config: WorkerConfig, size: int) -> None:
         self._config = config
@@ -87,8 +87,8 @@ class WorkerPool:
     async def submit(self, request: IngestRequest, body: bytes) -> Outcome:
         """Send one export to a worker and wait for its outcome.
 
-        The request's id is set here. Never raises for trouble with workers: that is an outcome
-        with status ``unavailable``.
+        The request's id is set here. A failure of a worker is not raised: it is an outcome with
+        status ``unavailable``.
         """
         self._next_id += 1
         request.id = self._next_id
@@ -105,8 +105,8 @@ class WorkerPool:
                 worker.writer.write(payload)
                 await worker.writer.drain()
         except (OSError, RuntimeError):
-            # uvloop raises RuntimeError where the transport was closed while we waited our turn.
-            worker.died()
+            # uvloop raises RuntimeError if the transport was closed while this waited for the lock.
+            worker.fail_outstanding()
         try:
             return await future
         except asyncio.CancelledError:
@@ -161,19 +161,19 @@ class WorkerPool:
         try:
             while True:
                 head_size, _ = FRAME.unpack(await reader.readexactly(FRAME.size))
-                worker.answered(decode(await reader.readexactly(head_size)))
+                worker.deliver(decode(await reader.readexactly(head_size)))
         except (asyncio.IncompleteReadError, OSError):
             pass
-        worker.died()
+        worker.fail_outstanding()
         worker.writer.close()
         code = await worker.process.wait()
         if not self._closing:
             _log.error("ingest worker %d ended with code %d", worker.process.pid, code)
 
     async def close(self) -> None:
-        """Let workers commit and answer what they have, then end them.
+        """Let workers commit and answer their requests, then end them.
 
-        A worker that is not done within ``EXIT_TIMEOUT_S`` is killed; its senders ask again.
+        A worker that is not done within ``EXIT_TIMEOUT_S`` is killed; its senders send again.
         """
         self._closing = True
         for worker in self._workers:

@@ -1,8 +1,8 @@
-"""Which project an envelope belongs to, and the rules that hold for its spans.
+"""Which project an envelope belongs to, and the rules for its spans.
 
-A project's settings (redaction, retentions) are read from the database and believed for a few
-seconds. Where they cannot be read again, what is known is believed a little longer, and then the
-sender is told to come again: content is never stored under a policy that may have changed.
+Settings of projects (redaction, retentions) are read from the database and cached for ``FRESH_S``.
+If they cannot be read again, the cache is used for up to ``STALE_S``. After that exports are
+answered as unavailable, because content must not be stored under a policy that may have changed.
 """
 
 from __future__ import annotations
@@ -13,29 +13,30 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from tracefoundry.ingest.messages import IngestRequest
-from tracefoundry.model.days import DAY_NS, day_of
+from tracefoundry.model.limits import PROJECT_NAME_CHARACTERS
 from tracefoundry.model.span import Resource
+from tracefoundry.model.times import DAY_NS, day_of
 from tracefoundry.redaction.engine import Redactor
 from tracefoundry.redaction.policy import Mode, Policy, UserPatterns
 from tracefoundry.store.contract import ProjectRecord, StoreUnavailable
-from tracefoundry.store.sql.projects import retention_of
+from tracefoundry.store.records import retention_of
 
 DEFAULT_PROJECT = "default"
 FRESH_S = 5.0
-"""How long the list of projects is believed."""
+"""How long the cached list of projects is used without reading it again."""
 STALE_S = 60.0
-"""How long it is believed where it cannot be read again."""
-ASK_AGAIN_S = 1.0
-"""Least time between two questions for it: for a name that is not in it, or after a failure."""
+"""How long it is used if it cannot be read again."""
+READ_AGAIN_S = 1.0
+"""Shortest time between two reads: for a name that is not in the list, or after a failure."""
 
 
 class Rules(msgspec.Struct, frozen=True, gc=False):
-    """What holds for the spans of one envelope, at the moment of its arrival.
+    """The rules for the spans of one envelope, at the time of its arrival.
 
     Attributes:
-        oldest_ns: earliest accepted time of a span or log.
+        oldest_ns: earliest accepted start of a span, or time of a log.
         newest_ns: latest accepted one.
-        payloads_from_ns: start of the earliest day whose payloads are still kept.
+        payloads_from_ns: start of the earliest day within payload retention.
     """
 
     project_id: int
@@ -47,14 +48,14 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
-    """Why an envelope has no project to go to."""
+    """Why the spans of an envelope are refused."""
 
     reason: str
     detail: str
 
 
 class Projects:
-    """The projects as one worker knows them. One instance serves one thread."""
+    """The projects in the cache of one worker. One instance serves one thread."""
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class Projects:
         payload_retention_ns: int,
         ahead_ns: int,
     ) -> None:
-        """The settings are those of the platform, for projects that have none of their own."""
+        """The settings are the platform's defaults, for projects without their own."""
         self._find = find
         self._redaction = redaction
         self._patterns = patterns
@@ -74,27 +75,28 @@ class Projects:
         self._payload_retention_ns = payload_retention_ns
         self._ahead_ns = ahead_ns
         self._known: Mapping[str, ProjectRecord] = {}
-        self._read_at = self._asked_at = float("-inf")
+        self._read_at = self._tried_at = float("-inf")
         self._redactors: dict[Mode, Redactor] = {}
 
     def rules(self, resource: Resource, request: IngestRequest, now_ns: int) -> Rules | Refused:
-        """What holds for the spans of a resource.
+        """The rules for the spans of a resource.
 
         Raises:
-            StoreUnavailable: the projects or their policies cannot be known now.
+            StoreUnavailable: the projects or their policies cannot be read now.
         """
         named = resource.project or request.project or request.token_project
         name = named or DEFAULT_PROJECT
+        shown = name[:PROJECT_NAME_CHARACTERS]
         if request.token_project is not None and name != request.token_project:
             return Refused(
                 "forbidden_project",
-                f"the token is for project {request.token_project!r}, not for {name[:63]!r}",
+                f"the token is for project {request.token_project!r}, not for {shown!r}",
             )
         record = self._record(name)
         if record is None:
             return Refused(
                 "unknown_project",
-                f"project {name[:63]!r} does not exist; create it first, or leave the project out",
+                f"project {shown!r} does not exist; create it first, or leave the project out",
             )
         retention, kept = retention_of(record, self._retention_ns, self._payload_retention_ns)
         return Rules(
@@ -107,7 +109,7 @@ class Projects:
         )
 
     def totals(self) -> dict[str, int]:
-        """What the redactors took out since this was asked last, by rule."""
+        """Number of redactions since the last call, by rule."""
         found: dict[str, int] = {}
         for redactor in self._redactors.values():
             for rule, count in redactor.totals.items():
@@ -117,16 +119,16 @@ class Projects:
 
     def _record(self, name: str) -> ProjectRecord | None:
         now = time.monotonic()
-        wanted = name not in self._known or now - self._read_at > FRESH_S
-        if wanted and now - self._asked_at > ASK_AGAIN_S:
-            self._asked_at = now
+        due = name not in self._known or now - self._read_at > FRESH_S
+        if due and now - self._tried_at > READ_AGAIN_S:
+            self._tried_at = now
             try:
                 self._known = self._find()
                 self._read_at = time.monotonic()
             except StoreUnavailable:
                 if name not in self._known or now - self._read_at > STALE_S:
-                    # The sender comes again; whether it can be answered then is asked anew.
-                    self._asked_at = float("-inf")
+                    # The next request reads again at once.
+                    self._tried_at = float("-inf")
                     raise
         elif now - self._read_at > STALE_S:
             raise StoreUnavailable("the settings of the projects cannot be read now")

@@ -1,4 +1,4 @@
-"""What HTTP and gRPC have in common: admission, hand-over to a worker, metrics."""
+"""Ingest for both transports, HTTP and gRPC: admission, passing to a worker, metrics."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tracefoundry.ingest.metrics import IngestMetrics
 from tracefoundry.ingest.pool import WorkerPool
 
 RETRY_AFTER_S = 1
-"""What a sender is told to wait when the budget is full."""
+"""Retry-After if the byte budget is full."""
 UNAVAILABLE_RETRY_AFTER_S = 5
-"""What a sender is told to wait when the store is in trouble."""
+"""Retry-After if the database, the object store or a worker fails."""
 
 
 class IngestService:
-    """Takes exports from any transport. Belongs to one event loop."""
+    """Accepts exports from any transport. Belongs to one event loop."""
 
     def __init__(self, admission: Admission, pool: WorkerPool, metrics: IngestMetrics) -> None:
         self._admission = admission
@@ -25,48 +25,48 @@ class IngestService:
         self._metrics = metrics
 
     @asynccontextmanager
-    async def room(self, size: int) -> AsyncIterator[Room]:
-        """Room for a body of an announced size (0 when it was not announced).
+    async def reserve(self, size: int) -> AsyncIterator[ByteReservation]:
+        """Reserve bytes for a body of an announced size (0 if it was not announced).
 
         Raises:
-            Overloaded: there is none; the sender should come again.
+            Overloaded: the budget has no space; the sender should send again.
         """
         await self._admission.acquire(size)
-        room = Room(self._admission, size)
+        reservation = ByteReservation(self._admission, size)
         self._metrics.bytes_in_flight.set(self._admission.in_flight_bytes)
         try:
-            yield room
+            yield reservation
         finally:
-            self._admission.release(room.size)
+            self._admission.release(reservation.size)
             self._metrics.bytes_in_flight.set(self._admission.in_flight_bytes)
 
     async def export(self, request: IngestRequest, transport: str, body: bytes) -> Outcome:
-        """Have a worker store one export that has been admitted."""
+        """Let a worker store one admitted export."""
         outcome = await self._pool.submit(request, body)
         self._metrics.observe(request, transport, outcome)
         return outcome
 
-    def turned_away(self, signal: str, transport: str) -> None:
+    def count_overloaded(self, signal: str, transport: str) -> None:
         """Count an export that was not admitted."""
         self._metrics.requests.labels(signal, transport, "overloaded").inc()
 
 
-class Room:
-    """Reserved bytes of one body, which may grow while it is received."""
+class ByteReservation:
+    """The reserved bytes of one body, which can grow while the body is received."""
 
     def __init__(self, admission: Admission, size: int) -> None:
         self._admission = admission
         self.size = size
 
-    def cover(self, received: int) -> None:
-        """Reserve more when more has been received than was reserved.
+    def grow_to(self, received: int) -> None:
+        """Reserve more bytes if more have been received than are reserved.
 
         Raises:
-            Overloaded: there is no room now.
+            Overloaded: the budget has no space now.
         """
         if received > self.size:
             self._admission.grow(received - self.size, self.size)
             self.size = received
 
 
-__all__ = ["IngestService", "Overloaded", "Room"]
+__all__ = ["ByteReservation", "IngestService", "Overloaded"]

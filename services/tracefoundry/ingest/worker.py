@@ -1,12 +1,12 @@
-"""A worker process: decodes in one thread, commits in another.
+"""A worker process: one thread decodes, another commits.
 
-While a commit waits for the database, the next bodies are decoded; what has gathered meanwhile
-goes into the next commit. So batches grow with the load and a lone request does not wait. Between
-the threads stands a queue bounded by spans and bytes; when it is full the socket is not read, the
-listening process keeps the bytes, and its byte budget turns senders away.
+While a commit waits for the database, the next bodies are decoded, and all that are ready go into
+the next commit. So batches grow with the load, and a single request does not wait for others. The
+queue between the threads is bounded by spans and bytes. If it is full, the socket is not read; then
+the byte budget of the listening process fills up, and it refuses exports as overloaded.
 
-Started as ``python -m tracefoundry.ingest.worker FD`` with one end of a socket pair; ends when the
-other end closes, after committing what it has accepted.
+Started as ``python -m tracefoundry.ingest.worker FD`` with one end of a socket pair. It ends when
+the other end closes, after it has committed what it accepted.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -38,21 +39,24 @@ from tracefoundry.store.contract import ProjectRecord, StoreError
 from tracefoundry.store.open import open_writer
 
 COMMIT_SPANS = 5_000
-"""A commit takes bodies until it has this many spans; one larger body is a commit of its own."""
-WAITING_SPANS = 10_000
-"""Decoded spans waiting for their commit at which decoding pauses; one body may have more."""
-COMMIT_BYTES = WAITING_BYTES = 32 * 1024 * 1024
-"""The same two bounds for bytes after decompression: the byte budget of the listening process
-counts bodies as sent, and a small one can stand for 64 MiB."""
+"""Most spans of a commit, unless a single body has more."""
+QUEUED_SPANS = 10_000
+"""Number of decoded spans in the queue at which decoding pauses."""
+COMMIT_BYTES = QUEUED_BYTES = 32 * 1024 * 1024
+"""The same two limits in bytes after decompression. The byte budget of the listening process counts
+bodies as they were sent, and a small one can decompress to 64 MiB."""
 MAINTAIN_EVERY_S = 1_800.0
-SETTLE_EVERY_S = 2.5
+MAINTAIN_AGAIN_S = 5.0
+"""Pause after a failed maintenance."""
+RECOMPUTE_EVERY_S = 2.5
+"""Pause between two checks for traces whose summary was deferred."""
 SWITCH_INTERVAL_S = 0.0005
 
 _log = logging.getLogger(__name__)
 
 
-class _Waiting:
-    """Decoded batches between the two threads, bounded by their spans and bytes."""
+class BatchQueue:
+    """Decoded batches on their way to the committing thread, limited by spans and bytes."""
 
     def __init__(self) -> None:
         self._batches: deque[Batch] = deque()
@@ -62,10 +66,10 @@ class _Waiting:
         self._changed = threading.Condition()
 
     def put(self, batch: Batch) -> None:
-        """Add a batch, waiting while the queue is full."""
+        """Add a batch; waits while the queue is full."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._spans < WAITING_SPANS and self._bytes < WAITING_BYTES
+                lambda: self._spans < QUEUED_SPANS and self._bytes < QUEUED_BYTES
             )
             self._batches.append(batch)
             self._spans += _size(batch)
@@ -73,7 +77,7 @@ class _Waiting:
             self._changed.notify_all()
 
     def take(self, timeout_s: float) -> list[Batch] | None:
-        """Batches for one commit; empty after the timeout; None when closed and drained."""
+        """Batches for one commit; none after the timeout; None if the queue is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._batches or self._closed, timeout_s)
             if not self._batches:
@@ -94,7 +98,7 @@ class _Waiting:
             return taken
 
     def close(self) -> None:
-        """Let the committing thread end once everything is taken."""
+        """Let the committing thread end when the queue is empty."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -105,13 +109,13 @@ def _size(batch: Batch) -> int:
 
 
 class Worker:
-    """The two threads over one socket."""
+    """The two threads of a worker, and its socket."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._input = connection.makefile("rb", buffering=1 << 20)
         self._sending = threading.Lock()
-        self._waiting = _Waiting()
+        self._queue = BatchQueue()
         head, _ = self._read_frame()
         config = msgspec.msgpack.decode(head, type=WorkerConfig)
         self._config = config
@@ -132,7 +136,7 @@ class Worker:
         )
 
     def run(self) -> None:
-        """Serve until the other end closes; returns when everything accepted is answered."""
+        """Serve until the other end closes; returns when all accepted requests are answered."""
         committer = threading.Thread(target=self._commit_or_end, name="commit")
         committer.start()
         decode = msgspec.msgpack.Decoder(IngestRequest).decode
@@ -142,12 +146,12 @@ class Worker:
                     head, body = self._read_frame()
                 except EOFError:
                     break
-                self._take_in(decode(head), body)
+                self._prepare(decode(head), body)
         finally:
-            self._waiting.close()
+            self._queue.close()
             committer.join()
 
-    def _take_in(self, request: IngestRequest, body: bytes) -> None:
+    def _prepare(self, request: IngestRequest, body: bytes) -> None:
         try:
             prepared = self._pipeline.prepare(request, body)
         except MemoryError:
@@ -156,45 +160,46 @@ class Worker:
                 "too_large",
                 "the body needs more memory to decode than a worker may use; send smaller batches",
             )
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the sender its data
-            _log_defect("decoding failed in a way that is ours to mend", error)
+        except Exception as error:  # noqa: BLE001 - a defect must not make the sender drop its data
+            _log_defect("defect in decoding", error)
             self._answer(Outcome(request.id, "unavailable", "internal error while decoding"))
             return
         if isinstance(prepared, Outcome):
             self._answer(prepared)
         else:
-            self._waiting.put(prepared)
+            self._queue.put(prepared)
 
     def _commit_or_end(self) -> None:
-        """Commit until the end; a defect here ends the process, so that nobody waits for it."""
+        """Commit until the end. A defect here ends the process with both of its threads."""
         try:
             self._commit_all()
-        except BaseException as error:  # noqa: BLE001 - nothing may leave the other thread waiting
+        except BaseException as error:  # noqa: BLE001 - else the decoding thread would wait without end
             _log_defect("the committing thread failed; the worker ends and is replaced", error)
             logging.shutdown()
             os._exit(70)
 
     def _commit_all(self) -> None:
-        maintain_at = settle_at = time.monotonic()
+        maintain_at = recompute_at = time.monotonic()
         while True:
-            batches = self._waiting.take(SETTLE_EVERY_S)
+            batches = self._queue.take(RECOMPUTE_EVERY_S)
             if batches is None:
                 self._writer.close()
                 return
             now = time.monotonic()
             if now >= maintain_at:
-                maintain_at = now + (MAINTAIN_EVERY_S if self._keep_up("maintain") else 5.0)
+                done = self._housekeep("maintenance", self._writer.maintain)
+                maintain_at = now + (MAINTAIN_EVERY_S if done else MAINTAIN_AGAIN_S)
             if batches:
                 self._commit(batches)
-            if now >= settle_at:
-                settle_at = now + SETTLE_EVERY_S
-                self._keep_up("settle")
+            if now >= recompute_at:
+                recompute_at = now + RECOMPUTE_EVERY_S
+                self._housekeep("recompute of summaries", self._writer.recompute_deferred_summaries)
 
     def _commit(self, batches: list[Batch]) -> None:
         try:
             outcomes = self._pipeline.commit(batches)
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the sender its data
-            _log_defect("a commit failed in a way that is ours to mend", error)
+        except Exception as error:  # noqa: BLE001 - a defect must not make the sender drop its data
+            _log_defect("defect in a commit", error)
             self._writer.close()
             outcomes = [
                 Outcome(batch.request.id, "unavailable", "internal error while storing")
@@ -203,15 +208,12 @@ class Worker:
         for outcome in outcomes:
             self._answer(outcome)
 
-    def _keep_up(self, what: str) -> bool:
-        """Housekeeping between commits; its failure only means that it is tried again."""
+    def _housekeep(self, name: str, task: Callable[[int], object]) -> bool:
+        """Run a task of the writer between commits; False if it failed and must be tried again."""
         try:
-            if what == "maintain":
-                self._writer.maintain(time.time_ns())
-            else:
-                self._writer.recompute_deferred_summaries(time.time_ns())
+            task(time.time_ns())
         except StoreError as error:
-            _log.warning("%s put off: %s", what, error)
+            _log.warning("%s deferred: %s", name, error)
             return False
         return True
 
@@ -224,7 +226,7 @@ class Worker:
         )
 
     def _find_projects(self) -> dict[str, ProjectRecord]:
-        """Ask the store by a connection of its own: the writer's may be inside a transaction."""
+        """Read the projects by a separate connection: the writer's may be in a transaction."""
         reader = open_writer(
             self._config.database_url,
             retention_ns=self._config.retention_ns,
@@ -241,8 +243,8 @@ class Worker:
             try:
                 self._connection.sendall(head)
             except OSError:
-                # The listening process is gone; the sender will ask again and find a duplicate.
-                _log.warning("nobody is left to hear the answer")
+                # The listening process has ended. The sender sends again, and it is a duplicate.
+                _log.warning("the listening process has ended before it got an answer")
 
     def _read_frame(self) -> tuple[bytes, bytes]:
         try:
@@ -253,7 +255,7 @@ class Worker:
             head = self._input.read(head_size)
             body = self._input.read(body_size)
         except OSError:
-            # A listening process that was killed with answers unread resets the connection.
+            # If the listening process was killed with answers unread, the connection is reset.
             raise EOFError from None
         if len(head) < head_size or len(body) < body_size:
             raise EOFError
@@ -261,7 +263,7 @@ class Worker:
 
 
 def _log_defect(what: str, error: BaseException) -> None:
-    """Log where a defect is, without the error's message: it may quote what was sent."""
+    """Log the place of a defect, without the error's message, which may quote what was sent."""
     places = " < ".join(
         f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
         for frame in reversed(traceback.extract_tb(error.__traceback__)[-8:])
@@ -270,11 +272,11 @@ def _log_defect(what: str, error: BaseException) -> None:
 
 
 def _limit_memory(limit_bytes: int) -> None:
-    """Let allocations beyond the limit fail instead of growing.
+    """Make allocations beyond the limit fail.
 
-    A body of tiny messages can need a hundred times its size; with the limit it is refused
-    (413) and the worker lives. Where the system has no such limit (macOS ignores it) the caps on
-    counts in ``otlp.decoded`` remain.
+    A body of tiny messages can need a hundred times its size. With the limit it is refused (413)
+    and the worker goes on. On a system without such a limit (macOS ignores it) only the limits on
+    counts in ``otlp.decoded`` apply.
     """
     try:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -285,17 +287,17 @@ def _limit_memory(limit_bytes: int) -> None:
 
 def main() -> None:
     """Entry point of the process; the argument is the number of the inherited socket."""
-    # Ctrl-C reaches the whole process group; the listening process decides when workers end.
+    # Ctrl-C reaches the whole process group, but the listening process decides when workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     logging.basicConfig(format="%(asctime)s %(levelname)s ingest-worker %(message)s")
     connection = socket.socket(fileno=int(sys.argv[1]))
     worker = Worker(connection)
-    # Decoding makes no reference cycles: what is alive now stays, and collections are rare.
+    # Decoding creates no reference cycles, so garbage collections can be rare.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    # The committing thread wakes for a moment after each answer of the database and must not wait
-    # 5 ms (the default) for the decoding thread to let go, or the database idles meanwhile.
+    # The committing thread runs for a moment after each answer of the database. If it had to wait
+    # 5 ms (the default) for the decoding thread each time, the database would idle.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     worker.run()
 

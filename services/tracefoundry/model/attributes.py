@@ -1,8 +1,7 @@
 """The tagged JSON form: attribute values as natural JSON that loses no OTLP type.
 
 OTLP values are strings, booleans, 64-bit integers, doubles, bytes, arrays, key-value lists and
-empty values. Most are JSON already. What jsonb would lose carries a small tag (contract,
-section 4):
+empty values. Most are JSON already. What PostgreSQL's jsonb would lose carries a tag:
 
 ==================================  ==========================================
 value                               form
@@ -14,17 +13,17 @@ string with NUL or invalid UTF-8    ``{"$text": "<base64 of its bytes>"}``
 object whose first key is ``$...``  ``{"$object": {...}}``
 ==================================  ==========================================
 
-A tag is recognised only as an object with that single key, and every real object that could be
-mistaken for one is wrapped, so the form is unambiguous. A plain double always shows a decimal
-point or exponent (``3.0``), an integer never does. The top level of an attribute map is not a
-value and is never wrapped.
+A tag is an object with that single key, and every real object that could be mistaken for a tag is
+wrapped in ``$object``, so the form is unambiguous. A plain double always has a decimal point or an
+exponent (``3.0``), an integer never has. An attribute map itself is not a value and is never
+wrapped.
 """
 
 from __future__ import annotations
 
 import math
 from base64 import b64decode, b64encode
-from typing import Any
+from typing import Any, Literal
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -33,9 +32,26 @@ PLAIN_DOUBLE_LIMIT = 1e15
 
 _TAGS = frozenset({"$double", "$bytes", "$text", "$object"})
 
+TypeName = Literal["string", "bool", "int", "double", "bytes", "array", "kvlist", "empty"]
+"""The type that the sender gave a value: the case of OTLP's ``AnyValue``."""
+
+_PLAIN_TYPES: dict[type, TypeName] = {
+    str: "string",
+    bool: "bool",
+    int: "int",
+    float: "double",
+    list: "array",
+    type(None): "empty",
+}
+_TAGGED_TYPES: dict[str | None, TypeName] = {
+    "$double": "double",
+    "$bytes": "bytes",
+    "$text": "string",
+}
+
 
 def double(value: float) -> Any:
-    """The form of a double: itself when JSON keeps it, else tagged."""
+    """The form of a double: itself if jsonb keeps it exactly, else tagged."""
     if -PLAIN_DOUBLE_LIMIT < value < PLAIN_DOUBLE_LIMIT:
         if value != 0.0 or math.copysign(1.0, value) > 0:
             return value
@@ -58,7 +74,7 @@ def broken_text(value: bytes) -> dict[str, str]:
 
 
 def text(value: str) -> Any:
-    """The form of a valid Unicode string: itself, or ``$text`` when it holds a NUL."""
+    """The form of a valid Unicode string: itself, or ``$text`` if it has a NUL."""
     return value if "\x00" not in value else broken_text(value.encode("utf-8"))
 
 
@@ -79,7 +95,7 @@ def tag_of(value: Any) -> str | None:
 
 
 def untag(value: dict[str, Any]) -> float | bytes | dict[str, Any]:
-    """What a tagged value stands for.
+    """The value that a tagged value stands for.
 
     ``$double`` gives a float; ``$bytes`` and ``$text`` give bytes (ask :func:`tag_of` which);
     ``$object`` gives the bare object.
@@ -96,3 +112,10 @@ def untag(value: dict[str, Any]) -> float | bytes | dict[str, Any]:
         inner: dict[str, Any] = value[tag]
         return inner
     raise ValueError(f"not a tagged value: {value!r}")
+
+
+def type_name(value: Any) -> TypeName:
+    """The OTLP type of a value in tagged JSON form."""
+    if type(value) is dict:
+        return _TAGGED_TYPES.get(tag_of(value), "kvlist")
+    return _PLAIN_TYPES.get(type(value), "kvlist")

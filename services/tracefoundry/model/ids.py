@@ -1,22 +1,9 @@
-"""Trace and span identifiers: raw bytes inside, lower-case hex outside."""
+"""Trace and span ids: raw bytes in the platform, lower-case hex in the API."""
 
 from __future__ import annotations
 
 TRACE_ID_BYTES = 16
 SPAN_ID_BYTES = 8
-
-_ZERO_TRACE = bytes(TRACE_ID_BYTES)
-_ZERO_SPAN = bytes(SPAN_ID_BYTES)
-
-
-def is_trace_id(value: bytes) -> bool:
-    """True for 16 bytes that are not all zero (trace.proto)."""
-    return len(value) == TRACE_ID_BYTES and value != _ZERO_TRACE
-
-
-def is_span_id(value: bytes) -> bool:
-    """True for 8 bytes that are not all zero (trace.proto)."""
-    return len(value) == SPAN_ID_BYTES and value != _ZERO_SPAN
 
 
 def parse_trace_id(text: str) -> bytes:

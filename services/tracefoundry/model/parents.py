@@ -1,9 +1,9 @@
-"""Who is whose parent in a trace: the one rule that the tree and the counting of usage share.
+"""Which span is the parent of which: one rule for the trace tree and for the counting of usage.
 
-A parent is named by its span id, and senders use ids twice. Where several spans of a trace have
-the parent's id, the parent is the one whose interval holds the child, else the earliest (contract,
-section 4). Were each of the two to decide that for itself, the tree would show a call below
-one span while its tokens were taken to be told by another.
+A span names its parent by span id, and senders use ids twice. If several spans of a trace have the
+parent's id, the parent is the one whose interval contains the child, else the earliest. The tree
+and the counting of usage must agree on it: else a call could be shown below one span while its
+tokens count as repeated by another.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Protocol
 
 
 class ParentFacts(Protocol):
-    """What finding a span's parent takes. ``parent_span_id`` is None or empty for a root."""
+    """The fields needed to find a span's parent. ``parent_span_id`` is None or empty for a root."""
 
     @property
     def span_id(self) -> bytes: ...
@@ -28,28 +28,30 @@ class ParentFacts(Protocol):
 
 
 def parents_of(spans: Sequence[ParentFacts]) -> list[int | None]:
-    """The index of each span's parent; None where it names none, or one that is not there.
+    """The index of each span's parent; None if it names none, or one that is not in ``spans``.
 
     ``spans`` are all spans of one trace, in any order. Of several spans with the parent's id it
     is the earliest of those that start no later and end no earlier than the child, else the
-    earliest of all; of two that start together the one that ends first is the earlier.
+    earliest of all. Of two with one start time, the one that ends first is the earlier.
     """
     by_id: dict[bytes, int] = {}
-    doubled: dict[bytes, list[int]] = {}
+    by_shared_id: dict[bytes, list[int]] = {}
     for index, span in enumerate(spans):
         first = by_id.setdefault(span.span_id, index)
         if first != index:
-            doubled.setdefault(span.span_id, [first]).append(index)
-    if not doubled:
+            by_shared_id.setdefault(span.span_id, [first]).append(index)
+    if not by_shared_id:
         return [by_id.get(span.parent_span_id) if span.parent_span_id else None for span in spans]
-    sharing = {span_id: _Doubles(spans, indices) for span_id, indices in doubled.items()}
+    shared_ids = {
+        span_id: _SpansSharingId(spans, indices) for span_id, indices in by_shared_id.items()
+    }
     parents: list[int | None] = []
     for span in spans:
         parent_id = span.parent_span_id
         if not parent_id:
             parents.append(None)
-        elif parent_id in sharing:
-            parents.append(sharing[parent_id].parent_of(span))
+        elif parent_id in shared_ids:
+            parents.append(shared_ids[parent_id].parent_of(span))
         else:
             parents.append(by_id.get(parent_id))
     return parents
@@ -74,13 +76,14 @@ def cycles_of(parents: Sequence[int | None]) -> list[list[int]]:
     return cycles
 
 
-class _Doubles:
-    """The spans that share one id, ready to be asked for the parent of a child.
+class _SpansSharingId:
+    """The spans that share one id, in a form that finds the parent of a child by binary search.
 
-    A sender may give every span the same id, so a child must not be compared with each of them.
-    The latest end among the first n spans only grows with n: the place where it first reaches the
-    child's end is the earliest span that ends late enough. If that one starts too late, so do all
-    behind it, and those before it end too early: nobody holds the child.
+    A sender may give every span the same id, so comparing a child with each of them would be
+    quadratic. The spans are sorted by start, with the latest end among the first n kept for each n.
+    These ends only grow, so a binary search finds the earliest span that ends late enough. If that
+    span starts too late, so do all after it, and all before it end too early: no span contains the
+    child.
     """
 
     def __init__(self, spans: Sequence[ParentFacts], indices: list[int]) -> None:
@@ -93,9 +96,9 @@ class _Doubles:
         )
 
     def parent_of(self, child: ParentFacts) -> int:
-        place = bisect_left(self._latest_ends, child.end_time_ns)
-        if place < len(self._indices):
-            index = self._indices[place]
+        position = bisect_left(self._latest_ends, child.end_time_ns)
+        if position < len(self._indices):
+            index = self._indices[position]
             if self._spans[index].start_time_ns <= child.start_time_ns:
                 return index
         return self._indices[0]

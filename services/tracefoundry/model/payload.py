@@ -1,12 +1,23 @@
-"""What a span keeps of a value that left its row for the payload store, or was taken out of it."""
+"""Payloads: values that are stored apart from their span, and what the span keeps of them.
+
+A payload is named by its *ref*, ``sha256:<64 lower-case hex digits>`` of the exact bytes of the
+value. Databases and packs hold the 32 raw bytes of the digest instead.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import Literal
 
 import msgspec
 
-from tracefoundry.model.value_types import TypeName
+from tracefoundry.model.attributes import TypeName
+
+DIGEST_BYTES = 32
+
+_SCHEME = "sha256:"
+_REF = re.compile(r"sha256:[0-9a-f]{64}")
 
 Slot = Literal[
     "input_messages",
@@ -18,29 +29,31 @@ Slot = Literal[
     "documents",
     "attribute",
 ]
-"""What a piece of content is to its span; ``attribute`` is content of no better-known place."""
+"""The role of a piece of content in its span; ``attribute`` is content without a known role."""
 
 StoredState = Literal["present", "redacted", "withheld", "expired", "reference"]
-"""What was true when the span was stored. ``expired``: it came when its payloads' time was over
-already. ``reference``: the sender stored the content itself and only points at it. The API works
-out the state of the moment from it."""
+"""State of a payload when its span was stored. The API derives the present state from it.
+
+``redacted`` and ``withheld``: redaction took the value out. ``expired``: the span came after the
+payload retention of its day had passed. ``reference``: the sender stored the content elsewhere, and
+the attribute only points at it."""
 
 RESOURCE, SCOPE, SPAN, LOG = "resource", "scope", "span", "log"
-"""Places; besides ``events/<i>`` and ``links/<i>``."""
+"""Places where a value can stand, besides ``events/<i>`` and ``links/<i>``."""
 
 BODY = "body"
 """The key of a log record's body."""
 
 
 class PayloadEntry(msgspec.Struct, frozen=True, gc=False):
-    """One value, by the place and attribute key where it stood.
+    """One value that is stored apart or was taken out, by the place and key where it stood.
 
     Attributes:
-        type: the OTLP type that it had there.
-        ref: ``sha256:<hex>`` of its bytes; the sender's text for a ``reference``; None where
-            nothing was stored.
-        bytes: their number; None where nothing is known.
-        media_type: what they look like.
+        type: its OTLP type.
+        ref: the ref of its bytes; the sender's text for a ``reference``; None where redaction
+            took the value out.
+        bytes: length of the value; None where it is unknown.
+        media_type: guessed from the value; None where it is unknown.
     """
 
     slot: Slot
@@ -60,16 +73,42 @@ class Content(msgspec.Struct, frozen=True, gc=False):
     value: bytes
 
 
+def ref_of(value: bytes) -> str:
+    """The ref of a value."""
+    return _SCHEME + hashlib.sha256(value).hexdigest()
+
+
+def ref_from_digest(digest: bytes) -> str:
+    """The ref of a 32-byte SHA-256 digest."""
+    return _SCHEME + digest.hex()
+
+
+def digest_of(ref: str) -> bytes:
+    """The 32 bytes of a ref.
+
+    Raises:
+        ValueError: the text is not a ref.
+    """
+    if _REF.fullmatch(ref) is None:
+        shown = ref if len(ref) <= 80 else ref[:80] + "..."
+        raise ValueError(
+            f"{shown!r} is not a payload ref: use sha256: and 64 lower-case hex digits"
+        )
+    return bytes.fromhex(ref[len(_SCHEME) :])
+
+
 BlobKey = tuple[int, bytes, int]
 """Project id, 32-byte SHA-256 of the value, and day since the epoch."""
 
 
 class BlobRow(msgspec.Struct, frozen=True, gc=False):
-    """Where a blob was stored, for the database.
+    """Where a blob is stored, as the database records it.
 
     Attributes:
-        object: SHA-256 of the stored bytes of the object, which is its name.
-        parts: for a list, the refs of what it needs.
+        ref: digest of the value.
+        object: SHA-256 of the stored bytes of the object, which is the last part of its name.
+        depth: 0 for content; for a list node, the length of its chain of list nodes.
+        parts: for a list node, the digests of the blobs that it is put together from.
     """
 
     project_id: int
@@ -90,11 +129,12 @@ class BlobRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class PayloadRows(msgspec.Struct):
-    """What a commit has to record of payloads that are in the object store already.
+    """What a commit must record about payloads that are in the object store already.
 
     Attributes:
-        blobs: new ones, each after those it needs.
-        reused: stored ones that spans or new lists of this commit rely on: to be locked.
+        blobs: new blobs, each after those that it references.
+        reused: stored blobs that spans or new list nodes of this commit need. The commit locks
+            their rows, so that a deletion cannot remove them first.
     """
 
     blobs: list[BlobRow] = []

@@ -1,9 +1,9 @@
-"""What a span, its resource, its scope and its logs are, after decoding and before storing.
+"""A span, its resource, its scope and its logs, between decoding and storing.
 
-These structs are the hand-over between the stages of the write path (decode, redact, offload,
-commit). Identifiers are raw bytes, times are integers in nanoseconds since the Unix epoch, kinds
-and status codes are OTLP's integers, and attribute maps are in tagged JSON form. A value that a
-sender left out is the proto3 default (empty bytes, empty string, 0), as on the wire.
+The stages of the write path (decode, redact, offload, commit) pass these structs on. Identifiers
+are raw bytes, times are integers in nanoseconds since the Unix epoch, kinds and status codes are
+OTLP's integers, and attribute maps are in tagged JSON form. A field that the sender left out has
+the proto3 default (empty bytes, empty string, 0).
 """
 
 from __future__ import annotations
@@ -40,13 +40,14 @@ class StatusCode(IntEnum):
 
 
 class Resource(msgspec.Struct, gc=False):
-    """Who sent a span; shared by all spans of one ``ResourceSpans`` envelope."""
+    """The sender of a span; one object for all spans of a ``ResourceSpans`` envelope."""
 
     attributes: Attributes = {}
     schema_url: str = ""
     dropped_attributes_count: int = 0
     mended_strings: int = 0
-    """Names and keys in which NUL or invalid UTF-8 became U+FFFD, plus duplicate keys dropped."""
+    """Number of names and keys in which NUL or invalid UTF-8 became U+FFFD, and of duplicate keys
+    that were dropped."""
 
     @property
     def service(self) -> str | None:
@@ -71,7 +72,7 @@ class Resource(msgspec.Struct, gc=False):
 
 
 class Scope(msgspec.Struct, gc=False):
-    """The instrumentation scope; shared by all spans of one ``ScopeSpans`` envelope."""
+    """The instrumentation scope; one object for all spans of a ``ScopeSpans`` envelope."""
 
     name: str = ""
     version: str = ""
@@ -124,19 +125,20 @@ class Span(msgspec.Struct):
     dropped_events_count: int = 0
     dropped_links_count: int = 0
     mended_strings: int = 0
-    """Names and keys in which NUL or invalid UTF-8 became U+FFFD, plus duplicate keys dropped."""
+    """Number of names and keys in which NUL or invalid UTF-8 became U+FFFD, and of duplicate keys
+    that were dropped."""
     genai: GenAI | None = None
     """Derived view, filled by :func:`tracefoundry.model.genai.registry.derive` after redaction."""
     policy_version: int = 0
-    """Of the redaction policy that was applied; 0 before that."""
+    """Version of the redaction policy that was applied; 0 before redaction."""
     redactions: tuple[tuple[str, int], ...] = ()
-    """Rule and count of what redaction took out, resource and scope included."""
+    """Rule and count of the values that redaction changed, resource and scope included."""
     payloads: tuple[PayloadEntry, ...] = ()
-    """What left the row, resource and scope included."""
+    """Entries of the values that are stored apart, resource and scope included."""
     contents: tuple[Content, ...] = ()
-    """The values behind ``payloads``; they are no part of the row."""
+    """The values of ``payloads`` on their way to the payload store; not part of the row."""
     encoded_attributes: bytes = b""
-    """JSON of ``attributes`` where an earlier stage has made it already, else empty."""
+    """JSON of ``attributes`` if an earlier stage has encoded it already, else empty."""
 
 
 class LogRecord(msgspec.Struct):

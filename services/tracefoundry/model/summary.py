@@ -1,8 +1,8 @@
-"""The summary of a trace: one pure function from the facts of its spans.
+"""The summary of a trace, computed by one pure function from facts about its spans.
 
-The write path calls it in two places: on the spans of a batch when the whole trace came in it, and
-on the facts read back from the store when a trace grows. Both give the same answer for the same
-spans, in any order (property-tested), so a summary does not depend on how spans were delivered.
+The write path calls it in two places: on the spans of a batch if the whole trace is in it, and on
+facts read back from the store if the trace existed before. Both give the same summary for the same
+spans in any order (there is a property test), so a summary does not depend on how spans arrived.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from tracefoundry.model.span import Span, StatusCode
-from tracefoundry.model.usage import counting
+from tracefoundry.model.usage import counted_indices
 
 NAME_LIST_LIMIT = 1000
-"""Most services, models or tools kept in one summary; above it the first ones by name are kept."""
+"""Most services, models or tools in one summary; of more, the first by name are kept."""
 
 TraceKey = tuple[int, bytes]
 """(project id, trace id)."""
@@ -99,11 +99,11 @@ def facts_of(span: Span) -> SpanFacts:
 
 
 class TraceSummary(msgspec.Struct):
-    """What a list of traces shows of one. Unknown is None.
+    """The fields of a trace in a list of traces. Unknown is None.
 
     ``start_time_ns`` and ``last_start_ns`` are the earliest and latest span start: they bound the
     partitions that hold the trace. ``missing_parents`` counts distinct parent ids that no span of
-    the trace has; ``missing_roots`` is true while no span without a parent has come.
+    the trace has; ``missing_roots`` is true as long as no span without a parent has arrived.
     """
 
     span_count: int
@@ -186,7 +186,7 @@ def summarise(spans: Sequence[SpanFacts]) -> TraceSummary:
             user = user or span.user_id
             has_usage = has_usage or span.has_usage
     top = root or orphan or first
-    counted = [spans[index] for index in counting(spans)] if has_usage else []
+    counted = [spans[index] for index in counted_indices(spans)] if has_usage else []
     return TraceSummary(
         span_count=len(spans),
         error_count=errors,

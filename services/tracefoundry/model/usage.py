@@ -1,14 +1,13 @@
 """Which spans' token counts and costs count in their trace, so that nothing is added up twice.
 
-Instrumentations repeat usage: an agent span rolls up the calls below it, two libraries record one
-call as parent and child or as siblings (reference: dialects observed on the wire). The rule
-(contract, section 6), with ancestry taken over all spans of the trace:
+Instrumentations repeat usage: an agent span sums up the calls below it, and two libraries record
+one call as parent and child or as siblings. The rule, with ancestry over all spans of the trace:
 
 * a span's usage counts unless a descendant has usage;
-* for a span of kind llm or embedding only descendants that are reached without passing a tool or
-  agent span matter: a model call that really ran another agent below a tool made two calls;
-* of spans with one response id the leaf counts, then the earliest;
-* in a cycle of parents the smallest (start, span id) with usage counts.
+* for a span of kind llm or embedding, descendants below a tool or agent span do not matter: a model
+  call with another agent's call below it is two calls;
+* of spans with the same response id the leaf counts, else the earliest;
+* in a cycle of parents, the span with usage and the smallest (start, span id) counts.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from tracefoundry.model.parents import ParentFacts, cycles_of, parents_of
 
 
 class UsageFacts(ParentFacts, Protocol):
-    """What the rule needs to know of a span."""
+    """The fields of a span that the rule uses."""
 
     @property
     def genai_kind(self) -> str | None: ...
@@ -31,61 +30,63 @@ class UsageFacts(ParentFacts, Protocol):
     def has_usage(self) -> bool: ...
 
 
-def counting(spans: Sequence[UsageFacts]) -> list[int]:
+def counted_indices(spans: Sequence[UsageFacts]) -> list[int]:
     """Indices into ``spans`` of those whose usage counts, ascending.
 
-    ``spans`` are all spans of one trace, in any order. Linear in their number: every span is
-    climbed from at most once for each of the two kinds of ancestor that it can cover.
+    ``spans`` are all spans of one trace, in any order. The time is linear in their number, because
+    each span is marked at most twice on the way up to the root.
     """
-    users = [index for index, span in enumerate(spans) if span.has_usage]
-    if len(users) <= 1:
-        return users
+    with_usage = [index for index, span in enumerate(spans) if span.has_usage]
+    if len(with_usage) <= 1:
+        return with_usage
     parents = parents_of(spans)
     cycles = cycles_of(parents)
-    covered = _covered(spans, users, parents, cycles)
-    return _one_per_response(spans, [index for index in users if index not in covered], parents)
+    repeated = _repeated_by_descendants(spans, with_usage, parents, cycles)
+    return _one_per_response(
+        spans, [index for index in with_usage if index not in repeated], parents
+    )
 
 
-def _covered(
+def _repeated_by_descendants(
     spans: Sequence[UsageFacts],
-    users: Sequence[int],
+    with_usage: Sequence[int],
     parents: Sequence[int | None],
     cycles: Sequence[Sequence[int]],
 ) -> set[int]:
-    """Spans with usage whose usage is told again by a descendant that matters to them.
+    """Spans with usage that do not count, because a descendant has the same usage.
 
-    Climbing from a user marks its ancestors. Two marks exist because a barrier (a tool or agent
-    span) on the way hides the descendant from llm and embedding ancestors but not from others. A
-    climb stops where its mark is set already: whoever set it went on from there, so each span is
-    marked at most twice. Members of a cycle do not climb (they would only meet each other); what
-    hangs below a cycle climbs all round it.
+    From each span with usage we go up and mark its ancestors. There are two marks, because a
+    barrier (a tool or agent span) on the way hides the descendant from llm and embedding ancestors
+    but not from others. We stop at a span that has the mark already: its ancestors have it too.
+    Members of a cycle are not started from, as they would only mark each other; a span below a
+    cycle marks all of it.
     """
     on_cycle = {index for cycle in cycles for index in cycle}
-    open_mark: set[int] = set()
-    barred_mark: set[int] = set()
-    for user in users:
-        if user in on_cycle:
+    direct: set[int] = set()
+    behind_barrier: set[int] = set()
+    for index in with_usage:
+        if index in on_cycle:
             continue
-        barred = spans[user].genai_kind in BARRIER_KINDS
-        current = parents[user]
+        barred = spans[index].genai_kind in BARRIER_KINDS
+        current = parents[index]
         while current is not None:
-            if current in open_mark or (barred and current in barred_mark):
+            if current in direct or (barred and current in behind_barrier):
                 break
-            (barred_mark if barred else open_mark).add(current)
+            (behind_barrier if barred else direct).add(current)
             barred = barred or spans[current].genai_kind in BARRIER_KINDS
             current = parents[current]
-    covered = {
+    repeated = {
         index
-        for index in users
-        if index in open_mark
-        or (index in barred_mark and spans[index].genai_kind not in CALL_KINDS)
+        for index in with_usage
+        if index in direct
+        or (index in behind_barrier and spans[index].genai_kind not in CALL_KINDS)
     }
     for cycle in cycles:
-        left = [index for index in cycle if spans[index].has_usage and index not in covered]
+        left = [index for index in cycle if spans[index].has_usage and index not in repeated]
         if len(left) > 1:
             left.sort(key=lambda index: (spans[index].start_time_ns, spans[index].span_id))
-            covered.update(left[1:])
-    return covered
+            repeated.update(left[1:])
+    return repeated
 
 
 def _one_per_response(

@@ -1,8 +1,8 @@
-"""Answers in the encoding of the request: success, partial success, and errors.
+"""The two encodings of OTLP/HTTP, and answers in the encoding of the request.
 
-OTLP specification, "OTLP/HTTP Response". Success without anything to say is an empty message
-(``{}`` or no bytes at all): a client may treat anything else as a partial success. All errors are
-a ``google.rpc.Status``; clients parse it even on 4xx and 5xx.
+OTLP specification, "OTLP/HTTP Request" and "OTLP/HTTP Response". Full success is an empty message
+(``{}`` in JSON, no bytes in protobuf), because a client may take anything else for a partial
+success. All errors are a ``google.rpc.Status``, which clients parse even on 4xx and 5xx.
 """
 
 from __future__ import annotations
@@ -14,12 +14,35 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from tracefoundry.otlp.media import Encoding
-
 Signal = Literal["traces", "logs"]
+
+Encoding = Literal["protobuf", "json"]
+"""How a request is encoded, and so its answer."""
+
+CONTENT_TYPES: Final[dict[Encoding, str]] = {
+    "protobuf": "application/x-protobuf",
+    "json": "application/json",
+}
+"""The Content-Type of answers. The collector compares it exactly, so it has no parameters."""
+
+_ENCODINGS: Final[dict[str, Encoding]] = {
+    "application/x-protobuf": "protobuf",
+    "application/protobuf": "protobuf",
+    "application/json": "json",
+}
 
 MAX_MESSAGE_CHARACTERS: Final = 4096
 """Longest message of an answer; the specification bounds whole answers at 4 MiB."""
+
+
+def parse_content_type(value: str | None) -> Encoding | None:
+    """The encoding that a Content-Type header names; None when it is absent or unknown (415).
+
+    Case and parameters (``; charset=utf-8``) are ignored.
+    """
+    if value is None:
+        return None
+    return _ENCODINGS.get(value.partition(";")[0].strip().lower())
 
 
 def success(signal: Signal, encoding: Encoding, rejected: int, message: str) -> bytes:
@@ -28,7 +51,7 @@ def success(signal: Signal, encoding: Encoding, rejected: int, message: str) -> 
     Args:
         signal: what was sent.
         encoding: the request's encoding.
-        rejected: spans or log records that were refused for ever; the client must not resend.
+        rejected: spans or log records that were refused; the client must not send them again.
         message: why, or a warning when ``rejected`` is 0; empty for none.
     """
     message = _trim(message)

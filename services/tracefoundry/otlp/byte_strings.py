@@ -1,8 +1,8 @@
-"""OTLP's messages once more, with every string declared as bytes (the wire form is the same).
+"""OTLP's message classes with every string field declared as bytes; the wire form is the same.
 
 The protobuf runtime refuses a whole message for one string that is not valid UTF-8, in both
-directions. With these classes such a body can be read (:mod:`.mending`) and a string that came
-broken can be written back as it was (:mod:`.encode`). They live in a descriptor pool of their own.
+directions. These classes read such a body (:mod:`.mending`) and write a broken string back as it
+came (:mod:`.encode`). They have their own descriptor pool.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FILES = (
     logs_pb2,
     trace_service_pb2,
     logs_service_pb2,
-)  # each after those that it imports
+)  # in order of their imports
 _TYPE_STRING = descriptor_pb2.FieldDescriptorProto.TYPE_STRING
 _TYPE_BYTES = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
 

@@ -1,10 +1,10 @@
-"""Request bodies decompressed within a bound, so that a small bomb cannot fill the memory.
+"""Decompression of request bodies within a limit, so that a small bomb cannot fill the memory.
 
-Output is asked for piece by piece and counted; the first byte above the limit ends the work. The
-zstandard package has no bound on the output of one call, so it is fed so little input at a time
-that the output cannot pass what is left of the limit by more than a megabyte (a zstd block of 4
-bytes stands for at most 128 KiB). Bodies of several gzip members or zstd frames are one body (RFC
-1952, RFC 8878); their number is bounded, because each costs time however little it holds.
+Output is produced piece by piece and counted; the first byte above the limit ends the work. The
+zstandard package cannot limit the output of one call. So each call gets so little input that its
+output exceeds the rest of the limit by at most a megabyte (4 bytes of input, a zstd block, give at
+most 128 KiB). Several gzip members or zstd frames in a row are one body (RFC 1952, RFC 8878). Their
+number is limited too, because each costs time even if it is empty.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 import zstandard
 
-from tracefoundry.otlp.errors import TooLarge, Undecodable, UnsupportedEncoding
+from tracefoundry.otlp.decoded import TooLarge, Undecodable, UnsupportedEncoding
 
 MAX_MEMBERS: Final = 10_000
 """Most gzip members or zstd frames in one body. Parallel compressors write one per 128 KiB."""

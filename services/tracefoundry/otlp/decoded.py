@@ -1,7 +1,8 @@
-"""What a decoded body holds: its spans, its GenAI events, and each part that was refused and why.
+"""The result of decoding a body: spans, GenAI events, what was refused and why.
 
-A bad span or log is refused alone and told to the sender by a partial success; it never fails its
-body. The acceptance rules that both encodings share stand here, so that they cannot differ.
+A bad span or log record is refused alone: the sender learns it from a partial success, and the rest
+of the body is taken. A body that cannot be read at all raises one of the errors below. The rules
+that both encodings share are stated here once, so that they cannot differ.
 """
 
 from __future__ import annotations
@@ -12,7 +13,23 @@ import msgspec
 
 from tracefoundry.model.ids import SPAN_ID_BYTES, TRACE_ID_BYTES
 from tracefoundry.model.span import LogRecord, Span
-from tracefoundry.otlp.errors import TooLarge
+from tracefoundry.model.times import MAX_TIME_NS
+
+
+class Undecodable(Exception):
+    """The body can never be decoded (400).
+
+    The message says what is wrong and, where known, at which place. It never quotes the body.
+    """
+
+
+class TooLarge(Exception):
+    """The body is above a limit, as sent or after decompression (413)."""
+
+
+class UnsupportedEncoding(Exception):
+    """The Content-Encoding is not one that this receiver knows (415)."""
+
 
 RejectReason = Literal[
     "invalid_trace_id",
@@ -25,23 +42,20 @@ RejectReason = Literal[
 ]
 """Why one span or log was refused.
 
-The ids and times are about the field of that name. ``invalid_attribute``: a value that OTLP cannot
-hold (an integer outside int64, broken base64). ``invalid_number``: a count or flags outside
-uint32. The latter two and ``invalid_link_id`` occur in JSON only.
+``invalid_attribute``: a value that OTLP cannot represent (an integer outside int64, broken base64).
+``invalid_number``: a count or flags outside uint32. These two and ``invalid_link_id`` occur only in
+JSON. The others are about the field of that name.
 """
 
-MAX_TIME_NS: Final = 2**63 - 1
-"""Latest time that is stored; OTLP's fixed64 goes further."""
-
 MAX_RECORDS: Final = 250_000
-"""Most spans or GenAI logs taken from one body. A body within its 64 MiB could hold millions of
-nearly empty spans, which as objects would need gigabytes."""
+"""Most spans and GenAI logs in one body. 64 MiB could hold millions of nearly empty spans, which
+would need gigabytes as Python objects."""
 
 MAX_PARTS: Final = 1_000_000
 """Most events, links and envelopes of one body, for the same reason."""
 
 MAX_REJECTED_KEPT: Final = 1000
-"""Most refusals kept with their details for one body; all are counted."""
+"""Most refusals of one body whose details are kept; all are counted."""
 
 GENAI_EVENT_PREFIX: Final = "gen_ai."
 EVENT_NAME_ATTRIBUTE: Final = "event.name"
@@ -59,9 +73,9 @@ Fault = tuple[RejectReason, str]
 
 
 class Rejected(msgspec.Struct, gc=False):
-    """One span or log that was refused; ``detail`` says where it stood and what was wrong.
+    """One span or log that was refused; ``detail`` says where it is in the body and what is wrong.
 
-    The detail never quotes the sender's bytes: it goes to logs.
+    The detail is logged, so it never quotes the sender's bytes.
     """
 
     reason: RejectReason
@@ -69,7 +83,7 @@ class Rejected(msgspec.Struct, gc=False):
 
 
 class Decoded(msgspec.Struct):
-    """The content of one body. ``other_logs`` counts logs that are no GenAI events."""
+    """The content of one body. ``other_logs`` counts logs that are not GenAI events."""
 
     spans: list[Span] = []
     logs: list[LogRecord] = []
@@ -79,30 +93,30 @@ class Decoded(msgspec.Struct):
     """All refusals, counted by reason."""
     other_logs: int = 0
     parts: int = 0
-    """Events, links and envelopes met so far."""
+    """Events, links and envelopes so far."""
 
     def reject(self, reason: RejectReason, detail: str) -> None:
-        """Count a refusal, and keep its detail while there is room."""
+        """Count a refusal, and keep its detail if fewer than ``MAX_REJECTED_KEPT`` are kept."""
         self.rejected_count[reason] = self.rejected_count.get(reason, 0) + 1
         if len(self.rejected) < MAX_REJECTED_KEPT:
             self.rejected.append(Rejected(reason, detail))
 
-    def make_room(self, count: int) -> None:
-        """Make sure that so many more spans or logs may be taken from this body.
+    def check_record_limit(self, count: int) -> None:
+        """Check that the body may hold ``count`` more spans or logs.
 
         Raises:
-            TooLarge: they would be more than :data:`MAX_RECORDS`.
+            TooLarge: it would hold more than :data:`MAX_RECORDS`.
         """
         if len(self.spans) + len(self.logs) + count > MAX_RECORDS:
             raise TooLarge(
                 f"the body holds more than {MAX_RECORDS:,} spans or logs; send smaller batches"
             )
 
-    def make_room_inside(self, parts: int) -> None:
-        """Make sure that so many more events, links or envelopes may be taken from this body.
+    def count_parts(self, parts: int) -> None:
+        """Count events, links or envelopes of the body.
 
         Raises:
-            TooLarge: they would be more than :data:`MAX_PARTS`.
+            TooLarge: it holds more than :data:`MAX_PARTS`.
         """
         self.parts += parts
         if self.parts > MAX_PARTS:

@@ -1,9 +1,9 @@
-"""The model back to OTLP requests, for bundles and for proving that decoding loses nothing.
+"""OTLP requests from the model, for bundles and for tests that decoding loses nothing.
 
-Every span and log decodes to an equal one, except that ``mended_strings`` comes back as 0 and
-``genai`` as None: OTLP has no place for the first, and the second is derived. Spans are grouped
-by the content of their resource and scope, in order of first appearance, so the same spans in the
-same order give the same bytes.
+Every span and log decodes to an equal one, except that ``mended_strings`` becomes 0 and ``genai``
+None: OTLP has no field for the first, and the second is derived. Spans are grouped by the content
+of their resource and scope, in order of first appearance, so the same spans in the same order give
+the same bytes.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def encode_logs(logs: Iterable[LogRecord]) -> bytes:
 def encode_traces_json(spans: Iterable[Span]) -> bytes:
     """An ``ExportTraceServiceRequest`` in OTLP/JSON.
 
-    Valid JSON, unless an attribute value came with invalid UTF-8: its bytes stand as they came.
+    The result is valid JSON, unless an attribute value has invalid UTF-8: its bytes are kept.
     """
     envelopes = [
         encode_json.resource_form(resource)
@@ -89,7 +89,7 @@ def _grouped(
     records: Iterable[Record],
 ) -> list[tuple[Resource, list[tuple[Scope, list[Record]]]]]:
     resources: dict[bytes, tuple[Resource, dict[bytes, tuple[Scope, list[Record]]]]] = {}
-    # Content keys by identity; the object is kept so that its id stays its own.
+    # Content keys by identity. The object is kept too, so that no other object can get its id.
     keys: dict[int, tuple[Resource | Scope, bytes]] = {}
 
     def content_key(part: Resource | Scope) -> bytes:

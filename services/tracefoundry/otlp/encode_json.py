@@ -1,4 +1,4 @@
-"""Model structs in the shapes of OTLP/JSON: hex ids, 64-bit integers as strings, enums as ints."""
+"""Model structs as OTLP/JSON: hex ids, 64-bit integers as strings, enums as integers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MUST_ESCAPE = re.compile(rb'[\x00-\x1f"\\]')
 
 
 def resource_form(resource: Resource) -> dict[str, Any]:
-    """``ResourceSpans`` or ``ResourceLogs`` but for its scopes."""
+    """``ResourceSpans`` or ``ResourceLogs`` without its scopes."""
     return {
         "resource": {
             "attributes": _attributes(resource.attributes),
@@ -27,7 +27,7 @@ def resource_form(resource: Resource) -> dict[str, Any]:
 
 
 def scope_form(scope: Scope) -> dict[str, Any]:
-    """``ScopeSpans`` or ``ScopeLogs`` but for its spans or logs."""
+    """``ScopeSpans`` or ``ScopeLogs`` without its spans or logs."""
     return {
         "scope": {
             "name": scope.name,
@@ -62,7 +62,7 @@ def span_form(span: Span) -> dict[str, Any]:
 
 
 def log_form(log: LogRecord) -> dict[str, Any]:
-    """A ``LogRecord`` message; the name goes to ``eventName`` wherever it came from."""
+    """A ``LogRecord`` message; the name is always in ``eventName``."""
     return {
         "timeUnixNano": str(log.time_ns),
         "observedTimeUnixNano": str(log.observed_time_ns),
@@ -129,6 +129,6 @@ def _value(value: Any) -> dict[str, Any]:
 
 
 def _string_of_bytes(value: bytes) -> orjson.Fragment:
-    """A JSON string of bytes as they are, valid UTF-8 or not."""
+    """A JSON string of these bytes, valid UTF-8 or not."""
     escaped = _MUST_ESCAPE.sub(lambda match: b"\\u%04x" % match.group()[0], value)
     return orjson.Fragment(b'"' + escaped + b'"')

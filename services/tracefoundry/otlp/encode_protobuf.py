@@ -1,6 +1,6 @@
-"""Model structs put into protobuf messages of :mod:`.byte_strings`, where strings are bytes.
+"""Model structs as protobuf messages of :mod:`.byte_strings`, where strings are bytes.
 
-Bytes, because a ``$text`` value may be no valid UTF-8, and the normal classes refuse to write it.
+A ``$text`` value may be invalid UTF-8, which the normal classes refuse to write.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from tracefoundry.model.span import Attributes, LogRecord, Resource, Scope, Span
 
 
 def put_resource(resource: Resource, envelope: Any) -> None:
-    """Fill ``ResourceSpans`` or ``ResourceLogs`` but for its scopes."""
+    """Fill ``ResourceSpans`` or ``ResourceLogs``, except its scopes."""
     envelope.schema_url = resource.schema_url.encode()
     _put_attributes(resource.attributes, envelope.resource.attributes)
     envelope.resource.dropped_attributes_count = resource.dropped_attributes_count
 
 
 def put_scope(scope: Scope, envelope: Any) -> None:
-    """Fill ``ScopeSpans`` or ``ScopeLogs`` but for its spans or logs."""
+    """Fill ``ScopeSpans`` or ``ScopeLogs``, except its spans or logs."""
     envelope.schema_url = scope.schema_url.encode()
     envelope.scope.name = scope.name.encode()
     envelope.scope.version = scope.version.encode()
@@ -62,7 +62,7 @@ def put_span(span: Span, message: Any) -> None:
 
 
 def put_log(log: LogRecord, message: Any) -> None:
-    """Fill a ``LogRecord`` message; the name goes to ``event_name`` wherever it came from."""
+    """Fill a ``LogRecord`` message; the name always goes to ``event_name``."""
     message.trace_id = log.trace_id
     message.span_id = log.span_id
     message.event_name = log.name.encode()
@@ -85,7 +85,7 @@ def _put_attributes(attributes: Attributes, pairs: Any) -> None:
 
 
 def _put_value(value: Any, message: Any) -> None:
-    message.SetInParent()  # an empty value is a value too
+    message.SetInParent()  # an empty value is also a value
     if isinstance(value, str):
         message.string_value = value.encode()
     elif isinstance(value, bool):

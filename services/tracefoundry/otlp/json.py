@@ -1,8 +1,8 @@
-"""OTLP/JSON bodies to the model, equal to what :mod:`.protobuf` makes of the same content.
+"""OTLP/JSON bodies to the model; the result equals that of :mod:`.protobuf` for the same content.
 
-The rules where OTLP/JSON differs from proto3 JSON (OTLP specification, "JSON Protobuf Encoding"):
-ids are hex of either case, enums are integers. As real receivers do, enum names and snake_case
-keys are accepted too, unknown fields are ignored, and 64-bit integers may be numbers or strings.
+OTLP/JSON differs from proto3 JSON (OTLP specification, "JSON Protobuf Encoding"): ids are hex of
+either case, enums are integers. Like other receivers, this one also accepts enum names, snake_case
+keys, and 64-bit integers as numbers or strings, and it ignores unknown fields.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from tracefoundry.otlp.decoded import (
     NO_SPAN_ID,
     Decoded,
     Fault,
+    Undecodable,
     log_fault,
     span_fault,
 )
-from tracefoundry.otlp.errors import Undecodable
 from tracefoundry.otlp.json_body import parse
 from tracefoundry.otlp.json_values import BadValue, Reader
 
@@ -49,7 +49,7 @@ _SEVERITIES = {"SEVERITY_NUMBER_UNSPECIFIED": 0} | {
     for step in (1, 2, 3, 4)
 }
 
-# How deep these messages are below the request, for the bound on nesting.
+# Nesting depth of these messages below the request, for the limit on nesting.
 _RESOURCE_DEPTH: Final = 2
 _SCOPE_DEPTH: Final = 3
 _RECORD_DEPTH: Final = 3
@@ -67,14 +67,14 @@ def decode_traces(body: bytes) -> Decoded:
     decoded = Decoded()
     request, reader = _request(body)
     for envelope in reader.objects(request, "resourceSpans", "resource_spans"):
-        decoded.make_room_inside(1)
+        decoded.count_parts(1)
         resource = _resource(envelope, reader)
         for scope_spans in reader.objects(envelope, "scopeSpans", "scope_spans"):
-            decoded.make_room_inside(1)
+            decoded.count_parts(1)
             scope = _scope(scope_spans, reader)
             for message in reader.objects(scope_spans, "spans", "spans"):
-                decoded.make_room(1)
-                _take_span(message, resource, scope, decoded, reader)
+                decoded.check_record_limit(1)
+                _add_span(message, resource, scope, decoded, reader)
     return decoded
 
 
@@ -87,14 +87,14 @@ def decode_logs(body: bytes) -> Decoded:
     decoded = Decoded()
     request, reader = _request(body)
     for envelope in reader.objects(request, "resourceLogs", "resource_logs"):
-        decoded.make_room_inside(1)
+        decoded.count_parts(1)
         resource = _resource(envelope, reader)
         for scope_logs in reader.objects(envelope, "scopeLogs", "scope_logs"):
-            decoded.make_room_inside(1)
+            decoded.count_parts(1)
             scope = _scope(scope_logs, reader)
             for message in reader.objects(scope_logs, "logRecords", "log_records"):
-                decoded.make_room(1)
-                _take_log(message, resource, scope, decoded, reader)
+                decoded.check_record_limit(1)
+                _add_log(message, resource, scope, decoded, reader)
     return decoded
 
 
@@ -107,7 +107,7 @@ def _request(body: bytes) -> tuple[dict[str, Any], Reader]:
 
 
 def _resource(envelope: dict[str, Any], reader: Reader) -> Resource | Fault:
-    """The resource, or why none of its spans and logs can be taken."""
+    """The resource, or why all of its spans and logs are refused."""
     path_length = len(reader.path)
     reader.mended = 0
     try:
@@ -123,7 +123,7 @@ def _resource(envelope: dict[str, Any], reader: Reader) -> Resource | Fault:
 
 
 def _scope(envelope: dict[str, Any], reader: Reader) -> Scope | Fault:
-    """The scope, or why none of its spans and logs can be taken."""
+    """The scope, or why all of its spans and logs are refused."""
     path_length = len(reader.path)
     reader.mended = 0
     try:
@@ -140,7 +140,7 @@ def _scope(envelope: dict[str, Any], reader: Reader) -> Scope | Fault:
     return Scope(name, version, attributes, schema_url, dropped, reader.mended)
 
 
-def _take_span(
+def _add_span(
     message: dict[str, Any],
     resource: Resource | Fault,
     scope: Scope | Fault,
@@ -161,7 +161,7 @@ def _take_span(
         decoded.reject(*error.fault)
         del reader.path[path_length:]
     else:
-        decoded.make_room_inside(len(span.events) + len(span.links))
+        decoded.count_parts(len(span.events) + len(span.links))
         decoded.spans.append(span)
 
 
@@ -232,7 +232,7 @@ def _links(message: dict[str, Any], reader: Reader) -> Iterator[Link]:
         )
 
 
-def _take_log(
+def _add_log(
     message: dict[str, Any],
     resource: Resource | Fault,
     scope: Scope | Fault,

@@ -1,9 +1,10 @@
-"""JSON bodies parsed, broken strings included.
+"""Parsing of JSON bodies, broken strings included.
 
-The parser is orjson. It refuses a whole body for one lone surrogate or invalid UTF-8 byte. Such a
-body is read again by the standard library's parser, after each broken place was turned into lone
-surrogates that stand for the raw bytes (Python's ``surrogateescape``; for a lone surrogate that was
-written as an escape, the three bytes that encode it). So the original bytes of a value can be kept.
+The parser is orjson, which refuses a whole body for one lone surrogate or invalid UTF-8 byte. Such
+a body is parsed again by the standard library. Before that, each broken byte becomes a lone
+surrogate that stands for it (Python's ``surrogateescape``), and each escaped lone surrogate becomes
+three of them, for the three bytes that would encode it. So the original bytes of a value can be
+recovered.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from tracefoundry.otlp.errors import TooLarge, Undecodable
+from tracefoundry.otlp.decoded import TooLarge, Undecodable
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPE = re.compile(
@@ -27,18 +28,18 @@ _ESCAPE = re.compile(
 
 
 MAX_VALUES = 16_000_000
-"""Most values that a body may seem to hold, by its commas and brackets (those inside strings are
-counted too). As Python objects they need up to 64 bytes each."""
+"""Most values in a body, estimated by its commas and brackets, also those inside strings. As a
+Python object a value needs up to 64 bytes."""
 
 
 def parse(body: bytes) -> tuple[Any, bool]:
     """The JSON value of a body, and whether its strings may hold surrogates for raw bytes.
 
     Raises:
-        Undecodable: not JSON (also when broken strings are allowed).
-        TooLarge: it may hold more than ``MAX_VALUES`` values.
+        Undecodable: not JSON, even if broken strings are allowed.
+        TooLarge: the estimate is above ``MAX_VALUES``.
     """
-    # The parser cannot be stopped, and running out of memory inside it ends the process.
+    # The parser cannot be interrupted, and if it runs out of memory the process ends.
     if len(body) > MAX_VALUES and sum(map(body.count, (b",", b"{", b"["))) > MAX_VALUES:
         raise TooLarge(f"the body holds more than {MAX_VALUES:,} values; send smaller batches")
     try:

@@ -1,8 +1,8 @@
-"""Reading JSON as proto3 does: field by field, with types checked and the place of errors known.
+"""Reading JSON field by field, as proto3 does: types are checked, and errors name their path.
 
-A value of the wrong JSON type fails the body (:class:`Undecodable`, with the path); a value of the
-right type that its field cannot hold fails one span (:class:`BadValue`). ``null`` is an absent
-field, and an empty message where a list has it. Keys may be lowerCamelCase or snake_case.
+A value of the wrong JSON type fails the body (:class:`Undecodable`). A value of the right type that
+its field cannot hold fails one span (:class:`BadValue`). ``null`` means an absent field, or in a
+list an empty message. Keys may be lowerCamelCase or snake_case.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from typing import Any, Final
 
 from tracefoundry.model.attributes import REPLACEMENT, broken_text, double, obj, raw_bytes
 from tracefoundry.model.span import Attributes
-from tracefoundry.otlp.decoded import Fault, RejectReason
-from tracefoundry.otlp.errors import Undecodable
+from tracefoundry.otlp.decoded import Fault, RejectReason, Undecodable
 
 MAX_DEPTH: Final = 100
-"""Deepest message below the request, as protobuf's own parser allows it."""
+"""Deepest nesting of messages below the request; protobuf's own parser has the same limit."""
 
 _EXACT_DOUBLE: Final = 2**53
 _INT64: Final = (-(2**63), 2**63 - 1)
@@ -40,10 +39,10 @@ class BadValue(Exception):
 
 
 class Reader:
-    """Reads the fields of one body's objects, keeping the path for messages.
+    """Reads the fields of one body's objects and keeps the path for error messages.
 
-    ``path`` is where the reader stands: names, and (name, index) for elements of lists. On errors
-    it is left as it was, so the catcher knows the place and restores it.
+    ``path`` is the position of the reader: names, and (name, index) for elements of lists. After
+    an error it still names the place of the error; whoever catches the error resets it.
     """
 
     __slots__ = ("lenient", "mended", "path")
@@ -56,7 +55,7 @@ class Reader:
         self.path: list[str | tuple[str, int]] = []
 
     def place(self, *names: str) -> str:
-        """Where the reader stands, as ``resourceSpans[0].scopeSpans[0].spans[3].name``."""
+        """The position of the reader, like ``resourceSpans[0].scopeSpans[0].spans[3].name``."""
         parts = [part if isinstance(part, str) else f"{part[0]}[{part[1]}]" for part in self.path]
         return ".".join([*parts, *names])
 
@@ -69,7 +68,7 @@ class Reader:
         raise self._wrong((), "an object", value)
 
     def objects(self, holder: dict[str, Any], camel: str, snake: str) -> Iterator[dict[str, Any]]:
-        """The objects of a repeated field, with ``path`` standing at each of them."""
+        """The objects of a repeated field; ``path`` names each while it is yielded."""
         items = self._list(holder, camel, snake)
         if not items:
             return
@@ -80,12 +79,12 @@ class Reader:
         self.path.pop()
 
     def enter(self, holder: dict[str, Any], name: str) -> dict[str, Any]:
-        """The object of a field, with ``path`` now standing at it (the caller pops it)."""
+        """The object of a field, which is added to ``path``; the caller removes it."""
         self.path.append(name)
         return self.object(holder.get(name))
 
     def label(self, holder: dict[str, Any], camel: str, snake: str) -> str:
-        """A string field that is no value: NUL and broken bytes become U+FFFD, counted."""
+        """A string field other than a value; NUL and broken bytes become U+FFFD, counted."""
         value = _get(holder, camel, snake)
         if value is None:
             return ""
@@ -129,7 +128,7 @@ class Reader:
     def identifier(
         self, holder: dict[str, Any], camel: str, snake: str, reason: RejectReason
     ) -> bytes:
-        """A trace or span id from hex of either case; its length is the caller's to check."""
+        """A trace or span id from hex of either case; the caller checks its length."""
         value = _get(holder, camel, snake)
         if value is None:
             return b""
@@ -205,7 +204,7 @@ class Reader:
         raise self._wrong((camel,), "an array", value)
 
     def _integer(self, value: Any, name: str) -> int | None:
-        """The integer that a number or decimal string stands for; None when it is none."""
+        """The integer in a number or decimal string; None if it is not an integer."""
         if type(value) is int:
             return value
         if type(value) is str:
@@ -244,16 +243,16 @@ class Reader:
             if number is None:
                 number = float(raw) if _NUMBER.fullmatch(raw) else math.inf
                 if math.isinf(number):
-                    raise self._no_double()
+                    raise self._not_a_double()
             return double(number)
         if type(raw) not in (int, float):
             raise self._wrong(("doubleValue",), "a number or a string", raw)
         try:
             return double(float(raw))
         except OverflowError:
-            raise self._no_double() from None
+            raise self._not_a_double() from None
 
-    def _no_double(self) -> BadValue:
+    def _not_a_double(self) -> BadValue:
         return BadValue("invalid_attribute", f"{self.place('doubleValue')} is no double")
 
     def _bytes_value(self, raw: Any, depth: int) -> Any:
@@ -275,7 +274,7 @@ class Reader:
         values = []
         for index, item in enumerate(items):
             self.path[-1] = ("values", index)
-            # A null element is an empty value; it counts as a message of its own.
+            # A null element is an empty value, and counts as a message for the nesting depth.
             values.append(self.value({} if item is None else item, depth + 2))
         del self.path[-2:]
         return values

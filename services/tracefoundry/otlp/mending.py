@@ -1,13 +1,13 @@
-"""Protobuf bodies with invalid UTF-8 made readable, without losing the original bytes.
+"""Protobuf bodies with invalid UTF-8, made readable without losing the original bytes.
 
-The runtime refuses the whole message for one broken string (contract, section 2). Here the body is
-read with :mod:`.byte_strings`, each broken string is replaced by one that the normal decoder
-recognises, and the message is written anew:
+The runtime refuses the whole message for one broken string. Here the body is read with
+:mod:`.byte_strings`, each broken string is replaced by one that the normal decoder recognises, and
+the message is encoded again:
 
-* an attribute value or log body becomes a sentinel: a NUL, a token that is random for each call
-  (so no sender can forge it), and the base64 of the original bytes, which the decoder turns into
-  ``$text``;
-* any other string gets a NUL for each broken byte, which the decoder turns into U+FFFD and counts.
+* An attribute value or log body becomes a NUL, a token that is random for each call (so that no
+  sender can forge it), and the base64 of the original bytes. The decoder turns this into ``$text``.
+* Any other string gets a NUL for each broken byte. The decoder turns each into U+FFFD and counts
+  them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from tracefoundry.otlp.byte_strings import STRING_FIELDS
-from tracefoundry.otlp.errors import Undecodable
+from tracefoundry.otlp.decoded import Undecodable
 
 _BROKEN_BYTE = re.compile("[\udc80-\udcff]")
 
@@ -33,7 +33,7 @@ def mend(body: bytes, message_class: Any) -> tuple[bytes, str]:
         message_class: the class of :mod:`.byte_strings` for this body.
 
     Raises:
-        Undecodable: more is wrong than its strings.
+        Undecodable: something else than its strings is wrong.
     """
     try:
         message = message_class.FromString(body)

@@ -1,12 +1,12 @@
-"""OTLP protobuf bodies to the model; the hot path of the whole product.
+"""OTLP protobuf bodies to the model: the hottest path of the product.
 
 Written for CPython with the upb runtime, where each field read is a call into C and each message
-read makes a wrapper object. So fields are read once, oneofs are probed by the likeliest field
-before asking which one is set (a set non-zero field proves the case), and strings are looked at
-for NUL only by a search in C. About 9 us for a span of 12 attributes on one core, garbage
-collection included. What is rare (NUL, duplicate keys, nested values) leaves the straight line.
+read creates a wrapper object. So each field is read once; the likeliest field of a oneof is read
+before asking which one is set (a non-zero value proves it); and strings are searched for NUL in C.
+A span of 12 attributes takes about 9 us on one core, garbage collection included. Rare cases (NUL,
+duplicate keys, nested values) are handled in separate functions.
 
-A body that upb refuses is mended (:mod:`.mending`) and read again by the same code.
+A body that upb refuses is mended (:mod:`.mending`) and decoded again by the same code.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from tracefoundry.otlp.decoded import (
     HIGHEST_STATUS_CODE,
     NO_SPAN_ID,
     Decoded,
+    TooLarge,
     log_fault,
     span_fault,
 )
-from tracefoundry.otlp.errors import TooLarge
 from tracefoundry.otlp.mending import mend, undecodable
 
 Request = TypeVar("Request", ExportTraceServiceRequest, ExportLogsServiceRequest)
 
 
 OUT_OF_MEMORY = "Arena alloc failed"
-"""What upb says when it may not have more memory (workers are limited, see ``ingest.worker``)."""
+"""upb's message when an allocation fails: the memory of workers is limited (``ingest.worker``)."""
 
 
 def decode_traces(body: bytes) -> Decoded:
@@ -58,12 +58,12 @@ def decode_traces(body: bytes) -> Decoded:
     """
     request, walk = _parse(body, ExportTraceServiceRequest, byte_strings.ExportTraceServiceRequest)
     decoded = Decoded()
-    decoded.make_room_inside(len(request.resource_spans))
+    decoded.count_parts(len(request.resource_spans))
     for r, resource_spans in enumerate(request.resource_spans):
-        decoded.make_room_inside(len(resource_spans.scope_spans))
+        decoded.count_parts(len(resource_spans.scope_spans))
         resource = _resource(resource_spans, walk)
         for s, scope_spans in enumerate(resource_spans.scope_spans):
-            decoded.make_room(len(scope_spans.spans))
+            decoded.check_record_limit(len(scope_spans.spans))
             scope = _scope(scope_spans, walk)
             place = f"resource_spans[{r}].scope_spans[{s}].spans"
             _spans(scope_spans.spans, resource, scope, decoded, place, walk)
@@ -79,21 +79,21 @@ def decode_logs(body: bytes) -> Decoded:
     """
     request, walk = _parse(body, ExportLogsServiceRequest, byte_strings.ExportLogsServiceRequest)
     decoded = Decoded()
-    decoded.make_room_inside(len(request.resource_logs))
+    decoded.count_parts(len(request.resource_logs))
     for r, resource_logs in enumerate(request.resource_logs):
-        decoded.make_room_inside(len(resource_logs.scope_logs))
+        decoded.count_parts(len(resource_logs.scope_logs))
         resource = _resource(resource_logs, walk)
         for s, scope_logs in enumerate(resource_logs.scope_logs):
             scope = _scope(scope_logs, walk)
             for i, record in enumerate(scope_logs.log_records):
-                decoded.make_room(1)
+                decoded.check_record_limit(1)
                 place = f"resource_logs[{r}].scope_logs[{s}].log_records[{i}]"
                 _log(record, resource, scope, decoded, place, walk)
     return decoded
 
 
 class _Walk:
-    """State of one decoding: the sentinel of mended values, and what was mended so far."""
+    """State of one decoding: the prefix of mended values, and the number of mended strings."""
 
     __slots__ = ("mended", "sentinel")
 
@@ -102,14 +102,14 @@ class _Walk:
         self.mended = 0
 
     def label(self, value: str) -> str:
-        """A name without NUL; counts a mended one."""
+        """A name without NUL; a mended one is counted."""
         if "\x00" in value:
             self.mended += 1
             return value.replace("\x00", REPLACEMENT)
         return value
 
     def broken(self, value: str) -> Any:
-        """The form of an attribute string that holds a NUL."""
+        """The form of an attribute string with a NUL."""
         if self.sentinel is not None and value.startswith(self.sentinel):
             return {"$text": value[len(self.sentinel) :]}
         return text(value)
@@ -192,7 +192,7 @@ def _spans(
         events = message.events
         links = message.links
         if events or links:
-            decoded.make_room_inside(len(events) + len(links))
+            decoded.count_parts(len(events) + len(links))
         append(
             Span(
                 trace_id,
@@ -318,14 +318,14 @@ def _attributes(pairs: Any, walk: _Walk) -> Attributes:
 
 
 def _with_mended_keys(pairs: Any, attributes: Attributes, walk: _Walk) -> Attributes:
-    # Of keys that become equal the last pair wins, as with duplicates. Only keys are read again:
-    # reading values again would double the work at each level of nesting.
+    # If keys become equal, the last pair wins, as with duplicates. Only the keys are read again,
+    # because reading values again would double the work at each level of nesting.
     raw_keys = {walk.label(pair.key): pair.key for pair in pairs}
     return {key: attributes[raw] for key, raw in raw_keys.items()}
 
 
 def _value(value: Any, walk: _Walk) -> Any:
-    """Any value, nested ones included; the depth is bounded by the protobuf parser."""
+    """Any value, also nested ones; the protobuf parser limits the depth."""
     case = value.WhichOneof("value")
     if case == "string_value":
         string = value.string_value
@@ -342,5 +342,5 @@ def _value(value: Any, walk: _Walk) -> Any:
         return double(value.double_value)
     if case == "bytes_value":
         return raw_bytes(value.bytes_value)
-    # Empty, or an index into the profiles signal's string table, which logs and traces lack.
+    # Empty, or an index into the string table of the profiles signal, which logs and traces lack.
     return None

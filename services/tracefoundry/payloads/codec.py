@@ -1,19 +1,16 @@
-"""One payload blob between its content and its stored bytes: zstd, then AES-256-GCM if configured.
+"""Encoding of one payload blob: zstd, then AES-256-GCM if keys are configured.
 
-A stored blob begins with a header, so that an object can be read without asking the database what
-stands in it::
+A stored blob begins with a header, so that an object can be read without the database::
 
     "TFB"  version (1)  kind  key id length  content length (4)  body length (4)  key id  nonce (12)
 
-``kind`` holds the compression in its low four bits (0 raw, 1 zstd) and the form in its high ones:
-0 is content as it is, 1 the description of a list (see :mod:`tracefoundry.payloads.lists`).
-Without encryption there is no key id and no nonce. Numbers are big-endian. The associated data of
-AES-GCM is the header up to the nonce, the project and the ref, so that no blob passes for another
-one or as another project's.
+The low four bits of ``kind`` are the compression (0 raw, 1 zstd), the high four the form: 0 is the
+content itself, 1 a list node (see :mod:`tracefoundry.payloads.lists`). Without encryption there is
+no key id and no nonce. Numbers are big-endian. The associated data of AES-GCM is the header up to
+the nonce, the project and the ref, so no blob can be passed off as another or as another project's.
 
-Content is verified against its ref before any byte is handed out. A list's ref names the list, not
-its description; the description carries a checksum, and the list is verified when it is put
-together.
+Content is verified against its ref before any byte is returned. The ref of a list node is that of
+the whole list. So the node itself has a checksum, and the list is verified when it is assembled.
 """
 
 from __future__ import annotations
@@ -28,17 +25,18 @@ import msgspec
 import zstandard
 from cryptography.exceptions import InvalidTag
 
+from tracefoundry.model.limits import MAX_BODY_BYTES
+from tracefoundry.model.payload import digest_of
 from tracefoundry.payloads.errors import PayloadCorrupt, UnknownKey
 from tracefoundry.payloads.keys import KeyRing
-from tracefoundry.payloads.refs import digest_of
 
-MAX_CONTENT_BYTES = 64 * 1024 * 1024
-"""The largest content, which is also the largest OTLP body: what ingest takes can be stored."""
+MAX_CONTENT_BYTES = MAX_BODY_BYTES
+"""The longest content: no value is longer than the OTLP body that brought it."""
 
 Codec = Literal["raw", "zstd"]
 Form = Literal["content", "list"]
 
-# Prompts of a few kilobytes take half the time of level 3 and come out within half a percent of it.
+# For prompts of a few kilobytes level 1 takes half the time of level 3; the size differs by 0.5 %.
 _ZSTD_LEVEL = 1
 _MAGIC = b"TFB"
 _VERSION = 1
@@ -54,11 +52,11 @@ class EncodedBlob(msgspec.Struct, frozen=True, gc=False):
     """A blob as it is stored.
 
     Attributes:
-        ref: what it is the content of.
+        ref: the ref of its value.
         data: header and body.
-        plain_bytes: length of the value that the ref names; for a list, of the whole list.
+        plain_bytes: length of the value; for a list node, of the whole list.
         codec: how the body is compressed.
-        form: whether the body is the value or describes a list.
+        form: whether the body is the value or a list node.
     """
 
     ref: str
@@ -69,7 +67,7 @@ class EncodedBlob(msgspec.Struct, frozen=True, gc=False):
 
 
 class DecodedBlob(msgspec.Struct, frozen=True, gc=False):
-    """A verified blob: its form, and the content or the list's description."""
+    """A verified blob: its form, and the content or the encoded list node."""
 
     form: Form
     content: bytes
@@ -95,8 +93,7 @@ class BlobCodec:
     ) -> EncodedBlob:
         """Compress and, if keys are configured, encrypt.
 
-        The caller has computed ``ref`` and is trusted. ``plain_bytes`` is the length of a list's
-        value; content tells its own.
+        ``ref`` is not checked. ``plain_bytes`` is needed for a list node: the length of its list.
 
         Raises:
             ValueError: more than MAX_CONTENT_BYTES, or a malformed ref.
@@ -157,10 +154,10 @@ class BlobCodec:
             if hashlib.sha256(body).digest() != digest:
                 raise PayloadCorrupt(ref, "its content has another SHA-256")
             return DecodedBlob(form, body)
-        description = body[_CHECKSUM_BYTES:]
-        if body[:_CHECKSUM_BYTES] != _checksum(description):
-            raise PayloadCorrupt(ref, "the description of the list has another checksum")
-        return DecodedBlob(form, description)
+        node = body[_CHECKSUM_BYTES:]
+        if body[:_CHECKSUM_BYTES] != _checksum(node):
+            raise PayloadCorrupt(ref, "the list node has another checksum")
+        return DecodedBlob(form, node)
 
     def _decrypt(self, project: str, ref: str, digest: bytes, data: bytes, id_bytes: int) -> bytes:
         header_bytes = _HEADER.size + id_bytes
@@ -192,7 +189,7 @@ def walk_blobs(data: bytes) -> Iterator[tuple[int, int]]:
     """Offset and length of each blob in an object, from the blobs' own headers.
 
     Raises:
-        ValueError: what stands at an offset is no blob.
+        ValueError: the bytes at an offset are not a blob.
     """
     offset = 0
     while offset < len(data):
@@ -215,5 +212,5 @@ def _aad(header: bytes, project: str, digest: bytes) -> bytes:
     return _AAD_LABEL + header + project.encode() + b"\x00" + digest
 
 
-def _checksum(description: bytes) -> bytes:
-    return hashlib.sha256(description).digest()[:_CHECKSUM_BYTES]
+def _checksum(node: bytes) -> bytes:
+    return hashlib.sha256(node).digest()[:_CHECKSUM_BYTES]

@@ -1,6 +1,6 @@
-"""What can go wrong with payloads, each with the answer it leads to.
+"""Errors of the payload store.
 
-Messages never hold content, keys or credentials: they are logged and shown to callers.
+Messages are logged and shown to callers, so they never have content, keys or credentials in them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ class PayloadError(Exception):
 
 
 class PayloadCorrupt(PayloadError):
-    """The stored bytes no longer give the content that the ref names; it is never served.
+    """The stored bytes are no longer those that the ref names; they are never served.
 
     Attributes:
         ref: the payload that cannot be read.
@@ -26,7 +26,7 @@ class PayloadCorrupt(PayloadError):
 
 
 class PayloadMissing(PayloadError):
-    """A ref, or a part of it, is not in the store.
+    """A payload, or a blob that it is assembled from, is not in the store.
 
     Attributes:
         ref: the payload that was not found.
@@ -38,7 +38,7 @@ class PayloadMissing(PayloadError):
 
 
 class UnknownKey(PayloadError):
-    """A payload was encrypted with a key that is not configured now.
+    """A payload was encrypted with a key that is not configured.
 
     Attributes:
         ref: the payload that cannot be read.
@@ -55,7 +55,7 @@ class UnknownKey(PayloadError):
 
 
 class InvalidKeys(PayloadError, ValueError):
-    """``TRACEFOUNDRY_ENCRYPTION_KEYS`` cannot be used; the message shows no part of its value."""
+    """``TRACEFOUNDRY_ENCRYPTION_KEYS`` cannot be used; the message quotes no part of its value."""
 
 
 class ObjectStoreError(PayloadError):
@@ -63,11 +63,11 @@ class ObjectStoreError(PayloadError):
 
 
 class ObjectStoreUnavailable(ObjectStoreError):
-    """The object store did not do what was asked; trying again may help (503 to a sender)."""
+    """The object store failed; the same request may succeed later (503 to a sender)."""
 
 
 class ObjectStoreMisconfigured(ObjectStoreError, ValueError):
-    """The payload URL can never work; the message says how it should look."""
+    """The payload URL can never work; the message says which forms are possible."""
 
 
 class ObjectMissing(ObjectStoreError):

@@ -1,10 +1,8 @@
 """Payload objects as files: ``file:///DIR``.
 
-A file is written beside the objects, flushed to the disk and renamed into its place, and then the
-folder is flushed: after a power cut it is there whole or not at all. Content is readable by its
-owner only.
-
-What a crash left half written stays in the folder ``.incoming`` and is removed an hour later.
+A file is written in the folder ``.incoming``, flushed to the disk and renamed, and then its new
+folder is flushed. So after a power cut an object is complete or absent. Only the owner can read
+content. Files that a crash left in ``.incoming`` are removed after an hour.
 """
 
 from __future__ import annotations
@@ -39,13 +37,13 @@ _REMEDIES = {
 
 
 class FilesystemStore:
-    """Objects in a folder that other processes of the platform may share."""
+    """Objects in a folder; several processes may use it at once."""
 
     def __init__(self, root: Path) -> None:
-        """Use a folder, which is made if it is missing; leftovers of crashes are cleaned.
+        """Use a folder, which is created if it is missing; leftovers of crashes are removed.
 
         Raises:
-            ObjectStoreUnavailable: the folder cannot be made or written.
+            ObjectStoreUnavailable: the folder cannot be created or written.
         """
         self.root = root
         self._incoming = root / _INCOMING
@@ -58,8 +56,8 @@ class FilesystemStore:
         path = self._path(name)
         with self._errors(f"write {name} to"):
             if _has_size(path, len(data)):
-                # Another writer may have renamed it a moment ago and not flushed it yet. And an old
-                # object without rows must look young again, or it goes before they are committed.
+                # Another writer may have renamed it but not flushed it yet. And if the object has
+                # no rows, a new time keeps retention from removing it before ours are committed.
                 os.utime(path)
                 _flush(path)
             else:
@@ -67,7 +65,7 @@ class FilesystemStore:
             _flush_folder(path.parent)
 
     def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
-        """See :class:`~tracefoundry.payloads.objects.ObjectStore`; one after the other."""
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`; one after another."""
         for name, _ in objects:
             check_name(name)
         for name, data in objects:
@@ -82,7 +80,7 @@ class FilesystemStore:
                     file.seek(offset)
                     return file.read(length)
             except FileNotFoundError:
-                # An unmounted disk must not look like lost payloads.
+                # If the disk is not mounted, that is no proof that the object is missing.
                 if not self._incoming.is_dir():
                     raise
         raise ObjectMissing(name)
@@ -131,7 +129,7 @@ class FilesystemStore:
             path.unlink()
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing to release."""
 
     def clean_leftovers(self, now_s: float) -> int:
         """Remove files that a crash left half written, at most 1,000; returns how many."""
@@ -172,23 +170,23 @@ class FilesystemStore:
             try:
                 temporary.replace(path)
             except FileNotFoundError:
-                # The first object of its day, or retention has just removed an empty folder.
+                # It is the first object of its day, or retention has just removed the empty folder.
                 self._make_folder(path.parent)
             else:
                 return
         temporary.replace(path)
 
     def _make_folder(self, folder: Path) -> None:
-        """Make the day's folder and flush every folder that got a new entry."""
+        """Create the day's folder and flush every folder that has a new entry."""
         for level in (folder.parent, folder):
-            # FileExistsError: the folder was there for mkdir and gone when pathlib looked at it.
+            # FileExistsError: the folder existed for mkdir and was gone when pathlib checked it.
             with contextlib.suppress(FileNotFoundError, FileExistsError):
                 level.mkdir(mode=0o700, exist_ok=True)
                 _flush_folder(level.parent)
 
     def _list(self, prefix: str) -> Iterator[StoredObject]:
         with self._errors("list"):
-            # The root itself must be readable, or an unmounted disk would look empty.
+            # Fails if the root is not readable; else a disk that is not mounted would look empty.
             days = self._days(prefix)
         for day in days:
             with self._errors("list"):
@@ -244,7 +242,7 @@ def _flush(path: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    # Windows opens no folders; there, a rename is in the journal of the file system.
+    # Windows cannot open folders; its file system journals a rename.
     if os.name == "posix":
         _flush(folder)
 
@@ -253,6 +251,6 @@ def _remove_if_empty(folder: Path) -> None:
     try:
         folder.rmdir()
     except OSError as error:
-        # A writer put an object there meanwhile, or another process was quicker.
+        # A writer has put an object there, or another process has removed the folder.
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
             raise

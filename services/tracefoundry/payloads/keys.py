@@ -1,12 +1,12 @@
 """Encryption keys of payloads: ``TRACEFOUNDRY_ENCRYPTION_KEYS=id:base64,...``.
 
-The first key encrypts, all of them decrypt: a key is rotated by putting a new one in front, and
-removed when the payloads of its time have expired. A malformed entry is named by its position,
-because what stands where the id should be may be the key itself.
+The first key encrypts, and all keys decrypt. To rotate, put a new key in front; remove the old one
+when the payloads that it encrypted have expired. Messages name a malformed entry by its position,
+because the text in place of its id may be the key itself.
 
-Each blob is encrypted under a key of its own, derived from the configured key, the project and the
-blob's ref. AES-GCM with random nonces is safe for 2**32 messages a key (NIST SP 800-38D, 8.3),
-which a busy platform would reach; a derived key only ever encrypts the one content its ref names.
+Each blob has its own key, derived from the configured key, the project and the blob's ref. AES-GCM
+with random nonces is safe for 2**32 messages per key (NIST SP 800-38D, 8.3), which a busy platform
+would reach. A derived key encrypts only the one content that its ref names.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ class KeyRing:
     __slots__ = ("_keys", "current_id")
 
     def __init__(self, keys: Mapping[str, bytes] | None = None) -> None:
-        """Take 32-byte keys by id, the one that encrypts first."""
+        """Take 32-byte keys by id; the first one encrypts."""
         self._keys = dict(keys or {})
         self.current_id: str | None = next(iter(self._keys), None)
 
     def __repr__(self) -> str:
-        """The ids only: a ring may end up in a traceback."""
+        """Only the ids, because a ring may appear in a traceback."""
         return f"KeyRing({', '.join(self._keys)})"
 
     def __contains__(self, key_id: object) -> bool:
-        """True when payloads of this key can be read."""
+        """True if payloads that this key encrypted can be read."""
         return key_id in self._keys
 
     def cipher(self, key_id: str, project: str, digest: bytes) -> AESGCM:
@@ -62,10 +62,10 @@ class KeyRing:
 
 
 def parse_keys(text: str | None) -> KeyRing:
-    """The key ring of the variable's value; an empty one when it is unset or empty.
+    """The key ring from the variable's value; an empty ring if it is unset or empty.
 
     Raises:
-        InvalidKeys: an entry has another form; the message names its position and no material.
+        InvalidKeys: an entry is malformed; the message names its position and quotes nothing.
     """
     if text is None or not text.strip():
         return KeyRing()
@@ -90,7 +90,7 @@ def parse_keys(text: str | None) -> KeyRing:
 
 
 def _decode(encoded: str, position: int) -> bytes:
-    # Both alphabets, with or without padding: `openssl rand -base64 32` and Python's urlsafe one.
+    # Standard and URL-safe base64, with or without padding.
     standard = encoded.strip().rstrip("=").replace("-", "+").replace("_", "/")
     try:
         secret = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)

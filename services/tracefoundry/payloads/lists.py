@@ -1,13 +1,12 @@
-"""How a list of messages is stored: as the previous list plus what was appended.
+"""List nodes: a list of messages stored as the previous list plus what was appended.
 
-The description of a list names an earlier list by its ref, how many bytes of that one's end to
-leave out (its closing bracket), and then the appended pieces: literal bytes (glue and tiny
-elements) and refs of messages. A conversation of n turns so costs n short descriptions, not n
-lists of refs that grow with n.
+A list node has the ref of an earlier list, the number of bytes to drop from its end (the closing
+bracket), and then the appended pieces: literal bytes (separators and tiny elements) and refs of
+messages. So a conversation of n turns costs n short nodes, and not n lists of up to n refs.
 
-A value that is too large for one blob is stored in the same form, cut at fixed lengths.
+A value that is too large for one blob is stored in the same form, split at fixed lengths.
 
-Reading puts the bytes together and verifies them against the ref before anything is handed out.
+Reading assembles the bytes and verifies them against the ref before anything is returned.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from tracefoundry.model.payload import DIGEST_BYTES, digest_of, ref_from_digest
 from tracefoundry.payloads.codec import MAX_CONTENT_BYTES, DecodedBlob
 from tracefoundry.payloads.errors import PayloadCorrupt, PayloadMissing
-from tracefoundry.payloads.refs import DIGEST_BYTES, digest_of, ref_from_digest
 
 MAX_DEPTH = 64
-"""The longest chain of previous lists that writers make; it bounds the steps of a read."""
+"""The longest chain of list nodes that a writer creates. It limits the steps of a read."""
 
-# Two writers may describe each other's elements at the same time and nest a little deeper than
-# either of them knew; what no writer can have made is refused.
+# Two writers may refer to each other's new lists at the same time, so the nesting can be deeper
+# than either writer knew. Deeper than this no writer can have created it, and it is refused.
 _MAX_READ_DEPTH = 4 * MAX_DEPTH
 
 Fetch = Callable[[Sequence[str]], Mapping[str, DecodedBlob]]
-"""Verified blobs of some refs, in one step; refs that are not stored are left out."""
+"""Verified blobs by ref, all in one request; refs that are not stored are left out."""
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -40,13 +39,13 @@ class Part(msgspec.Struct, frozen=True, gc=False):
 
 
 class ListNode(msgspec.Struct, frozen=True, gc=False):
-    """The description of one list.
+    """How one list is put together.
 
     Attributes:
         value_bytes: length of the list.
-        previous: ref of the list it grew from, None when it stands alone.
-        drop_bytes: how many bytes of the previous list's end are not part of this one.
-        parts: what was appended.
+        previous: ref of the list that this one begins with; None if there is none.
+        drop_bytes: number of bytes at the end of the previous list that this one does not have.
+        parts: the appended messages.
         tail: literal bytes after the last part.
     """
 
@@ -57,13 +56,13 @@ class ListNode(msgspec.Struct, frozen=True, gc=False):
     tail: bytes
 
     def references(self) -> set[str]:
-        """All refs that must stay stored for this list to be readable."""
+        """All refs that the list needs to be readable."""
         refs = {part.ref for part in self.parts}
         return refs if self.previous is None else refs | {self.previous}
 
 
 def encode_node(node: ListNode) -> bytes:
-    """The bytes of a description: numbers as LEB128, refs as 32 raw bytes."""
+    """The bytes of a list node: numbers as LEB128, refs as 32 raw bytes."""
     out = bytearray()
     _put_number(out, node.value_bytes)
     out.append(0 if node.previous is None else 1)
@@ -79,10 +78,10 @@ def encode_node(node: ListNode) -> bytes:
 
 
 def decode_node(data: bytes) -> ListNode:
-    """The description of a list from its bytes.
+    """A list node from its bytes.
 
     Raises:
-        ValueError: the bytes are no description.
+        ValueError: the bytes are not a list node.
     """
     value_bytes, position = _number(data, 0)
     has_previous, position = _number(data, position)
@@ -104,13 +103,13 @@ def decode_node(data: bytes) -> ListNode:
 
 
 def assemble(ref: str, fetch: Fetch) -> bytes:
-    """The verified bytes of a payload, whole or list.
+    """The verified bytes of a payload, stored as content or as a list.
 
-    Takes one fetch for each list of the chain and one for all messages.
+    Makes one fetch for each node of the chain and one for all messages.
 
     Raises:
-        PayloadCorrupt: the bytes do not give the ref.
-        PayloadMissing: a blob that it needs is not stored.
+        PayloadCorrupt: the bytes are not those that the ref names.
+        PayloadMissing: a blob that the payload needs is not stored.
         Exception: whatever ``fetch`` raises.
     """
     return _assemble(ref, fetch, {}, _MAX_READ_DEPTH)
@@ -126,7 +125,7 @@ def _assemble(ref: str, fetch: Fetch, known: dict[str, DecodedBlob], depth: int)
             base = blob.content
             break
         node = _read_node(current, blob)
-        # Strictly shorter with every step, so that no damage can make a circle.
+        # The value must get shorter with every step, so damaged nodes cannot form a cycle.
         if depth <= len(chain) or (chain and node.value_bytes >= chain[-1].value_bytes):
             raise PayloadCorrupt(ref, "its lists do not end")
         chain.append(node)
@@ -171,7 +170,7 @@ def _read_node(ref: str, blob: DecodedBlob) -> ListNode:
     try:
         node = decode_node(blob.content)
     except ValueError:
-        raise PayloadCorrupt(ref, "the description of the list cannot be read") from None
+        raise PayloadCorrupt(ref, "the list node cannot be read") from None
     if node.value_bytes > MAX_CONTENT_BYTES:
         raise PayloadCorrupt(ref, "the list is longer than any payload")
     return node

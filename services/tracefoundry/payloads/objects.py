@@ -1,17 +1,17 @@
-"""What an object store promises, and the names of objects.
+"""The interface of object stores, and the names of objects.
 
-Objects are immutable and named ``<project>/<yyyy-mm-dd>/<sha256>``, so putting one twice changes
-nothing and retention deletes whole days by prefix. Filesystem and S3 keep the same promises; one
-test suite proves it.
+Objects are immutable and named ``<project>/<yyyy-mm-dd>/<sha256>``. So putting one twice changes
+nothing, and retention deletes whole days by prefix. The filesystem and the S3 store behave alike;
+one test suite runs over both.
 
 Threads
     All methods may be called from several threads at once.
 
 Errors
-    Every failure that trying again may cure, permissions and missing buckets included, is
-    :class:`~tracefoundry.payloads.errors.ObjectStoreUnavailable`: a sender keeps its data while
-    somebody corrects them. :class:`~tracefoundry.payloads.errors.ObjectMissing` is raised by reads
-    only. Malformed names are ValueError: they never reach a path or a request.
+    Every failure that may pass is :class:`~tracefoundry.payloads.errors.ObjectStoreUnavailable`,
+    also denied permissions and missing buckets: senders keep their data until somebody corrects
+    them. Only reads raise :class:`~tracefoundry.payloads.errors.ObjectMissing`. A malformed name
+    is a ValueError; it never becomes part of a path or a request.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from typing import Protocol
 
 import msgspec
 
-_PROJECT = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+from tracefoundry.model.limits import PROJECT_NAME_PATTERN
+
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_NAME = re.compile(rf"({_PROJECT})/({_DAY})/([0-9a-f]{{64}})")
-_PREFIX = re.compile(rf"(?:({_PROJECT})/(?:({_DAY})/)?)?")
+_NAME = re.compile(rf"({PROJECT_NAME_PATTERN})/({_DAY})/([0-9a-f]{{64}})")
+_PREFIX = re.compile(rf"(?:({PROJECT_NAME_PATTERN})/(?:({_DAY})/)?)?")
 
 
 class StoredObject(msgspec.Struct, frozen=True, gc=False):
@@ -35,7 +36,8 @@ class StoredObject(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         name: ``<project>/<yyyy-mm-dd>/<sha256>``.
         size_bytes: stored bytes.
-        modified_at_ns: when it was put, by the store's clock; tells orphans from fresh objects.
+        modified_at_ns: when it was last put, by the store's clock. Retention removes an object
+            without rows only if it is old.
     """
 
     name: str
@@ -47,18 +49,18 @@ class ObjectStore(Protocol):
     """A store of immutable objects; see the module docstring."""
 
     def put(self, name: str, data: bytes) -> None:
-        """Store an object durably; nothing changes when it is there already."""
+        """Store an object durably; nothing changes if it is stored already."""
         ...
 
     def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
-        """Store several objects durably, beside each other where the store can.
+        """Store several objects durably, in parallel if the store can.
 
-        After an error some of them may be stored; putting all of them again is right.
+        After an error some of them may be stored; all of them can be put again.
         """
         ...
 
     def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
-        """Bytes of an object from ``offset``, at most ``length``; fewer where it ends before.
+        """Bytes of an object from ``offset``, at most ``length``; fewer if the object ends before.
 
         Raises:
             ObjectMissing: there is no such object.
@@ -66,13 +68,13 @@ class ObjectStore(Protocol):
         ...
 
     def delete(self, names: Iterable[str]) -> None:
-        """Remove objects; those that are not there are removed already."""
+        """Remove objects; one that does not exist is no error."""
         ...
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """The objects of all projects, of ``<project>/`` or of ``<project>/<yyyy-mm-dd>/``.
 
-        In order of their names. What has another form is somebody else's and is left out.
+        In order of their names. An object whose name has another form is not ours and is left out.
         """
         ...
 
@@ -80,15 +82,15 @@ class ObjectStore(Protocol):
         """Remove all objects of ``<project>/`` or ``<project>/<yyyy-mm-dd>/``; returns how many.
 
         Raises:
-            ValueError: another prefix, the empty one included: it would remove everything.
+            ValueError: another prefix. The empty one is refused too: it would remove everything.
         """
         ...
 
     def check(self) -> None:
-        """Ask the store for a small sign of life.
+        """Check with a small request that the store can be used.
 
         Raises:
-            ObjectStoreUnavailable: it cannot be used now; the message says what to do.
+            ObjectStoreUnavailable: it cannot; the message says what to do.
         """
         ...
 
@@ -101,7 +103,7 @@ def object_name(project: str, day: datetime.date, sha256_hex: str) -> str:
     """The name of an object.
 
     Raises:
-        ValueError: a part has another form.
+        ValueError: a part is malformed.
     """
     name = f"{project}/{day.isoformat()}/{sha256_hex}"
     check_name(name)
@@ -112,7 +114,7 @@ def day_prefix(project: str, day: datetime.date | None = None) -> str:
     """The prefix of a project's objects, or of those of one of its days.
 
     Raises:
-        ValueError: the project's name has another form.
+        ValueError: the project's name is malformed.
     """
     prefix = f"{project}/" if day is None else f"{project}/{day.isoformat()}/"
     check_prefix(prefix)
@@ -123,7 +125,7 @@ def check_name(name: str) -> tuple[str, str, str]:
     """Project, day and SHA-256 of an object's name.
 
     Raises:
-        ValueError: a part has another form.
+        ValueError: a part is malformed.
     """
     match = _NAME.fullmatch(name)
     if match is None or not _is_day(match[2]):
@@ -135,7 +137,7 @@ def check_prefix(prefix: str, *, empty: bool = True) -> None:
     """Accept ``<project>/``, ``<project>/<yyyy-mm-dd>/`` and, where allowed, the empty prefix.
 
     Raises:
-        ValueError: another form; a part of a name would match neighbours too.
+        ValueError: another form. A part of a name would match other names too.
     """
     match = _PREFIX.fullmatch(prefix)
     is_prefix = match is not None and (match[2] is None or _is_day(match[2]))

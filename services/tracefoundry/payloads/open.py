@@ -25,17 +25,17 @@ _ADDRESSING: dict[str, Literal["auto", "path", "virtual"]] = {
 def open_object_store(url: str) -> ObjectStore:
     """The store of ``file:///DIR`` or ``s3://bucket/prefix``.
 
-    For S3, ``?addressing=path`` or ``?addressing=virtual`` says where the bucket's name goes, if
-    the usual choice (in the host at AWS, in the path elsewhere) is wrong for a server.
+    For S3, ``?addressing=path`` or ``?addressing=virtual`` puts the bucket's name into the path or
+    the host name. By default it is in the host name at AWS and in the path elsewhere.
 
     Raises:
-        ObjectStoreMisconfigured: the URL has another form.
-        ObjectStoreUnavailable: the folder cannot be made or written.
+        ObjectStoreMisconfigured: the URL is malformed.
+        ObjectStoreUnavailable: the folder cannot be created or written.
     """
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise _misconfigured("it is no URL") from None
+        raise _misconfigured("it is not a URL") from None
     if "@" in parts.netloc:
         raise _misconfigured("it holds credentials; set AWS_ACCESS_KEY_ID and so on instead")
     if parts.scheme == "file":
@@ -68,14 +68,14 @@ def _open_s3(parts: SplitResult) -> ObjectStore:
     addressing = _ADDRESSING.get(parts.query)
     if addressing is None or parts.fragment:
         raise _misconfigured("the only option is addressing=path or addressing=virtual")
-    # boto3 takes a third of a second and 25 MB to import; a laptop's folder needs none of it.
+    # boto3 takes a third of a second and 25 MB to import, which a payload folder does not need.
     from tracefoundry.payloads.s3 import S3Store
 
     return S3Store(parts.netloc, prefix, addressing=addressing)
 
 
 def _misconfigured(what: str) -> ObjectStoreMisconfigured:
-    # The URL itself is not shown: people put keys into it.
+    # The URL itself is not shown, because people put credentials into it.
     return ObjectStoreMisconfigured(
         f"the payload URL cannot be used: {what}. Use file:///DIR or s3://bucket/prefix"
     )

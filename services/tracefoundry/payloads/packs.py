@@ -1,13 +1,13 @@
 """Packs: many blobs of one project and one UTC day in one object.
 
-One PUT a message does not scale, so the blobs of a commit share an object, named by the SHA-256 of
-its stored bytes, and the database knows where in it each blob stands. A pack is its blobs one
-after the other; each begins with its own header, so a pack can also be read without the database
-(:func:`tracefoundry.payloads.codec.walk_blobs`).
+One PUT per message does not scale. So the blobs of a commit share an object, which is named by the
+SHA-256 of its stored bytes, and the database has the offset and length of each blob. A pack is its
+blobs one after another. Each begins with its own header, so a pack can also be read without the
+database (:func:`tracefoundry.payloads.codec.walk_blobs`).
 
-At its end stands a tiny random blob that nothing refers to, so that no two packs have the same
-name. Else a writer could put a pack that is there already just before a deletion, which found
-nothing that needs it, takes it away.
+A pack ends with a tiny random blob that nothing refers to, so no two packs have the same name.
+Otherwise a writer could put a pack that exists already, and rely on it, just before a deletion that
+found no use of it removes the object.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ from __future__ import annotations
 import datetime
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from tracefoundry.model.payload import ref_of
 from tracefoundry.payloads.codec import BlobCodec, Codec, DecodedBlob, EncodedBlob, Form
 from tracefoundry.payloads.errors import PayloadCorrupt
 from tracefoundry.payloads.objects import ObjectStore, object_name
-from tracefoundry.payloads.refs import ref_of
 
 MAX_PACK_BYTES = 8 * 1024 * 1024
 UNIQUE_BYTES = 64
-"""More than the blob takes that makes a pack unlike any other."""
+"""Space reserved for the random blob at the end of a pack."""
 
-HEAD_BYTES = 64 * 1024
-"""How much of a pack is read at once: a turn of a conversation is far smaller."""
-MOST_HEADS = 256
-"""Most beginnings kept while one payload is read: 16 MiB."""
+START_BYTES = 64 * 1024
+"""Length of the start of a pack that is read at once: one turn of a conversation is far smaller."""
+MAX_CACHED_STARTS = 256
+"""Most starts of packs in the cache while one payload is read: 16 MiB."""
 
 _MAX_GAP_BYTES = 64 * 1024
-"""Reading this much for nothing costs less than another request to an object store."""
+"""Reading this much in vain costs less than another request to an object store."""
 
 
 class PackEntry(msgspec.Struct, frozen=True, gc=False):
-    """Where a blob stands in its pack, and what the database keeps about it.
+    """Where a blob is in its pack, and what the database records about it.
 
     Attributes:
-        ref: what it is the content of.
+        ref: the ref of its value.
         offset: first byte in the pack.
         length: stored bytes, header included.
-        plain_bytes: length of the value that the ref names.
+        plain_bytes: length of the value.
         codec: how it is compressed.
-        form: whether it is the value or describes a list.
+        form: whether it is the value or a list node.
     """
 
     ref: str
@@ -66,7 +66,7 @@ class Pack(msgspec.Struct, frozen=True, gc=False):
 
 
 class BlobLocation(msgspec.Struct, frozen=True, gc=False):
-    """Where a blob is stored, as a row of the database names it."""
+    """Where a blob is stored, from its row in the database."""
 
     ref: str
     object_name: str
@@ -86,7 +86,7 @@ class PackBuilder:
         self._size = 0
 
     def fits(self, blob: EncodedBlob) -> bool:
-        """True when the blob can be added without passing MAX_PACK_BYTES."""
+        """True if the pack stays within MAX_PACK_BYTES with this blob."""
         return self._size + len(blob.data) <= MAX_PACK_BYTES - UNIQUE_BYTES
 
     def add(self, blob: EncodedBlob) -> None:
@@ -104,7 +104,7 @@ class PackBuilder:
         self._size += len(blob.data)
 
     def finish(self) -> Pack | None:
-        """The pack, None when nothing was added. The builder is empty afterwards."""
+        """The pack; None if nothing was added. The builder is empty afterwards."""
         if not self._entries:
             return None
         data = b"".join([*self._data, unique_blob(self._project)])
@@ -115,7 +115,7 @@ class PackBuilder:
 
 
 def unique_blob(project: str) -> bytes:
-    """A blob that nothing refers to and that makes the bytes around it unlike any other."""
+    """A random blob that nothing refers to, to give a pack a name that no other pack has."""
     salt = os.urandom(16)
     return BlobCodec().encode(project, ref_of(salt), salt).data
 
@@ -138,73 +138,87 @@ def build_packs(project: str, day: datetime.date, blobs: Iterable[EncodedBlob]) 
     return packs if last is None else [*packs, last]
 
 
-class PackHeads:
-    """The beginnings of packs that one payload is read from.
+class PackStartCache:
+    """Caches the starts of the packs that one payload is read from.
 
-    The description of a list and the message that it appended were stored by one commit and stand
-    in one pack. Reading its beginning whole and keeping it saves the second request, and a long
-    conversation is a chain of many.
+    A list node and the messages that it appends are mostly stored by one commit, in one pack. With
+    the start of the pack cached, they need one request instead of two. A long conversation is a
+    chain of many list nodes.
     """
 
     def __init__(self, store: ObjectStore) -> None:
-        """Keep beginnings of objects of this store for as long as this lives."""
+        """Read objects of this store; the cache lives as long as this object."""
         self._store = store
-        self._heads: dict[str, bytes] = {}
+        self._starts: dict[str, bytes] = {}
 
     def get(self, name: str, offset: int, length: int) -> bytes:
         """Bytes of an object, like :meth:`ObjectStore.get`."""
         end = offset + length
-        if end > HEAD_BYTES:
+        if end > START_BYTES:
             return self._store.get(name, offset, length)
-        head = self._heads.get(name)
-        if head is None:
-            head = self._store.get(name, 0, HEAD_BYTES)
-            if len(self._heads) < MOST_HEADS:
-                self._heads[name] = head
-        return head[offset:end]
+        start_bytes = self._starts.get(name)
+        if start_bytes is None:
+            start_bytes = self._store.get(name, 0, START_BYTES)
+            if len(self._starts) < MAX_CACHED_STARTS:
+                self._starts[name] = start_bytes
+        return start_bytes[offset:end]
 
 
 def read_blobs(
-    store: ObjectStore | PackHeads,
+    store: ObjectStore | PackStartCache,
     codec: BlobCodec,
     project: str,
     locations: Sequence[BlobLocation],
 ) -> Mapping[str, DecodedBlob]:
-    """Verified blobs by ref; neighbours in a pack come with one request.
+    """Verified blobs by ref; blobs near each other in a pack are read with one request.
+
+    Raises:
+        ObjectMissing: a pack does not exist.
+        ObjectStoreUnavailable: the store cannot answer now.
+        PayloadCorrupt: stored bytes are not those that their ref names.
+        UnknownKey: a blob needs a key that is not configured.
+    """
+    blobs: dict[str, DecodedBlob] = {}
+    for location, stored in read_stored(store, locations):
+        if len(stored) != location.length:
+            raise PayloadCorrupt(location.ref, "its object is cut off")
+        blobs[location.ref] = codec.decode(project, location.ref, stored)
+    return blobs
+
+
+def read_stored(
+    store: ObjectStore | PackStartCache,
+    locations: Iterable[BlobLocation],
+    *,
+    max_gap_bytes: int = _MAX_GAP_BYTES,
+) -> Iterator[tuple[BlobLocation, bytes]]:
+    """Blobs as they are stored, by place; too short where an object is cut off. Neighbours come
+    with one request.
 
     Raises:
         ObjectMissing: a pack is gone.
         ObjectStoreUnavailable: the store cannot answer now.
-        PayloadCorrupt: stored bytes do not give the content of their ref.
-        UnknownKey: a blob needs a key that is not configured.
     """
-    blobs: dict[str, DecodedBlob] = {}
-    for group in _neighbours(locations):
+    for group in _groups(locations, max_gap_bytes):
         start = group[0].offset
         end = max(location.offset + location.length for location in group)
         data = store.get(group[0].object_name, start, end - start)
         for location in group:
             at = location.offset - start
-            stored = data[at : at + location.length]
-            if len(stored) != location.length:
-                raise PayloadCorrupt(location.ref, "its object is cut off")
-            blobs[location.ref] = codec.decode(project, location.ref, stored)
-    return blobs
+            yield location, data[at : at + location.length]
 
 
-def _neighbours(locations: Sequence[BlobLocation]) -> list[list[BlobLocation]]:
-    """Groups that are worth one range each, at most a pack long."""
-    groups: list[list[BlobLocation]] = []
+def _groups(locations: Iterable[BlobLocation], max_gap_bytes: int) -> Iterator[list[BlobLocation]]:
+    """Groups of blobs that are read with one range request each."""
+    group: list[BlobLocation] = []
     end = 0
     for location in sorted(locations, key=lambda where: (where.object_name, where.offset)):
-        if (
-            groups
-            and groups[-1][0].object_name == location.object_name
-            and location.offset - end <= _MAX_GAP_BYTES
+        if group and (
+            group[0].object_name != location.object_name or location.offset - end > max_gap_bytes
         ):
-            groups[-1].append(location)
-            end = max(end, location.offset + location.length)
-        else:
-            groups.append([location])
-            end = location.offset + location.length
-    return groups
+            yield group
+            group, end = [], 0
+        group.append(location)
+        end = max(end, location.offset + location.length)
+    if group:
+        yield group

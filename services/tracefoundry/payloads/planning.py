@@ -1,6 +1,6 @@
-"""Decides which blobs a commit must store for the values of one project and day.
+"""Plans which blobs a commit must store for the values of one project and day. Pure.
 
-Values are added, then the database is asked twice what it already has, then the plan is made::
+Values are added, then the database is asked twice which blobs it has, then the plan is made::
 
     plan = PayloadPlan()
     ref = plan.add(value)                        # for each value
@@ -8,13 +8,14 @@ Values are added, then the database is asked twice what it already has, then the
     known |= lookup(plan.second_lookup(known))
     blobs, reused = plan.finish(known)
 
-The first question is about the values and the lists they may have grown from; the second one about
-the messages that were appended to the longest of those. So a conversation of n messages asks about
-a few refs a turn, not n. A stale or empty answer costs duplicate bytes, never a wrong list.
+The first lookup is for the values and for earlier lists that they may begin with. The second is for
+the messages after the longest of these lists. So a conversation of n messages looks up a few refs
+per turn, and not n. A stale or empty answer costs duplicate bytes, but never gives a wrong list.
 
-Lists are chained along their growth. Where no recent earlier list is known (the first of a day, or
-an agent that rewrites its last messages), lists at every 16th message are stored in between, so
-that the next such value finds one near. A chain that gets too long starts again from those.
+A list that begins with a stored list refers to it, so list nodes form a chain. If no recent earlier
+list is stored (on the first use of a day, or if the agent rewrites its last messages), a node is
+also stored at every 16th message, so that a later list finds one close to its end. A chain that has
+become too long starts again from one of these nodes.
 """
 
 from __future__ import annotations
@@ -24,35 +25,36 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from tracefoundry.model.payload import ref_from_digest, ref_of
 from tracefoundry.payloads.codec import MAX_CONTENT_BYTES, Form
 from tracefoundry.payloads.lists import MAX_DEPTH, ListNode, Part, encode_node
-from tracefoundry.payloads.refs import ref_from_digest, ref_of
 from tracefoundry.payloads.segments import split
 
 MIN_SPLIT_BYTES = 1024
-"""Shorter lists are stored whole: their pieces would cost more than they save."""
+"""Shorter lists are stored whole, because splitting them would cost more than it saves."""
 
 INLINE_BYTES = 128
-"""Messages up to this length stand in the description itself; a ref is not much shorter."""
+"""Messages up to this length are stored in the list node itself; a ref is not much shorter."""
 
 CHUNK_BYTES = 4 * 1024 * 1024
-"""Longer content is cut here, so that any blob fits into a pack of 8 MiB."""
+"""Longer content is split at this length, so that any blob fits into a pack of 8 MiB."""
 
-STRIDE = 16
-_RECENT = 32
-_MAX_STOPS = MAX_DEPTH // 2
+NODE_INTERVAL = 16
+"""Messages between the list nodes that are stored if no recent earlier list is."""
+_RECENT_PREFIXES = 32
+_MAX_NODES = MAX_DEPTH // 2
 
 
 class NewBlob(msgspec.Struct, frozen=True, gc=False):
     """A blob to encode, put and record.
 
     Attributes:
-        ref: what it is the content of.
-        content: the bytes to encode: the value, or the description of a list.
+        ref: the ref of its value.
+        content: the bytes to encode: the value, or a list node.
         form: which of the two.
         plain_bytes: length of the value.
-        depth: 0 for content, else how many lists deep the description goes; to be kept with the
-            ref, as lookups answer with it.
+        depth: 0 for content, else the length of the chain of list nodes. It is stored with the
+            ref, because lookups return it.
         references: refs that must stay stored as long as this blob.
     """
 
@@ -65,9 +67,28 @@ class NewBlob(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Draft:
-    """A value that is not stored yet, and how it could be cut."""
+    """A value of the plan, and how it can be split.
 
-    __slots__ = ("base", "candidates", "cuts", "pieces", "prefix_refs", "ref", "stops", "value")
+    Attributes:
+        pieces: separators and elements in turn, see :mod:`tracefoundry.payloads.segments`; None
+            for a value that is stored whole.
+        prefix_refs: for some numbers of elements, the ref of the list of the first so many.
+        candidates: these numbers, largest first: earlier lists that may be stored.
+        base: number of elements of the stored list that this one refers to; 0 for none.
+        node_ends: numbers of elements at which a list node is stored, the last one for the value.
+        element_blobs: by index of an element, refs and contents of the blobs that it is stored in.
+    """
+
+    __slots__ = (
+        "base",
+        "candidates",
+        "element_blobs",
+        "node_ends",
+        "pieces",
+        "prefix_refs",
+        "ref",
+        "value",
+    )
 
     def __init__(self, value: bytes, ref: str) -> None:
         self.value = value
@@ -76,8 +97,8 @@ class _Draft:
         self.prefix_refs: dict[int, str] = {}
         self.candidates: list[int] = []
         self.base = 0
-        self.stops: list[int] = []
-        self.cuts: dict[int, list[tuple[str, bytes]]] = {}
+        self.node_ends: list[int] = []
+        self.element_blobs: dict[int, list[tuple[str, bytes]]] = {}
         if self.pieces is not None:
             self._hash_prefixes(self.pieces)
         elif len(value) > CHUNK_BYTES:
@@ -87,10 +108,10 @@ class _Draft:
             self.prefix_refs[len(self.pieces) // 2] = self.ref
 
     def _hash_prefixes(self, pieces: Sequence[bytes]) -> None:
-        """Refs of the lists this one may have grown from: its prefixes, closed in the same way."""
+        """Refs of earlier lists that this one may begin with: its prefixes, closed like it."""
         count = len(pieces) // 2
-        aligned = list(range(STRIDE, count, STRIDE))[-2 * _MAX_STOPS :]
-        wanted = sorted({*aligned, *range(max(1, count - _RECENT), count)})
+        aligned = list(range(NODE_INTERVAL, count, NODE_INTERVAL))[-2 * _MAX_NODES :]
+        wanted = sorted({*aligned, *range(max(1, count - _RECENT_PREFIXES), count)})
         running = hashlib.sha256()
         done = 0
         for prefix in wanted:
@@ -103,7 +124,7 @@ class _Draft:
         self.candidates = wanted[::-1]
 
     def choose_base(self, depths: dict[str, int]) -> None:
-        """Take the longest usable earlier list, note the depths of what is to be made of it."""
+        """Choose the longest usable earlier list, and enter the depths of the new nodes."""
         count = 0 if self.pieces is None else len(self.pieces) // 2
         longest_allowed = MAX_DEPTH
         self.base, depth = 0, 0
@@ -111,28 +132,34 @@ class _Draft:
             known = depths.get(self.prefix_refs[candidate])
             if known is None:
                 continue
-            if known + len(self._stops_after(candidate, count)) <= longest_allowed:
+            if known + len(self._node_ends_after(candidate, count)) <= longest_allowed:
                 self.base, depth = candidate, known
                 break
-            # Too long a chain starts again from a much shorter one, or it would stay too long.
+            # If a chain is too long, the next one must be much shorter, to leave space for growth.
             longest_allowed = MAX_DEPTH // 2
-        # A known list after the base is one that was passed over for its depth.
-        self.stops = [
-            stop
-            for stop in self._stops_after(self.base, count)
-            if self.prefix_refs[stop] not in depths
+        # Known lists after the base were passed over because of their depth.
+        self.node_ends = [
+            node_end
+            for node_end in self._node_ends_after(self.base, count)
+            if self.prefix_refs[node_end] not in depths
         ]
-        for stop in self.stops:
+        for node_end in self.node_ends:
             depth += 1
-            depths[self.prefix_refs[stop]] = depth
+            depths[self.prefix_refs[node_end]] = depth
         for index, element in enumerate((self.pieces or [])[2 * self.base + 1 :: 2], self.base):
-            self.cuts[index] = [(ref_of(content), content) for content in _cut(element)]
+            self.element_blobs[index] = [
+                (ref_of(content), content) for content in _split_element(element)
+            ]
 
-    def _stops_after(self, base: int, count: int) -> list[int]:
-        if count - base <= STRIDE or not self.candidates:
+    def _node_ends_after(self, base: int, count: int) -> list[int]:
+        if count - base <= NODE_INTERVAL or not self.candidates:
             return [count]
-        between = [i for i in range(STRIDE, count, STRIDE) if i > base and i in self.prefix_refs]
-        return [*between[-(_MAX_STOPS - 1) :], count]
+        between = [
+            i
+            for i in range(NODE_INTERVAL, count, NODE_INTERVAL)
+            if i > base and i in self.prefix_refs
+        ]
+        return [*between[-(_MAX_NODES - 1) :], count]
 
 
 class PayloadPlan:
@@ -146,7 +173,7 @@ class PayloadPlan:
         self._blobs: dict[str, NewBlob] = {}
 
     def add(self, value: bytes, ref: str | None = None) -> str:
-        """Take a value into the plan; returns its ref, which a caller that knows it may give.
+        """Add a value; returns its ref. A caller that knows the ref may pass it.
 
         Raises:
             ValueError: more than MAX_CONTENT_BYTES.
@@ -159,15 +186,15 @@ class PayloadPlan:
         return ref
 
     def value_of(self, ref: str) -> bytes:
-        """A value that was added.
+        """A value that was added, by its ref.
 
         Raises:
-            KeyError: it was not.
+            KeyError: it was not added.
         """
         return self._drafts[ref].value
 
     def first_lookup(self) -> list[str]:
-        """Refs of the values and of the lists they may have grown from."""
+        """Refs of the values and of earlier lists that they may begin with."""
         refs: dict[str, None] = {}
         for draft in self._drafts.values():
             refs[draft.ref] = None
@@ -175,11 +202,11 @@ class PayloadPlan:
         return list(refs)
 
     def second_lookup(self, known: Mapping[str, int]) -> list[str]:
-        """Refs of the messages that the chosen earlier lists do not hold."""
+        """Refs of the messages that the chosen earlier lists do not have."""
         self._depths = dict(known)
         self._missing = []
         refs: dict[str, None] = {}
-        # Shorter ones first, so that a list finds those it grew from in the same commit.
+        # Shorter ones first, so that a list finds earlier lists of the same commit.
         for draft in sorted(self._drafts.values(), key=lambda draft: len(draft.value)):
             if draft.ref in self._depths:
                 continue
@@ -188,14 +215,14 @@ class PayloadPlan:
                 self._depths[draft.ref] = 0
                 continue
             draft.choose_base(self._depths)
-            refs.update((ref, None) for cut in draft.cuts.values() for ref, _ in cut)
+            refs.update((ref, None) for blobs in draft.element_blobs.values() for ref, _ in blobs)
         return [ref for ref in refs if ref not in known]
 
     def finish(self, known: Mapping[str, int]) -> tuple[list[NewBlob], list[str]]:
-        """The blobs to store, each after those it references, and the stored refs relied on.
+        """The blobs to store, each after those it references, and the refs of stored blobs in use.
 
-        ``known`` holds the answers of both lookups. The refs relied on must be locked in the
-        transaction, so that no deletion takes them away meanwhile.
+        ``known`` has the answers of both lookups. The transaction must lock the rows of the blobs
+        in use, so that no deletion removes them before it commits.
         """
         self._depths = {**known, **self._depths}
         self._blobs = {}
@@ -216,12 +243,12 @@ class PayloadPlan:
     def _chain(self, draft: _Draft, pieces: list[bytes], known: Mapping[str, int]) -> None:
         previous = draft.prefix_refs[draft.base] if draft.base else None
         start = draft.base
-        for stop in draft.stops:
-            ref = draft.prefix_refs[stop]
+        for node_end in draft.node_ends:
+            ref = draft.prefix_refs[node_end]
             if ref not in known and ref not in self._blobs:
-                value_bytes = sum(map(len, pieces[: 2 * stop])) + len(pieces[-1])
+                value_bytes = sum(map(len, pieces[: 2 * node_end])) + len(pieces[-1])
                 drop_bytes = 0 if previous is None else len(pieces[-1])
-                parts, rest = self._parts(draft, pieces, range(start, stop), known)
+                parts, rest = self._parts(draft, pieces, range(start, node_end), known)
                 node = ListNode(value_bytes, previous, drop_bytes, parts, rest + pieces[-1])
                 self._blobs[ref] = NewBlob(
                     ref,
@@ -231,25 +258,25 @@ class PayloadPlan:
                     self._depths[ref],
                     tuple(sorted(node.references())),
                 )
-            previous, start = ref, stop
+            previous, start = ref, node_end
 
     def _parts(
         self, draft: _Draft, pieces: list[bytes], indices: range, known: Mapping[str, int]
     ) -> tuple[tuple[Part, ...], bytes]:
-        """The parts for some elements and the literal after the last; new elements are kept."""
+        """The parts for some elements, and the literal after the last; new blobs are recorded."""
         parts: list[Part] = []
         literal = b""
         for index in indices:
             literal += pieces[2 * index]
-            cut = draft.cuts[index]
-            if not cut:
+            blobs = draft.element_blobs[index]
+            if not blobs:
                 literal += pieces[2 * index + 1]
-            elif len(cut) == 1 and self._depths.get(cut[0][0], 0) > 0:
-                # The element is stored as a list. Its halves are none, so lists do not nest.
-                element = cut[0][1]
+            elif len(blobs) == 1 and self._depths.get(blobs[0][0], 0) > 0:
+                # The element is itself stored as a list. Its halves are not, so lists do not nest.
+                element = blobs[0][1]
                 halves = (element[: len(element) // 2], element[len(element) // 2 :])
-                cut = [(ref_of(half), half) for half in halves]
-            for ref, content in cut:
+                blobs = [(ref_of(half), half) for half in halves]
+            for ref, content in blobs:
                 if ref not in known and ref not in self._blobs:
                     self._blobs[ref] = NewBlob(ref, content, "content", len(content), 0)
                 parts.append(Part(literal, ref))
@@ -257,8 +284,8 @@ class PayloadPlan:
         return tuple(parts), literal
 
 
-def _cut(element: bytes) -> list[bytes]:
-    """The element as blobs: none if it stands in the description, several if it is very large."""
+def _split_element(element: bytes) -> list[bytes]:
+    """The blobs of an element: none if it fits into the list node, several if it is very large."""
     if len(element) <= INLINE_BYTES:
         return []
     return [element[at : at + CHUNK_BYTES] for at in range(0, len(element), CHUNK_BYTES)]

@@ -1,14 +1,14 @@
-"""Payload objects in S3 or anything that speaks its protocol: ``s3://bucket/prefix``.
+"""Payload objects in S3 or a compatible store: ``s3://bucket/prefix``.
 
-Credentials, region and endpoint come from where every AWS tool takes them (``AWS_*``,
-``AWS_ENDPOINT_URL_S3``, profiles). Only plain requests are used, which all servers know: no
-checksum trailers, and objects are deleted one by one, because deleting many at once needs a
-checksum that servers disagree on.
+Credentials, region and endpoint come from the usual settings of AWS tools (``AWS_*``,
+``AWS_ENDPOINT_URL_S3``, profiles). Only basic requests are used, which all servers support: no
+checksum trailers, and objects are deleted one by one, because the request that deletes many needs a
+checksum on which servers differ.
 
-A request that does not succeed in bounded time and tries is
-:class:`~tracefoundry.payloads.errors.ObjectStoreUnavailable`, whatever the reason: permissions and
-missing buckets are corrected while senders keep their data. Messages say what to do and hold the
-endpoint's host and the bucket, never credentials or what the server wrote.
+A request that does not succeed within its time and attempts raises
+:class:`~tracefoundry.payloads.errors.ObjectStoreUnavailable`, whatever the reason: senders keep
+their data while somebody corrects permissions or a missing bucket. Messages say what to do and name
+the endpoint's host and the bucket, never credentials or text from the server.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
+from tracefoundry.model.times import SECOND_NS
 from tracefoundry.payloads.errors import (
     ObjectMissing,
     ObjectStoreMisconfigured,
@@ -47,7 +48,7 @@ Addressing = Literal["auto", "path", "virtual"]
 _CHUNK_BYTES = 64 * 1024
 _RANGE_NOT_SATISFIABLE = 416  # the object ends before the range begins
 _PARALLEL = 8
-# Deleting a whole day goes in batches of this many, so that names and futures stay few.
+# A whole day is deleted in batches of this size, which limits the names and futures in memory.
 _BATCH = 1000
 
 _UNKNOWN_KEY = "the access key is not known there: check AWS_ACCESS_KEY_ID"
@@ -89,16 +90,16 @@ class S3Store:
         attempts: int = 2,
         deadline_s: float = 30.0,
     ) -> None:
-        """Prepare a client; nothing is sent yet.
+        """Create a client; nothing is sent yet.
 
         Args:
             bucket: the bucket, which must exist.
             prefix: what object names are put under, without slashes at its ends.
             addressing: ``auto`` puts the bucket in the path except at AWS itself.
-            connect_timeout_s: bound of one connection attempt.
-            read_timeout_s: bound of waiting for the server's next byte.
-            attempts: how often a request is tried in all.
-            deadline_s: bound of one call, whatever the server does.
+            connect_timeout_s: longest time of one connection attempt.
+            read_timeout_s: longest wait for the next byte from the server.
+            attempts: how often a request is tried in total.
+            deadline_s: longest time of one call, whatever the server does.
 
         Raises:
             ObjectStoreMisconfigured: the AWS_* settings cannot be used.
@@ -111,8 +112,8 @@ class S3Store:
             "read_timeout": read_timeout_s,
             "retries": {"mode": "standard", "total_max_attempts": attempts},
             "max_pool_connections": 2 * _PARALLEL,
-            # Newer boto3 adds CRC trailers to every PUT, which many servers refuse. Packs are
-            # named by their SHA-256 and each blob in them is verified when it is read.
+            # Newer boto3 versions add CRC trailers to every PUT, which many servers refuse. We do
+            # not need them: each blob is verified when it is read.
             "request_checksum_calculation": "when_required",
             "response_checksum_validation": "when_required",
         }
@@ -143,7 +144,7 @@ class S3Store:
     def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         """See :class:`~tracefoundry.payloads.objects.ObjectStore`."""
         request = self._address(name)
-        wanted = None if length is None else max(length, 1)  # a range of no bytes cannot be said
+        wanted = None if length is None else max(length, 1)  # an empty range cannot be expressed
         if offset or wanted is not None:
             last = "" if wanted is None else str(offset + wanted - 1)
             request["Range"] = f"bytes={offset}-{last}"
@@ -182,7 +183,7 @@ class S3Store:
         self._in_parallel("list", self._client.list_objects_v2, [request])
 
     def close(self) -> None:
-        """Release connections and threads; calls under way end by their own bounds."""
+        """Release connections and threads; running calls end at their own deadline."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
@@ -215,7 +216,7 @@ class S3Store:
             for found in page.get("Contents", []):
                 name = found["Key"].removeprefix(self._prefix)
                 if is_name(name):
-                    modified_at_ns = int(found["LastModified"].timestamp()) * 1_000_000_000
+                    modified_at_ns = int(found["LastModified"].timestamp()) * SECOND_NS
                     yield StoredObject(name, found["Size"], modified_at_ns)
             token = page.get("NextContinuationToken")
             if not page.get("IsTruncated") or token is None:
@@ -225,22 +226,22 @@ class S3Store:
     def _in_parallel(
         self, action: str, call: Callable[..., Any], requests: Sequence[dict[str, Any]]
     ) -> Sequence[Any]:
-        """Results of all calls in order, within the deadline; after an error the rest is dropped.
+        """Results of all calls in order, within the deadline; after an error the rest is cancelled.
 
-        Single calls go through the pool too: it is what bounds their time, whatever a server does.
+        A single call goes through the pool too, because waiting on it is what limits its time.
         """
         futures = [self._pool.submit(call, **request) for request in requests]
         done, pending = wait(futures, self._deadline_s, return_when=FIRST_EXCEPTION)
         for future in pending:
             future.cancel()
         try:
-            # The first that failed tells why; the cancelled ones are not done.
+            # Raises the error of the first call that failed; cancelled calls are not in ``done``.
             for future in done:
                 future.result()
             if pending:
                 raise TimeoutError
         except (BotoCoreError, ClientError, HTTPError, TimeoutError) as error:
-            # The cause may quote requests and what the server wrote, so it is not chained.
+            # The cause may quote requests and text from the server, so it is not chained.
             raise ObjectStoreUnavailable(
                 f"cannot {action} bucket {self.bucket!r} at {self.endpoint}: {_remedy(error)}"
             ) from None
@@ -248,7 +249,7 @@ class S3Store:
 
 
 class _NotFound(Exception):
-    """The object is not there."""
+    """The object does not exist."""
 
 
 def _remedy(error: Exception) -> str:
@@ -268,7 +269,7 @@ def _remedy(error: Exception) -> str:
 
 
 def _code(error: ClientError) -> str:
-    """The error code, if it looks like one: the rest of the answer may say anything."""
+    """The error code, if it has the form of one; the answer may be arbitrary text."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     return code if re.fullmatch(r"[A-Za-z][A-Za-z0-9.]{0,63}", code) else ""
 
@@ -278,7 +279,7 @@ def _status(error: ClientError) -> int:
 
 
 def _shown(endpoint: str) -> str:
-    """Scheme, host and port: a URL may carry a password."""
+    """Scheme, host and port only, because a URL may have a password in it."""
     parts = urlsplit(endpoint)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 

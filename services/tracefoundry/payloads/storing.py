@@ -1,35 +1,40 @@
-"""Stores the content of a commit: plan, encode, pack, put. Its rows come back for the database.
+"""Stores the content of a commit (plan, encode, pack, put) and returns the rows for the database.
 
-Everything is in the object store, durably, before this returns; the caller then writes the rows and
-commits. What was put for a commit that fails is an object without rows, which retention removes.
+All objects are durable before this returns; then the caller writes the rows and commits. If that
+commit fails, its objects have no rows, and retention removes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from tracefoundry.model.days import date_of
-from tracefoundry.model.payload import BlobKey, BlobRow, Content, PayloadRows
+from tracefoundry.model.limits import PREVIEW_CHARACTERS
+from tracefoundry.model.payload import (
+    BlobKey,
+    BlobRow,
+    Content,
+    PayloadRows,
+    digest_of,
+    ref_from_digest,
+)
+from tracefoundry.model.times import date_of
 from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.objects import ObjectStore, check_name
 from tracefoundry.payloads.packs import Pack, build_packs
 from tracefoundry.payloads.planning import NewBlob, PayloadPlan
-from tracefoundry.payloads.refs import digest_of, ref_from_digest
-
-PREVIEW_CHARACTERS = 256
 
 # A character of UTF-8 has at most four bytes.
 _PREVIEW_BYTES = 4 * PREVIEW_CHARACTERS
 
 Lookup = Callable[[int, int, list[bytes]], Mapping[bytes, int]]
-"""Depths of those of these refs that a project has stored on a day."""
+"""From project id, day and digests: the depths of those that are stored."""
 
 
 class PayloadWriter:
-    """Puts contents into one object store. One instance serves one thread at a time."""
+    """Writes contents to one object store. One instance serves one thread at a time."""
 
     def __init__(self, objects: ObjectStore, codec: BlobCodec, *, previews: bool) -> None:
-        """``previews`` is False where payloads are encrypted: they would be in the clear."""
+        """``previews`` is False if payloads are encrypted, because previews are not."""
         self._objects = objects
         self._codec = codec
         self._previews = previews
@@ -42,7 +47,7 @@ class PayloadWriter:
         """Store contents by project id, project name and day.
 
         Raises:
-            ObjectStoreUnavailable: something could not be put; trying all of it again is right.
+            ObjectStoreUnavailable: an object could not be put; the whole call can be repeated.
             Exception: whatever ``lookup`` raises.
         """
         rows = PayloadRows()
@@ -50,8 +55,8 @@ class PayloadWriter:
         for (project_id, project, day), values in sorted(contents.items()):
             plan = PayloadPlan()
             direct = {plan.add(value.value, value.ref) for value in values}
-            known = _ask(lookup, project_id, day, plan.first_lookup())
-            known |= _ask(lookup, project_id, day, plan.second_lookup(known))
+            known = _known_depths(lookup, project_id, day, plan.first_lookup())
+            known |= _known_depths(lookup, project_id, day, plan.second_lookup(known))
             blobs, reused = plan.finish(known)
             rows.reused += [_key(project_id, ref, day) for ref in reused]
             if not blobs:
@@ -80,7 +85,7 @@ class PayloadWriter:
         return rows
 
 
-def _ask(lookup: Lookup, project_id: int, day: int, refs: list[str]) -> dict[str, int]:
+def _known_depths(lookup: Lookup, project_id: int, day: int, refs: list[str]) -> dict[str, int]:
     if not refs:
         return {}
     found = lookup(project_id, day, [digest_of(ref) for ref in refs])
@@ -114,12 +119,12 @@ def _rows_of(
 
 
 def preview_of(value: bytes) -> str | None:
-    """The beginning of a value as text; None where it is not text."""
+    """The beginning of a value as text; None if it is not text."""
     head = value[:_PREVIEW_BYTES]
     try:
         text = head.decode()
     except UnicodeDecodeError as error:
-        # A character may be cut at the end of the piece; anything else is no text.
+        # The last character may be cut off; any other error means that the value is not text.
         if error.start < len(head) - 3 or len(value) == len(head):
             return None
         text = head[: error.start].decode()

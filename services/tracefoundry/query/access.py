@@ -1,8 +1,8 @@
 """Who is asking, which projects the request reads, and which trace it means.
 
-The door (``query.door``) has told who is asking before a route runs. Each route then names the
-role that it wants by one of the dependencies here; a route without one would be open, and a test
-walks all routes to prove that there is none.
+Authentication (``query.authentication``) has found the caller before a route runs. Each route then
+names the role that it wants by one of the dependencies here; a route without one would be open, and
+a test walks all routes to prove that there is none.
 
 A trace id is looked up in every project that the caller may read. Nothing is guessed: a project
 that does not exist is 404, an id in several projects is 409, a deleted trace is 410. A caller that
@@ -20,15 +20,15 @@ from fastapi import Depends, Request
 
 from tracefoundry.auth.caller import Caller
 from tracefoundry.query.errors import ApiError
-from tracefoundry.store.sql.reader import Snapshot
-from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.store.api import Snapshot
+from tracefoundry.store.records import StoredTrace
 
 
 def _known(request: Request) -> Caller:
-    """The caller that the door found.
+    """The caller that authentication found.
 
     Raises:
-        ApiError: 401; there is no door before this application, so nobody is let in.
+        ApiError: 401; this application runs without authentication, so nobody is let in.
     """
     caller = getattr(request.state, "caller", None)
     if isinstance(caller, Caller):
@@ -176,50 +176,50 @@ def readable(snapshot: Snapshot, project: str | None, caller: Caller) -> Readabl
     return Readable({known[project]: project})
 
 
-def the_trace(snapshot: Snapshot, projects: Readable, trace_id: bytes) -> Row:
-    """The ``traces`` row of an id.
+def the_trace(snapshot: Snapshot, projects: Readable, trace_id: bytes) -> StoredTrace:
+    """The trace with an id.
 
     Raises:
         ApiError: 404, 409 ``ambiguous_project`` or 410 ``trace_deleted``.
     """
-    rows = snapshot.find_traces(projects.ids, trace_id)
-    if len(rows) == 1:
-        return rows[0]
-    if rows:
-        raise _ambiguous(projects, {row._mapping["project_id"] for row in rows}, trace_id)
+    found = snapshot.find_traces(projects.ids, trace_id)
+    if not found:
+        raise _absent(snapshot, projects, trace_id)
+    if len(found) > 1:
+        raise _ambiguous(projects, {trace.project_id for trace in found}, trace_id)
+    return found[0]
+
+
+def the_owner(snapshot: Snapshot, projects: Readable, trace_id: bytes) -> int:
+    """The id of the project that has anything of a trace: spans, logs that came without spans, or
+    payloads that an interrupted deletion left. All of it can be deleted; only a trace with spans
+    can be read.
+
+    Raises:
+        ApiError: 404, 409 ``ambiguous_project`` or 410 ``trace_deleted``.
+    """
+    owners = snapshot.owners(projects.ids, trace_id)
+    if not owners:
+        raise _absent(snapshot, projects, trace_id)
+    if len(owners) > 1:
+        raise _ambiguous(projects, owners, trace_id)
+    return owners.pop()
+
+
+def _absent(snapshot: Snapshot, projects: Readable, trace_id: bytes) -> ApiError:
     if snapshot.was_deleted(projects.ids, trace_id, time.time_ns()):
-        raise ApiError(
+        return ApiError(
             410,
             "trace_deleted",
             f"trace {trace_id.hex()} was deleted",
             "Its spans are refused until the retention window has passed them.",
         )
-    raise ApiError(
+    return ApiError(
         404,
         "trace_not_found",
         f"there is no trace {trace_id.hex()}",
         "Look at the id; a trace that was just sent needs a moment, an old one may have expired.",
     )
-
-
-def the_owner(snapshot: Snapshot, projects: Readable, trace_id: bytes) -> int:
-    """The id of the project that has anything of a trace: spans, or logs that came alone, or
-    payloads that an interrupted deletion left.
-
-    Who deletes a trace means all that is stored of it; only a trace with spans can be read.
-
-    Raises:
-        ApiError: 404, 409 ``ambiguous_project`` or 410 ``trace_deleted``.
-    """
-    owners = set(snapshot.projects_with_logs(projects.ids, trace_id))
-    owners |= set(snapshot.projects_with_payloads(projects.ids, trace_id))
-    owners |= {row._mapping["project_id"] for row in snapshot.find_traces(projects.ids, trace_id)}
-    if len(owners) > 1:
-        raise _ambiguous(projects, owners, trace_id)
-    if owners:
-        return owners.pop()
-    project: int = the_trace(snapshot, projects, trace_id)._mapping["project_id"]
-    return project
 
 
 def _ambiguous(projects: Readable, owners: Collection[int], trace_id: bytes) -> ApiError:

@@ -101,9 +101,7 @@ def _add_projects(router: APIRouter, access: Access) -> None:
 def _add_tokens(router: APIRouter, access: Access) -> None:
     tokens = access.tokens
 
-    @router.get(
-        "/tokens", summary="The tokens, without their texts", responses=answers(TokenList)
-    )
+    @router.get("/tokens", summary="The tokens, without their texts", responses=answers(TokenList))
     def list_tokens(caller: AdminCaller) -> Response:
         now = time.time_ns()
         mine = [record for record in tokens.all() if caller.project_id in (None, record.project_id)]

@@ -104,9 +104,19 @@ def skeleton_answers(
     """Skeletons, made by ``make``: :class:`Skeleton` or :class:`Node`."""
     # One plain loop over tuples: a trace of 100,000 spans passes here on its way to the screen.
     found: list[schemas.Skeleton] = []
-    for span_id, parent, start, end, name, kind, status, genai, tokens_in, tokens_out, cost in (
-        spans
-    ):
+    for (
+        span_id,
+        parent,
+        start,
+        end,
+        name,
+        kind,
+        status,
+        genai,
+        tokens_in,
+        tokens_out,
+        cost,
+    ) in spans:
         span = make(
             span_id.hex(),
             parent.hex() if parent else None,
@@ -166,9 +176,7 @@ def span_answers(
             service=None if resource is None else resource.service,
             attributes=withholding.attributes(span.attributes, SPAN),
             resource=(
-                None
-                if resource is None
-                else withholding.attributes(resource.attributes, RESOURCE)
+                None if resource is None else withholding.attributes(resource.attributes, RESOURCE)
             ),
             scope=None if scope is None else _scope(scope, withholding),
             events=withholding.members(span.events, "events"),
@@ -182,7 +190,7 @@ def span_answers(
         schema_url = resource_extras.get(span.resource_id, {}).get("schema_url")
         if schema_url:
             shown.resource_schema_url = schema_url
-        warnings: list[schemas.Warning] = []
+        warnings: list[schemas.SpanWarning] = []
         if span.end_time_ns < span.start_time_ns:
             warnings.append("end_before_start")
         if withholding.withheld:

@@ -1,30 +1,30 @@
-"""The query API as an ASGI application: routes, errors, checks at the door, metrics.
+"""The query API as an ASGI application: routes, errors, authentication, origin check, metrics.
 
 Routes are plain functions that FastAPI runs in its thread pool, because the store's reader is
-synchronous; answers are bytes made by ``shapes``, never models, because they are large.
+synchronous. Answers are structs of ``tracefoundry.schemas``, encoded by msgspec: they can be large.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse
 from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import Scope
 
 from tracefoundry import __version__
 from tracefoundry.auth.access import Access, open_access
+from tracefoundry.auth.gate import Gate
+from tracefoundry.deletion.requests import TraceDeletion
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.query import errors
 from tracefoundry.query.administration import administration_router
-from tracefoundry.query.door import TokenDoor, action_of, address_of
-from tracefoundry.query.health import Check, HttpMetrics, RequestCounter, health_router
-from tracefoundry.query.origin import OriginCheck
+from tracefoundry.query.authentication import Authentication, origin_check
+from tracefoundry.query.body_limit import BodyLimit
+from tracefoundry.query.metrics import RequestMetrics
+from tracefoundry.query.openapi import describe, operation_id
 from tracefoundry.query.parameters import DropEmptyParameters, known_parameters
-from tracefoundry.query.payload_deletion import PayloadRemover
 from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.query.payloads import payload_router
 from tracefoundry.query.reference_page import reference_page
@@ -32,33 +32,32 @@ from tracefoundry.query.settings import QuerySettings
 from tracefoundry.query.spans import span_router
 from tracefoundry.query.traces import trace_router
 from tracefoundry.settings import Settings
-from tracefoundry.store.sql.reader import TraceReader
+from tracefoundry.store.api import Store
 
 
 def create_app(
-    reader: TraceReader,
+    store: Store,
     settings: QuerySettings,
     *,
     access: Access | None = None,
     objects: ObjectStore | None = None,
     keys: KeyRing | None = None,
     registry: CollectorRegistry | None = None,
-    metrics: HttpMetrics | None = None,
-    checks: Mapping[str, Check] | None = None,
 ) -> FastAPI:
-    """The application. It does not own ``reader`` and ``access``; the caller closes them.
+    """The application. It does not own ``store``, ``access`` and ``objects``; the caller closes
+    them. ``/healthz``, ``/readyz`` and ``/metrics`` belong to the process: ``server`` adds them.
 
-    ``objects`` is the payload store, which the caller closes too, and ``keys`` are those that its
-    payloads are encrypted with. ``access`` says who may do what; without it nobody is asked for
-    a token, as on loopback.
-    ``/metrics`` shows ``registry`` (a new one when None). ``metrics`` counts the requests; pass
-    one where several apps share a registry, else it is made in ``registry``. ``checks`` are shown
-    in ``/readyz`` beside ``database``; each raises StoreError with its reason when it fails.
+    Args:
+        store: where traces are.
+        settings: the API's settings.
+        access: who may do what; without it no token is needed, as on loopback.
+        objects: the payload store.
+        keys: those that its payloads are encrypted with.
+        registry: where requests are counted; a new one when None.
     """
     registry = CollectorRegistry() if registry is None else registry
     if access is None:
-        access = open_access(reader.engine, Settings(), ask_tokens=False)
-    gate = access.gate
+        access = open_access(store.administration, Settings(), ask_tokens=False)
     app = FastAPI(
         title="TraceFoundry query API",
         description="Traces of AI agents: list, search, open, delete, sum up.",
@@ -67,40 +66,43 @@ def create_app(
         redoc_url=None,
         dependencies=[Depends(known_parameters)],
         redirect_slashes=False,
+        middleware=_middleware(settings, access.gate, registry),
+        generate_unique_id_function=operation_id,
     )
+    describe(app)
     app.state.audit = access.audit
     errors.install(app, settings.retry_after_seconds)
-    app.include_router(health_router(reader, settings, registry, checks or {}))
     keys = keys or KeyRing()
-    app.include_router(trace_router(reader, settings, PayloadRemover(reader, objects, keys)))
-    app.include_router(span_router(reader))
-    app.include_router(payload_router(reader, PayloadReader(reader, objects, keys)))
+    deletion = TraceDeletion(store.deletion, objects, keys, retention_ns=settings.span_retention_ns)
+    app.include_router(trace_router(store.reader, settings, deletion))
+    app.include_router(span_router(store.reader))
+    app.include_router(payload_router(store.reader, PayloadReader(store.reader, objects, keys)))
     app.include_router(administration_router(access))
 
     @app.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
         return HTMLResponse(reference_page(app.openapi()))
 
-    def refused(scope: Scope, reason: str) -> None:
-        action = action_of(scope.get("method", "GET"), scope["path"])
-        gate.refuse_origin(action, address=address_of(scope), reason=reason)
-
-    # The last one added is the outermost. Preflights carry no token: CORS answers them first.
-    app.add_middleware(DropEmptyParameters)
-    app.add_middleware(TokenDoor, gate=gate, retry_after_seconds=settings.retry_after_seconds)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type"],
-            max_age=600,
-        )
-    app.add_middleware(
-        OriginCheck,
-        allowed_hosts=settings.allowed_hosts,
-        cors_origins=settings.cors_origins,
-        refused=refused,
-    )
-    app.add_middleware(RequestCounter, metrics=metrics or HttpMetrics(registry))
     return app
+
+
+def _middleware(
+    settings: QuerySettings, gate: Gate, registry: CollectorRegistry
+) -> list[Middleware]:
+    """From the outermost to the innermost. Preflights carry no token: CORS answers them before
+    authentication."""
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=list(settings.cors_origins),
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type"],
+        max_age=600,
+    )
+    return [
+        Middleware(RequestMetrics, registry=registry),
+        origin_check(settings.allowed_hosts, cors_origins=settings.cors_origins, gate=gate),
+        *([cors] if settings.cors_origins else []),
+        Middleware(Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds),
+        Middleware(DropEmptyParameters),
+        Middleware(BodyLimit),
+    ]

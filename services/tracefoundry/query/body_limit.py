@@ -50,6 +50,9 @@ class BodyLimit:
             if started:
                 raise
             answer = error_response(
-                413, "too_large", "the body is far too large", f"Send up to {self._max_bytes} bytes."
+                413,
+                "too_large",
+                "the body is far too large",
+                f"Send up to {self._max_bytes} bytes.",
             )
             await answer(scope, receive, send)

@@ -18,8 +18,7 @@ from typing import Any
 import orjson
 
 from tracefoundry.query.errors import ApiError, invalid_parameter
-from tracefoundry.store.sql.audit import AuditPosition
-from tracefoundry.store.sql.reader import Sort, SpanPosition, TracePosition
+from tracefoundry.store.records import AuditPosition, Sort, SpanPosition, TracePosition
 
 _MAX_CURSOR = 2000
 _INT64 = 2**63

@@ -8,7 +8,7 @@ its usage from one of them only where it has none at all, so that nothing is cou
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import orjson
@@ -16,8 +16,8 @@ import orjson
 from tracefoundry.model.genai import plain
 from tracefoundry.model.genai.events import CHOICE, DETAILS, view_of_event
 from tracefoundry.model.genai.merging import complete
-from tracefoundry.model.genai.view import GenAI
-from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.model.genai.view import GenAI, GenAIKind
+from tracefoundry.store.records import StoredLog, StoredSpan
 
 _REST = ("operation", "provider", "finish_reasons", "tool_call_id", "price_version")
 _COLUMNS = (
@@ -39,21 +39,21 @@ _COLUMNS = (
 FIELDS = tuple(field.name for field in msgspec.structs.fields(GenAI))
 
 
-def view_of(row: Row, logs: Iterable[Row] = ()) -> GenAI | None:
-    """The view of a full row, completed by its logs; None where neither says anything."""
+def view_of(span: StoredSpan, logs: Iterable[StoredLog] = ()) -> GenAI | None:
+    """The view of a span, completed by its logs; None where neither says anything."""
     view: GenAI | None = None
-    if row.genai_kind is not None:
-        rest: dict[str, Any] = {} if row.genai is None else orjson.loads(row.genai)
+    if span.genai_kind is not None:
+        rest: dict[str, Any] = {} if span.genai is None else orjson.loads(span.genai)
         view = GenAI(
-            kind=row.genai_kind,
+            kind=cast("GenAIKind", span.genai_kind),
             dialect=rest.get("dialect", plain.DIALECT),
             **{name: rest.get(name) for name in _REST},
-            **{name: row._mapping[name] for name in _COLUMNS},
+            **{name: getattr(span, name) for name in _COLUMNS},
         )
     for log in logs:
         if log.name == DETAILS or log.name == CHOICE:
             body = None if log.body is None else orjson.loads(log.body)
-            told = view_of_event(log.name, orjson.loads(log.attributes), body)
-            if told is not None:
-                view = told if view is None else complete(view, told)
+            event = view_of_event(log.name, orjson.loads(log.attributes), body)
+            if event is not None:
+                view = event if view is None else complete(view, event)
     return view

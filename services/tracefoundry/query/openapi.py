@@ -30,7 +30,7 @@ ERRORS = {
     410: "It was there, and was deleted or has expired.",
     413: "The body is too large.",
     500: "The server made a mistake, or the stored bytes are damaged.",
-    503: "The database or the object store cannot answer now. Try again after `Retry-After` seconds.",
+    503: "The database or the object store cannot answer now; try again after `Retry-After` s.",
 }
 """What each status of an error means."""
 
@@ -75,6 +75,22 @@ def answers(
     return found
 
 
+def operation_id(route: APIRoute) -> str:
+    """The name of a route's function: generated clients call their methods so."""
+    return route.name
+
+
+def describe(app: FastAPI) -> None:
+    """Make :func:`document` the OpenAPI document of an application, made when first asked for."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = document(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+
 def document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document of an application."""
     made = get_openapi(
@@ -94,6 +110,8 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas.pop(name, None)
     ordered = sorted(_STRUCTS, key=lambda struct: struct.__name__)
     _, parts = msgspec.json.schema_components(ordered, ref_template=_TEMPLATE)
+    for part in parts.values():
+        _require_what_is_always_sent(part)
     schemas.update(parts)
     components["securitySchemes"] = {
         "bearer": {
@@ -104,6 +122,19 @@ def document(app: FastAPI) -> dict[str, Any]:
         }
     }
     return made
+
+
+def _require_what_is_always_sent(part: dict[str, Any]) -> None:
+    """A field with a default is optional for who reads an answer of another version, but this
+    server always sends it. Only fields that may be unset are optional in the document; they have
+    no default in it."""
+    required = set(part.get("required", ()))
+    for name, field in part.get("properties", {}).items():
+        if "default" in field:
+            required.add(name)
+            del field["default"]
+    if required:
+        part["required"] = sorted(required)
 
 
 def _complete(operation: dict[str, Any], path: str, roles: list[str] | None) -> None:
@@ -133,5 +164,7 @@ def _roles(routes: Any) -> list[tuple[tuple[str, str], list[str]]]:
         for part in route.dependant.dependencies:
             roles = _ROLES.get(getattr(part.call, "__name__", ""))
             if roles is not None:
-                found += [((route.path_format, method.lower()), roles) for method in route.methods]
+                found += [
+                    ((route.path_format, method.lower()), roles) for method in route.methods or ()
+                ]
     return found

@@ -8,8 +8,6 @@ send it.
 
 from __future__ import annotations
 
-import datetime
-import re
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
@@ -18,45 +16,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tracefoundry.model.ids import parse_span_id, parse_trace_id
+from tracefoundry.model.times import parse_time_ns
 from tracefoundry.query.errors import invalid_parameter
 from tracefoundry.schemas.fields import Role
 from tracefoundry.store.records import ANY_TIME_NS, GroupBy, Sort
 
 TIME_FORMS = "RFC 3339 (2026-11-21T12:00:00Z) or integer nanoseconds since 1970"
-
-_RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+\- ]\d\d:\d\d)"
-)
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-
-
-def parse_time(value: str) -> int:
-    """Nanoseconds since the epoch from text in one of the :data:`TIME_FORMS`.
-
-    Raises:
-        ValueError: it is in none of them, or outside 1970 to 2262.
-    """
-    if value.isascii() and value.isdigit():
-        number = int(value) if len(value) <= 19 else ANY_TIME_NS + 1
-        if number > ANY_TIME_NS:
-            raise ValueError("later than can be stored (2^63 - 1 ns)")
-        return number
-    match = _RFC3339.fullmatch(value)
-    if match is None:
-        raise ValueError(f"{value[:80]!r} is not a time; give {TIME_FORMS}")
-    day, clock, fraction, zone = match.groups()
-    # An unescaped plus sign arrives as a space.
-    zone = "+00:00" if zone in "Zz" else zone.replace(" ", "+")
-    try:
-        moment = datetime.datetime.fromisoformat(f"{day}T{clock}{zone}")
-        since = moment - _EPOCH
-    except (ValueError, OverflowError):
-        raise ValueError(f"{value[:80]!r} is not a time of any calendar") from None
-    whole = (since.days * 86_400 + since.seconds) * 1_000_000_000
-    number = whole + int((fraction or "").ljust(9, "0"))
-    if not 0 <= number <= ANY_TIME_NS:
-        raise ValueError(f"{value[:80]!r} is outside 1970 to 2262")
-    return number
 
 
 def _text_schema(description: str, example: str, **more: Any) -> WithJsonSchema:
@@ -67,7 +32,7 @@ def _text_schema(description: str, example: str, **more: Any) -> WithJsonSchema:
 
 TimeNs = Annotated[
     int,
-    BeforeValidator(parse_time),
+    BeforeValidator(parse_time_ns),
     _text_schema(TIME_FORMS + ".", "2026-11-21T12:00:00Z", maxLength=64),
 ]
 TraceId = Annotated[
@@ -87,9 +52,7 @@ SpanId = Annotated[
 ]  # fmt: skip
 TraceIdPath = Annotated[TraceId, Path(description="The trace: 32 hex digits.")]
 SpanIdPath = Annotated[SpanId, Path(description="The span: 16 hex digits.")]
-NamePath = Annotated[
-    str, Path(max_length=200, description="Its name.", examples=["default"])
-]
+NamePath = Annotated[str, Path(max_length=200, description="Its name.", examples=["default"])]
 
 Amount = Annotated[int, Field(ge=0, le=ANY_TIME_NS)]
 Milliseconds = Annotated[float, Field(ge=0, le=ANY_TIME_NS / 1e6 / 2, allow_inf_nan=False)]

@@ -1,25 +1,23 @@
 """The ``payloads`` of spans: what stood where, and what is true of it now.
 
 A row says what was true when the span was stored. Whether a payload is still there, has expired or
-was deleted is looked up for all spans of a page at once. Who may not read content sees that there
-is something, of which size and in which state, and neither ref nor preview: a short text could be
+was deleted is looked up for all spans of a page at once. Those who may not read content see that
+there is something, its size and its state, and neither ref nor preview: a short text could be
 guessed from its hash.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import orjson
+import msgspec
 
-from tracefoundry.model.days import day_of
-from tracefoundry.model.payload import LOG
-from tracefoundry.payloads.refs import digest_of
-from tracefoundry.query.times import rfc3339
-from tracefoundry.store.sql.reader import Snapshot
-from tracefoundry.store.sql.reader.payload_rows import PayloadStates
-from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.model.payload import LOG, digest_of
+from tracefoundry.model.times import day_of, rfc3339_microseconds
+from tracefoundry.schemas.spans import PayloadEntry, PayloadState
+from tracefoundry.store.api import Snapshot
+from tracefoundry.store.records import PayloadStates, SpanPage, StoredLog, StoredSpan
 
 Json = dict[str, Any]
 
@@ -28,29 +26,25 @@ _POINTER = "reference"
 
 
 class PayloadEntries:
-    """The entries of the spans of one page."""
+    """The entries of the spans of one page, and of their logs."""
 
     def __init__(
-        self,
-        snapshot: Snapshot,
-        project_id: int,
-        rows: Sequence[Row],
-        logs: Mapping[bytes, Sequence[Row]],
-        *,
-        content: bool,
+        self, snapshot: Snapshot, project_id: int, page: SpanPage, *, content: bool
     ) -> None:
         """Look up the states of all of them. ``content`` is for those who may read content."""
         self._content = content
         self._parsed: dict[int, list[Json]] = {}
         wanted: set[tuple[bytes, int]] = set()
         pointed: set[bytes] = set()
-        everything: list[tuple[Row, int]] = [(row, row.start_time_ns) for row in rows]
-        everything += [(log, log.time_ns) for many in logs.values() for log in many]
-        for row, time_ns in everything:
-            if row.payloads is None:
+        holders: list[tuple[StoredSpan | StoredLog, int]] = [
+            (span, span.start_time_ns) for span in page.spans
+        ]
+        holders += [(log, log.time_ns) for logs in page.logs.values() for log in logs]
+        for holder, time_ns in holders:
+            if holder.payloads is None:
                 continue
-            entries: list[Json] = orjson.loads(row.payloads)
-            self._parsed[id(row)] = entries
+            entries: list[Json] = msgspec.json.decode(holder.payloads)
+            self._parsed[id(holder)] = entries
             for entry in entries:
                 digest = _digest(entry.get("ref"))
                 if digest is None:
@@ -65,53 +59,56 @@ class PayloadEntries:
             else PayloadStates()
         )
 
-    def of(self, row: Row, logs: Iterable[Row] = ()) -> list[Json]:
+    def of(self, span: StoredSpan, logs: Iterable[StoredLog] = ()) -> list[PayloadEntry]:
         """The entries of a span, then those of its logs in their order."""
-        found = [self._shown(entry, entry["place"], day_of(row.start_time_ns))
-                 for entry in self._parsed.get(id(row), ())]  # fmt: skip
+        day = day_of(span.start_time_ns)
+        found = [self._shown(entry, entry["place"], day) for entry in self._of(span)]
         for index, log in enumerate(logs):
-            for entry in self._parsed.get(id(log), ()):
+            for entry in self._of(log):
                 place = f"logs/{index}"
                 if entry["place"] != LOG:
                     # What its resource and scope had is listed with the span, if they are the same.
-                    if (log.resource_id, log.scope_id) == (row.resource_id, row.scope_id):
+                    if (log.resource_id, log.scope_id) == (span.resource_id, span.scope_id):
                         continue
                     place = f"{place}/{entry['place']}"
                 found.append(self._shown(entry, place, day_of(log.time_ns)))
         return found
 
-    def pointers(self, row: Row) -> set[tuple[str, str]]:
+    def pointers(self, holder: StoredSpan | StoredLog) -> set[tuple[str, str]]:
         """(place, key) of the attributes of a span or log by which a sender pointed at content."""
         return {
             (entry["place"], entry["key"])
-            for entry in self._parsed.get(id(row), ())
+            for entry in self._of(holder)
             if entry["state"] == _POINTER
         }
 
-    def _shown(self, entry: Json, place: str, day: int) -> Json:
-        state, preview, expired_at = self._now(entry, day)
-        return {
-            "slot": entry["slot"],
-            "place": place,
-            "key": entry["key"],
-            "type": entry["type"],
-            "ref": entry["ref"] if self._content else None,
-            "bytes": entry["bytes"],
-            "media_type": entry["media_type"],
-            "state": state,
-            "preview": preview if self._content else None,
-            "expired_at": expired_at,
-        }
+    def _of(self, holder: StoredSpan | StoredLog) -> Sequence[Json]:
+        return self._parsed.get(id(holder), ())
 
-    def _now(self, entry: Json, day: int) -> tuple[str, str | None, str | None]:
+    def _shown(self, entry: Json, place: str, day: int) -> PayloadEntry:
+        state, preview, expired_at = self._now(entry, day)
+        return PayloadEntry(
+            slot=entry["slot"],
+            place=place,
+            key=entry["key"],
+            type=entry["type"],
+            ref=entry["ref"] if self._content else None,
+            bytes=entry["bytes"],
+            media_type=entry["media_type"],
+            state=state,
+            preview=preview if self._content else None,
+            expired_at=expired_at,
+        )
+
+    def _now(self, entry: Json, day: int) -> tuple[PayloadState, str | None, str | None]:
         """(state, preview, expired_at) of an entry."""
-        state: str = entry["state"]
+        state: PayloadState = entry["state"]
         digest = _digest(entry["ref"])
-        if state == _POINTER:
+        if entry["state"] == _POINTER:
             stored = digest is not None and digest in self._states.anywhere
             return ("present" if stored else "dangling"), None, None
         expired_ns = self._states.expired_at_ns.get(day)
-        expired_at = None if expired_ns is None else rfc3339(expired_ns)
+        expired_at = None if expired_ns is None else rfc3339_microseconds(expired_ns)
         if state == "expired":
             return state, None, expired_at
         if state != _STORED or digest is None:

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tracefoundry.model.days import date_of
+from tracefoundry.model.payload import digest_of, ref_from_digest
+from tracefoundry.model.times import date_of
 from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
 from tracefoundry.payloads.errors import (
     ObjectMissing,
@@ -28,10 +29,9 @@ from tracefoundry.payloads.errors import (
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.lists import assemble
 from tracefoundry.payloads.objects import ObjectStore, object_name
-from tracefoundry.payloads.packs import BlobLocation, PackHeads, read_blobs
-from tracefoundry.payloads.refs import digest_of, ref_from_digest
-from tracefoundry.store.sql.reader import TraceReader
-from tracefoundry.store.sql.reader.payload_rows import BlobCopy
+from tracefoundry.payloads.packs import BlobLocation, PackStartCache, read_blobs
+from tracefoundry.store.api import Reader
+from tracefoundry.store.records import BlobCopy
 
 LARGE_BYTES = 1024 * 1024
 """A payload above this takes one of the few places for large ones while it is put together."""
@@ -57,7 +57,7 @@ class PayloadReader:
     cannot be read.
     """
 
-    def __init__(self, reader: TraceReader, objects: ObjectStore | None, keys: KeyRing) -> None:
+    def __init__(self, reader: Reader, objects: ObjectStore | None, keys: KeyRing) -> None:
         self._reader = reader
         self._objects = objects
         self._keys = keys
@@ -121,7 +121,7 @@ class PayloadReader:
         codec = BlobCodec(self._keys)  # of this thread alone
 
         def assembled() -> bytes:
-            heads = PackHeads(objects)
+            heads = PackStartCache(objects)
 
             def fetch(refs: Sequence[str]) -> Mapping[str, DecodedBlob]:
                 return read_blobs(heads, codec, project, self._locations(copy, project, refs))

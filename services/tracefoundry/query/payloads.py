@@ -14,15 +14,15 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Path, Query, Response
 
+from tracefoundry.model.payload import digest_of
+from tracefoundry.model.times import rfc3339_microseconds
 from tracefoundry.payloads.errors import PayloadCorrupt, UnknownKey
-from tracefoundry.payloads.refs import digest_of
 from tracefoundry.query.access import Audit, EngineerCaller, readable
 from tracefoundry.query.answers import json_response
 from tracefoundry.query.errors import ApiError, invalid_parameter
 from tracefoundry.query.openapi import answers
 from tracefoundry.query.parameters import Parameters
 from tracefoundry.query.payload_reading import PayloadReader
-from tracefoundry.query.times import rfc3339
 from tracefoundry.schemas.errors import ErrorAnswer, PayloadGoneAnswer, PayloadGoneError, Tombstone
 from tracefoundry.store.api import Reader
 from tracefoundry.store.records import PayloadFate
@@ -48,7 +48,7 @@ def payload_router(reader: Reader, payloads: PayloadReader) -> APIRouter:
             200: {
                 "description": "The bytes, as JSON, text or binary, as they look.",
                 "content": {
-                    "application/json": {"schema": {}},
+                    "application/json": {"schema": {"description": "Any JSON object or array."}},
                     "text/plain": {"schema": {"type": "string"}},
                     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
                 },
@@ -153,7 +153,7 @@ def _gone(ref: str, fate: PayloadFate | None) -> Response:
         "missing": "is not stored any more",
     }
     tombstone = Tombstone(
-        fate.state, None if fate.at_ns is None else rfc3339(fate.at_ns), fate.reason
+        fate.state, None if fate.at_ns is None else rfc3339_microseconds(fate.at_ns), fate.reason
     )
     error = PayloadGoneError(
         code="payload_gone",

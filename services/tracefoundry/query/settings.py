@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tracefoundry.model.days import DAY_NS
+from tracefoundry.model.times import DAY_NS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,12 +17,8 @@ class QuerySettings:
     """Origins of pages that may read answers, as ``https://host[:port]``; ``*`` is any."""
     allowed_hosts: frozenset[str] | None = None
     """Host names a request may name, without port; None for any. Loopback binds set
-    :data:`tracefoundry.query.origin.LOOPBACK_HOSTS`, against DNS rebinding."""
+    :data:`tracefoundry.auth.origin_check.LOOPBACK_HOSTS`, against DNS rebinding."""
     search_seconds: float = 2.0
     """A text search answers with what it has after this long."""
-    schema_head: str | None = None
-    """Revision that ``/readyz`` wants of the database's schema; None does not ask."""
-    older_schemas: frozenset[str] | None = None
-    """Revisions before ``schema_head``; without them any other revision counts as behind."""
     retry_after_seconds: int = 2
     """``Retry-After`` of a 503."""

@@ -119,7 +119,7 @@ def _shown(
     """Whole spans with what they refer to, as far as the caller may see it."""
     content = caller.may_read_content
     counting = snapshot.counting_spans(trace) if any(map(has_usage, page.spans)) else None
-    entries = PayloadEntries(snapshot, trace.project_id, page.spans, page.logs, content=content)
+    entries = PayloadEntries(snapshot, trace.project_id, page, content=content)
     return span_answers(page, trace.trace_id, counting, entries, content=content)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from tracefoundry.deletion.by_request import TraceDeletion
+from tracefoundry.deletion.requests import TraceDeletion
 from tracefoundry.model.span import StatusCode
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.query.access import (
@@ -109,20 +109,15 @@ def trace_router(reader: Reader, settings: QuerySettings, deletion: TraceDeletio
             has_payloads = snapshot.has_payload_references(projects.ids, trace_id)
         if isinstance(owner, ApiError):
             # A deletion that was interrupted at its very end left only objects.
-            receipt = deletion.finish(projects.names)
+            receipt = deletion.finish_interrupted(projects.names)
             if not receipt.objects_total:
                 raise owner
             return json_response(receipt)
         name = projects.names[owner]
         if has_payloads:
-            deletion.check_objects()
+            deletion.check_payload_store()
         record("trace.delete", target=trace_id.hex(), project=name)
-        return json_response(
-            deletion.delete_trace(
-                owner, name, trace_id,
-                now_ns=time.time_ns(), retention_ns=settings.span_retention_ns,
-            )
-        )  # fmt: skip
+        return json_response(deletion.delete_trace(owner, name, trace_id))
 
     @router.delete(
         "/traces",
@@ -136,19 +131,14 @@ def trace_router(reader: Reader, settings: QuerySettings, deletion: TraceDeletio
         older, and the payloads that no other trace needs."""
         with reader.snapshot() as snapshot:
             projects = readable(snapshot, asked.project, caller)
-        if deletion.has_objects:
-            deletion.check_objects()
+        if deletion.has_payload_store:
+            deletion.check_payload_store()
         record(
             "trace.delete",
             target=f"before {asked.before} ns",
             project=asked.project or caller.project,
         )
-        return json_response(
-            deletion.delete_before(
-                projects.names, asked.before,
-                now_ns=time.time_ns(), retention_ns=settings.span_retention_ns,
-            )
-        )  # fmt: skip
+        return json_response(deletion.delete_before(projects.names, asked.before))
 
     @router.get(
         "/stats",

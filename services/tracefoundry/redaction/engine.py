@@ -1,9 +1,10 @@
 """Redaction of spans, logs and resources: every text and key in them, in place.
 
-Nearly everything is clean, so the way to that answer is short. A protobuf body is screened whole
-(:meth:`Redactor.body_is_clean`); then only keys are looked at, of which a process sees few
-different ones. Else all texts of a span are screened joined. Only a span that fails this is looked
-at value by value. A value on which the engine fails is withheld, never passed on.
+Nearly all spans are clean, so there is a fast path to that answer. A protobuf body is prefiltered
+whole (:meth:`Redactor.body_is_clean`); then only keys are looked at, of which a process sees few
+different ones. In other cases all texts of a span are joined and prefiltered. Only a span that
+fails this is redacted value by value. A value on which the engine fails is withheld, never passed
+on.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from tracefoundry.model.attributes import tag_of
+from tracefoundry.model.attributes import tag_of, type_name
 from tracefoundry.model.span import Attributes, LogRecord, Resource, Scope, Span
-from tracefoundry.model.value_types import type_name
-from tracefoundry.redaction.key_names import KeyNames
+from tracefoundry.redaction.denied_keys import KeyNames
 from tracefoundry.redaction.policy import AllowedKeys, Mode, Policy
 from tracefoundry.redaction.report import (
     NOT_ALLOWED,
@@ -34,7 +34,7 @@ class Redactor:
     """A policy at work. It remembers keys and the last envelope: use one in each thread.
 
     Native integers and doubles are kept (except under a denied key): ids, times and counts are
-    numbers, and nothing but a check digit would tell a card number from them. In text, and so in
+    numbers, and only a check digit would tell a card number from them. In text, and so in
     JSON text, card numbers are found.
 
     Attributes:
@@ -57,7 +57,7 @@ class Redactor:
         texts = TextRedactor(policy, self._names)
         allowed = AllowedKeys(policy.allow_keys) if self._strict else None
         self._values = ValueRedactor(texts, self._names, allowed)
-        self._clean = texts.screen.clean
+        self._is_clean = texts.prefilter.is_clean
         self._known_keys: set[str] = set()
         self._resource: Resource | None = None
         self._resource_report = NOTHING
@@ -71,7 +71,7 @@ class Redactor:
         Never use it on a JSON body, whose own escapes hide text. In strict mode the answer is
         False, because what is kept does not depend on text alone.
         """
-        return self._off or (not self._strict and self._clean(body))
+        return self._off or (not self._strict and self._is_clean(body))
 
     def redact_span(self, span: Span, *, text_is_clean: bool = False) -> Report:
         """Redact a span in place, its resource and scope with it (once an envelope).
@@ -124,7 +124,7 @@ class Redactor:
             tally = Tally("resource")
             resource.attributes = self._values.attributes(resource.attributes, tally)
             resource.schema_url = self._values.label(resource.schema_url, tally)
-            self._resource_report = self._told(tally)
+            self._resource_report = self._counted(tally)
         self._resource = resource
         return self._resource_report
 
@@ -135,9 +135,9 @@ class Redactor:
             return value, NOTHING
         tally = Tally("text")
         redacted = self._values.label(value, tally)
-        return redacted, self._told(tally)
+        return redacted, self._counted(tally)
 
-    # The way of the clean.
+    # Fast path: nothing to redact.
 
     def _span_is_clean(self, span: Span, text_is_clean: bool) -> bool:
         attributes = span.attributes
@@ -166,14 +166,14 @@ class Redactor:
 
     def _joined_is_clean(self, texts: list[str]) -> bool:
         try:
-            return self._clean("\n".join(texts).encode("utf-8"))
+            return self._is_clean("\n".join(texts).encode("utf-8"))
         except UnicodeEncodeError:
             return False
 
     def _attributes_are_clean(
         self, attributes: Attributes, texts: list[str], text_is_clean: bool
     ) -> bool:
-        """Whether no key is denied or a secret; collects the texts that are still to be seen."""
+        """Whether no key is denied or a secret; collects the texts to be screened."""
         if not self._known_keys.issuperset(attributes) and not self._learn(attributes):
             return False
         values = attributes.values()
@@ -213,7 +213,7 @@ class Redactor:
             if self._names.denied(key):
                 return False
             try:
-                if not self._clean(key.encode("utf-8")):
+                if not self._is_clean(key.encode("utf-8")):
                     return False
             except UnicodeEncodeError:
                 return False
@@ -224,7 +224,7 @@ class Redactor:
             self._known_keys.add(key)
         return True
 
-    # The closer look.
+    # Slow path: redact value by value.
 
     def _redact_span(self, span: Span) -> Report:
         tally = Tally("span")
@@ -240,7 +240,7 @@ class Redactor:
             tally.place = f"links/{index}"
             link.trace_state = self._values.label(link.trace_state, tally)
             link.attributes = self._values.attributes(link.attributes, tally)
-        return self._told(tally)
+        return self._counted(tally)
 
     def _redact_log(self, log: LogRecord) -> Report:
         tally = Tally("log")
@@ -254,7 +254,7 @@ class Redactor:
             log.body = None
         else:
             log.body = self._values.guarded("body", log.body, tally)
-        return self._told(tally)
+        return self._counted(tally)
 
     def _redact_scope(self, scope: Scope, text_is_clean: bool) -> None:
         self._scope_report = NOTHING
@@ -268,9 +268,9 @@ class Redactor:
             scope.version = self._values.label(scope.version, tally)
             scope.schema_url = self._values.label(scope.schema_url, tally)
             scope.attributes = self._values.attributes(scope.attributes, tally)
-            self._scope_report = self._told(tally)
+            self._scope_report = self._counted(tally)
         self._scope = scope
 
-    def _told(self, tally: Tally) -> Report:
+    def _counted(self, tally: Tally) -> Report:
         self.totals.update(tally.counts)
         return report_of(tally.counts, tally.withheld)

@@ -17,10 +17,15 @@ from pathlib import Path
 
 import yaml
 
-from tracefoundry.redaction.automata import PatternError, compiled, compiled_set
 from tracefoundry.redaction.policy import BUILTIN_RULES, UserPattern, UserPatterns
-from tracefoundry.redaction.rules import WITHHELD, marker
-from tracefoundry.redaction.screening import Screen, without_assertions
+from tracefoundry.redaction.prefilter import Prefilter
+from tracefoundry.redaction.re2_patterns import (
+    PatternError,
+    compiled,
+    compiled_set,
+    without_assertions,
+)
+from tracefoundry.redaction.report import WITHHELD, marker
 
 MAX_FILE_BYTES = 1 << 20
 MAX_PATTERNS = 500
@@ -39,7 +44,7 @@ def load_patterns(path: str | Path) -> UserPatterns:
     """Read and check a pattern file.
 
     Raises:
-        PatternFileError: it cannot be read, is no YAML, has an unknown key, or holds a pattern
+        PatternFileError: it cannot be read, is not YAML, has an unknown key, or holds a pattern
             that RE2 refuses, that matches empty text, or that matches redaction's own marks.
     """
     path = Path(path)
@@ -108,7 +113,7 @@ class _Reader:
             raise self._error(node, "patterns must be a list; begin each pattern with '- name:'")
         if len(node.value) > MAX_PATTERNS:
             raise self._error(node, f"more than {MAX_PATTERNS} patterns; join some with |")
-        screen = Screen(BUILTIN_RULES, (), ())
+        prefilter = Prefilter(BUILTIN_RULES, (), ())
         patterns: list[UserPattern] = []
         lines: dict[str, int] = {}
         for item in node.value:
@@ -124,7 +129,7 @@ class _Reader:
             lines[name] = fields["name"].start_mark.line + 1
             replacement = None
             if "replacement" in fields:
-                replacement = self._replacement(fields["replacement"], screen)
+                replacement = self._replacement(fields["replacement"], prefilter)
             regex = self._regex(fields["regex"], name, replacement)
             patterns.append(UserPattern(name, regex, replacement))
         self._check_together(node, patterns)
@@ -140,13 +145,13 @@ class _Reader:
             raise self._error(node, f"name {name!r} is that of a built-in rule; choose another")
         return name
 
-    def _replacement(self, node: yaml.Node, screen: Screen) -> str:
+    def _replacement(self, node: yaml.Node, prefilter: Prefilter) -> str:
         text = self._string(node, "replacement")
         if not text or len(text) > 200 or not text.isprintable() or set(text) & set("\"'\\"):
             raise self._error(
                 node, "replacement: use 1 to 200 printable characters without quotes or backslash"
             )
-        if not screen.clean(text.encode("utf-8")):
+        if not prefilter.is_clean(text.encode("utf-8")):
             raise self._error(
                 node, f"replacement {text!r} looks like a secret itself; use a plain word"
             )

@@ -1,8 +1,8 @@
 """What a project wants redacted: the mode, the rules, the user's patterns and keys.
 
 A policy is data: frozen, picklable, compared by value. The engine is built from it once in each
-process. Its version stands in every row, because two copies of a span can only be compared when
-one policy made both.
+process. Its version is stored with every span, because two copies of a span can only be compared
+when one policy made both.
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tracefoundry.model.genai.content import content_slot, event_slot
-from tracefoundry.redaction.assigned_secrets import ASSIGNED_SECRETS
-from tracefoundry.redaction.personal_data import PERSONAL_DATA
-from tracefoundry.redaction.provider_keys import PROVIDER_KEYS
-from tracefoundry.redaction.rules import Rule
+from tracefoundry.redaction.rules import Rule, load_rules
 
-BUILTIN_RULES: tuple[Rule, ...] = (*PROVIDER_KEYS, *ASSIGNED_SECRETS, *PERSONAL_DATA)
+BUILTIN_RULES: tuple[Rule, ...] = load_rules()
 """In order of importance: where two overlap, the first names what was taken out."""
 
 ENGINE_VERSION = 2
@@ -28,7 +25,7 @@ OFF_VERSION = 1
 """The version of a policy that keeps everything."""
 
 STRICT_VALUE_BYTES = 4096
-"""In strict mode longer values are content, whatever their key (contract, section 3)."""
+"""In strict mode longer values are content, whatever their key."""
 
 
 class Mode(StrEnum):

@@ -1,14 +1,27 @@
-"""What redaction did to a span or log: which rules, how often, and what is gone altogether."""
+"""What redaction leaves behind: markers in the text, and a report of what was taken out."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
-from tracefoundry.model.value_types import TypeName
+from tracefoundry.model.attributes import TypeName
+
+MARKER = re.compile(rb"\[(?:redacted:[a-z0-9_.-]{1,64}|withheld)\]")
+"""What redaction leaves in place of a secret."""
+
+WITHHELD = "[withheld]"
+"""What stands where the engine failed on a value."""
+
+
+def marker(rule: str) -> str:
+    """What stands where a rule took something out."""
+    return f"[redacted:{rule}]"
+
 
 ENGINE_ERROR = "engine_error"
 """Rule name of values that were withheld because the engine failed on them."""
@@ -60,12 +73,12 @@ def report_of(counts: Mapping[str, int], withheld: list[Withheld]) -> Report:
 
 def merged(*reports: Report) -> Report:
     """One report of several parts."""
-    told = [report for report in reports if report]
-    if len(told) <= 1:
-        return told[0] if told else NOTHING
+    present = [report for report in reports if report]
+    if len(present) <= 1:
+        return present[0] if present else NOTHING
     counts: Counter[str] = Counter()
     withheld: list[Withheld] = []
-    for report in told:
+    for report in present:
         for entry in report.counts:
             counts[entry.rule] += entry.count
         withheld.extend(report.withheld)

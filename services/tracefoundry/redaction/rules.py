@@ -1,96 +1,166 @@
-"""What a rule is: the exact pattern of one kind of secret, and what tells where to look for it.
+"""What a rule is, the built-in rules from the table ``rules.toml``, and their matches in a text.
 
-A rule is applied to bytes (UTF-8 as Latin-1), by RE2, so in linear time. Its ``pattern`` has no
-anchors and no word boundaries, which makes it its own screen: a cheap set of all screens decides
-first whether a text needs a closer look at all. What a pattern cannot tell (checksums, neighbours)
-is the ``check``'s business, so checks only ever make a rule stricter than its screen.
+A rule is applied to bytes (UTF-8 as Latin-1), by RE2. Its pattern has no anchors and no word
+boundaries, which makes it its own prefilter: a cheap set of all prefilters decides first whether a
+text needs a closer look at all. What a pattern cannot tell (check digits, neighbours) is the
+check's business.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
-from tracefoundry.redaction.automata import compiled
+import msgspec
+
+from tracefoundry.redaction import personal_data, secret_checks
+from tracefoundry.redaction.re2_patterns import Pattern, compiled
+from tracefoundry.redaction.report import MARKER
+
+RULE_TABLE = Path(__file__).with_name("rules.toml")
 
 LEFT_EDGE = r"(?:\A|[^0-9A-Za-z])"
-"""What stands before a match of a bounded rule: no letter and no digit."""
+"""What stands before a match that needs a left edge: no letter and no digit."""
 
-LEFT_SCREEN = (
+LEFT_EDGE_PREFILTER = (
     r"(?:\A|[^0-9A-Za-z]|(?:\A|[^0-9A-Za-z])[0-9A-Za-z]|(?:\\u[0-9A-Fa-f]{2}|\\x|%)[0-9A-Fa-f]{2})"
 )
-"""The edge as a screen sees it. One letter or digit after something else is an edge too: in a
+"""The edge as a prefilter sees it. One letter or digit after something else is an edge too: in a
 protobuf body the byte before a string is its length, and in escaped text it may end ``\\n``. So are
 the escapes of letters that are not ASCII."""
 
-MARKER = re.compile(rb"\[(?:redacted:[a-z0-9_.-]{1,64}|withheld)\]")
-"""What redaction leaves in place of a secret."""
+PREFILTER_COUNT = 24
+"""Characters of one class in a row that a prefilter asks for at the end of a pattern. What has more
+has these too, and a smaller automaton is ready sooner."""
 
-WITHHELD = "[withheld]"
-"""What stands where the engine failed on a value."""
+_COUNT_AT_END = re.compile(r"\{(\d+),?\}$")
 
 Check = Callable[[bytes, int, int], bool]
 """Says whether text[start:end] really is what the rule looks for."""
 
 
-def marker(rule: str) -> str:
-    """What stands where a rule took something out."""
-    return f"[redacted:{rule}]"
-
-
-SCREEN_COUNT = 24
-"""Characters of one class in a row that a screen asks for at the end of a pattern. What has more
-has these too, and a smaller automaton is ready sooner."""
-
-_COUNT_AT_END = re.compile(r"\{(\d+),?\}$")
-
-
-def _fewer(count: re.Match[str]) -> str:
-    return f"{{{min(int(count[1]), SCREEN_COUNT)}}}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One kind of secret.
-
-    Attributes:
-        name: as in ``[redacted:<name>]`` and in the counts.
-        pattern: RE2, in Latin-1. Group 1, where there is one, is what is taken out.
-        cores: for matches of fewer than :data:`.base64_forms.TEXT_BYTES` bytes: what they contain,
-            one of these at least, so that they are seen in base64. Longer ones are seen anyway.
-        bounded: whether a letter or digit in front makes it no match.
-        check: what the pattern cannot tell.
-        retry: whether, after a failed check, the next match may begin inside this one. Only for
-            patterns of bounded length, or the search is not linear.
-        shorten: after a failed check, down to which length the match is cut to try again; 0 for
-            not at all. Only for patterns of bounded length, too.
-        screen: a superset of ``pattern`` that is cheaper; by default the pattern.
-        faint: shapes that random bytes can take by accident. In decoded base64 such a match
-            counts only where text surrounds it, so that an image is not damaged.
-        bare_number: whether a match can be a JSON number; then the marker is quoted.
-    """
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One kind of secret: a row of the rule table, whose head describes the fields."""
 
     name: str
     pattern: str
-    cores: tuple[str, ...] = ()
-    bounded: bool = False
-    check: Check | None = None
-    retry: bool = False
-    shorten: int = 0
-    screen: str | None = None
-    faint: bool = False
-    bare_number: bool = False
+    least_length: int = 1
+    prefilter: str | None = None
+    base64_probes: tuple[str, ...] = ()
+    left_edge: bool = False
+    check: str | None = None
+    retry_inside: bool = False
+    shorten_to: int = 0
+    matches_random_bytes: bool = False
+    may_be_json_number: bool = False
+    match: tuple[str, ...] = ()
+    no_match: tuple[str, ...] = ()
 
     @property
     def expression(self) -> str:
         """The pattern with its left edge; group 1 is what is taken out."""
         groups = compiled(self.pattern).groups
         grouped = self.pattern if groups else f"({self.pattern})"
-        return f"{LEFT_EDGE}{grouped}" if self.bounded else grouped
+        return f"{LEFT_EDGE}{grouped}" if self.left_edge else grouped
 
     @property
-    def screen_expression(self) -> str:
+    def prefilter_pattern(self) -> str:
+        """A superset of the pattern, with as much counting as the rule's own."""
+        return self.prefilter or self.pattern
+
+    @property
+    def prefilter_expression(self) -> str:
         """A superset of the rule in any text, also in the middle of a protobuf body."""
-        screen = _COUNT_AT_END.sub(_fewer, self.screen or self.pattern)
-        return f"{LEFT_SCREEN}(?:{screen})" if self.bounded else screen
+        pattern = _COUNT_AT_END.sub(_fewer, self.prefilter_pattern)
+        return f"{LEFT_EDGE_PREFILTER}(?:{pattern})" if self.left_edge else pattern
+
+
+def _fewer(count: re.Match[str]) -> str:
+    return f"{{{min(int(count[1]), PREFILTER_COUNT)}}}"
+
+
+class RuleTable(msgspec.Struct, forbid_unknown_fields=True):
+    """A rule table as it is written."""
+
+    fragments: dict[str, str]
+    rule: tuple[Rule, ...]
+
+
+_FRAGMENT = re.compile(r"\{\{(\w+)\}\}")
+
+
+def load_rules(path: Path = RULE_TABLE) -> tuple[Rule, ...]:
+    """The rules of a table, in its order, fragments put in.
+
+    Raises:
+        ValueError: the table cannot be read, or names an unknown fragment.
+    """
+    table = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), RuleTable)
+    fragments: dict[str, str] = {}
+    for name, fragment in table.fragments.items():
+        fragments[name] = _filled(fragment, fragments)
+    return tuple(
+        msgspec.structs.replace(
+            rule,
+            pattern=_filled(rule.pattern, fragments),
+            prefilter=rule.prefilter and _filled(rule.prefilter, fragments),
+        )
+        for rule in table.rule
+    )
+
+
+def _filled(pattern: str, fragments: Mapping[str, str]) -> str:
+    joined = "".join(line.lstrip() for line in pattern.split("\n"))
+    unknown = set(_FRAGMENT.findall(joined)) - fragments.keys()
+    if unknown:
+        raise ValueError(f"{pattern!r} names the unknown fragments {sorted(unknown)}")
+    return _FRAGMENT.sub(lambda name: fragments[name[1]], joined)
+
+
+CHECKS: dict[str, Check] = {
+    name: function
+    for module in (secret_checks, personal_data)
+    for name, function in vars(module).items()
+    if name.startswith("is_") and callable(function)
+}
+"""The checks by name."""
+
+
+class RuleMatcher:
+    """A rule, ready to be applied to texts.
+
+    Attributes:
+        rule: the rule.
+    """
+
+    __slots__ = ("_check", "_groups", "_pattern", "rule")
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self._pattern: Pattern = compiled(rule.expression)
+        self._groups = range(1, self._pattern.groups + 1)
+        self._check = None if rule.check is None else CHECKS[rule.check]
+
+    def matches(self, text: bytes) -> Iterator[tuple[int, int]]:
+        """The ranges that the rule takes out of the text as it stands."""
+        rule, check = self.rule, self._check
+        position = 0
+        while (match := self._pattern.search(text, position)) is not None:
+            group = next(number for number in self._groups if match.start(number) >= 0)
+            start, end = match.start(group), match.end(group)
+            position = max(end, match.start() + 1)
+            if MARKER.fullmatch(text[start:end]):
+                continue
+            if check is None or check(text, start, end):
+                yield start, end
+                continue
+            if rule.retry_inside:
+                position = match.start() + 1
+            if rule.shorten_to:
+                for shorter in range(end - 1, start + rule.shorten_to - 1, -1):
+                    if check(text, start, shorter):
+                        yield start, shorter
+                        position = shorter
+                        break

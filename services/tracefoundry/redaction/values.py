@@ -9,13 +9,26 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from tracefoundry.model.attributes import broken_text, obj, raw_bytes, tag_of, text, untag
+from tracefoundry.model.attributes import (
+    broken_text,
+    obj,
+    raw_bytes,
+    tag_of,
+    text,
+    type_name,
+    untag,
+)
 from tracefoundry.model.span import Attributes
-from tracefoundry.model.value_types import type_name
-from tracefoundry.redaction.key_names import DENIED_KEY, KeyNames
+from tracefoundry.redaction.denied_keys import DENIED_KEY, KeyNames
 from tracefoundry.redaction.policy import STRICT_VALUE_BYTES, AllowedKeys
-from tracefoundry.redaction.report import ENGINE_ERROR, NOT_ALLOWED, Withheld
-from tracefoundry.redaction.rules import MARKER, WITHHELD, marker
+from tracefoundry.redaction.report import (
+    ENGINE_ERROR,
+    MARKER,
+    NOT_ALLOWED,
+    WITHHELD,
+    Withheld,
+    marker,
+)
 from tracefoundry.redaction.texts import TextRedactor
 
 _DENIED_MARKER = marker(DENIED_KEY)
@@ -78,7 +91,7 @@ class ValueRedactor:
         return self._value(value, tally)
 
     def _denied(self, value: Any, tally: Tally) -> Any:
-        # What says nothing stays: an empty password is worth seeing, and is no secret.
+        # Empty values and flags stay: an empty password is worth seeing, and is not a secret.
         if value is None or value is True or value is False or value in ("", [], {}):
             return value
         if type(value) is str and MARKER.fullmatch(value.encode("utf-8", "replace")):
@@ -142,7 +155,7 @@ def _unused(key: str, taken: Attributes, numbers: dict[str, int]) -> str:
     """The key, numbered where redaction made two keys equal: neither value may get lost."""
     if key not in taken:
         return key
-    # Numbers are remembered, or a map of 100,000 secrets as keys would take for ever.
+    # Numbers are remembered, or a map of 100,000 secrets as keys would take quadratic time.
     number = numbers.get(key, 1) + 1
     while f"{key} {number}" in taken:
         number += 1

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
+from tracefoundry.model.times import date_of
 from tracefoundry.payloads.errors import ObjectStoreError
 from tracefoundry.payloads.objects import ObjectStore
-from tracefoundry.retention.report import RetentionReport, StepReport
-from tracefoundry.store.contract import StoreError
-from tracefoundry.store.sql.expiry import rows
-from tracefoundry.store.sql.expiry.session import Session
+from tracefoundry.retention.report import (
+    PartitionReport,
+    PayloadsReport,
+    RetentionReport,
+    SpansReport,
+    StepReport,
+)
+from tracefoundry.store.api import StoreError
+from tracefoundry.store.deletion_api import Check, Deletion, RetentionRun
+from tracefoundry.store.deletion_records import DayPartition
 
 _log = logging.getLogger("tracefoundry.retention")
 
@@ -29,41 +34,22 @@ class Run:
     """One run.
 
     Attributes:
-        session: the database.
+        deletion: the database.
+        data: the run of retention on it.
         objects: the payload store; None where payloads are to be left alone.
         now_ns: the moment that everything is compared with.
         dry_run: look and count, change nothing.
-        stop: asked between steps and batches; True ends the run there.
+        check: called between steps and batches; raises Stopped where the run was asked to end.
         report: filled as the run goes.
     """
 
-    session: Session
+    deletion: Deletion
+    data: RetentionRun
     objects: ObjectStore | None
     now_ns: int
     dry_run: bool
-    stop: Callable[[], bool]
+    check: Check
     report: RetentionReport
-
-    def check(self) -> None:
-        """End the run here if somebody wants it ended.
-
-        Raises:
-            Stopped: somebody does.
-        """
-        if self.stop():
-            raise Stopped
-
-    def delete(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
-        """Delete rows in batches, or in a dry run count them; returns how many.
-
-        Raises:
-            Stopped: asked to end; batches before are deleted.
-            StoreUnavailable: the same.
-        """
-        self.check()
-        if self.dry_run:
-            return rows.count(self.session.engine, table, *where)
-        return rows.delete(self.session.engine, table, self.check, *where)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -81,3 +67,25 @@ class Run:
         finally:
             seconds = round(time.monotonic() - began, 3)
             self.report.steps.append(StepReport(name=name, seconds=seconds, error=error))
+
+    def drop_partitions(
+        self, partitions: Sequence[DayPartition], report: SpansReport | PayloadsReport
+    ) -> list[DayPartition]:
+        """Drop whole days, and report what went (or would go); returns those that are in use.
+
+        Raises:
+            Stopped: asked to end; running again goes on.
+            StoreUnavailable: the same.
+        """
+        drops = self.data.drop_partitions(partitions)
+        report.partitions += [
+            PartitionReport(
+                table=partition.table,
+                day=date_of(partition.day).isoformat(),
+                bytes=partition.total_bytes,
+                rows_estimate=rows,
+            )
+            for partition, rows in drops.dropped
+        ]
+        report.in_use += [partition.name for partition in drops.in_use]
+        return drops.in_use

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tracefoundry.model.days import day_of
-from tracefoundry.settings import SECOND_NS, Settings
+from tracefoundry.model.times import SECOND_NS, day_of
+from tracefoundry.settings import Settings
 from tracefoundry.store.contract import ProjectRecord
-from tracefoundry.store.sql.projects import retention_of
+from tracefoundry.store.records import retention_of
 
 GRACE_NS = 120 * SECOND_NS
 """Added to every retention: what was accepted in the last moment of its window has been committed

@@ -13,45 +13,44 @@ from pathlib import Path
 
 import msgspec
 
-from tracefoundry.model.days import date_of
+from tracefoundry.model.times import date_of
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs
-from tracefoundry.retention.partitions import SPAN_TABLES, days_of, drop
 from tracefoundry.retention.payloads import expire_day, oldest_day
 from tracefoundry.retention.report import DiskUse
 from tracefoundry.retention.spans import expire_spans
 from tracefoundry.settings import Settings
-from tracefoundry.store.sql.expiry import database, traces
-from tracefoundry.store.sql.expiry.session import Session
-from tracefoundry.store.sql.reader.free_pages import give_back
+from tracefoundry.store.deletion_api import RetentionRun
 
 Measure = Callable[[], Sequence[DiskUse]]
 """How full everything is now."""
 
 
 def measure_disks(
-    session: Session, objects: ObjectStore | None, settings: Settings, database_file: Path | None
+    data: RetentionRun, objects: ObjectStore | None, settings: Settings, file: Path | None
 ) -> Measure:
-    """A measure of what can be seen from here: the disk of a payload folder, that of a SQLite file,
-    and a PostgreSQL database against the capacity that was set for it."""
+    """A measure of what can be seen from here: the disk of a payload folder, that of the store's
+    file, and a database without a file against the capacity that was set for it."""
 
     def measure() -> list[DiskUse]:
         found = []
         if isinstance(objects, FilesystemStore):
             found.append(_disk("payload folder", "payloads", objects.root))
-        if database_file is not None:
-            found.append(_disk("database file", "database", database_file.parent))
+        if file is not None:
+            found.append(_disk("database file", "database", file.parent))
         elif settings.database_capacity_bytes is not None:
-            found.append(
-                DiskUse(
-                    name="database",
-                    holds="database",
-                    used_bytes=database.database_bytes(session.engine),
-                    capacity_bytes=settings.database_capacity_bytes,
+            used_bytes = data.database_bytes()
+            if used_bytes is not None:
+                found.append(
+                    DiskUse(
+                        name="database",
+                        holds="database",
+                        used_bytes=used_bytes,
+                        capacity_bytes=settings.database_capacity_bytes,
+                    )
                 )
-            )
         return found
 
     return measure
@@ -126,8 +125,7 @@ def _again(
     """Measure again; in a dry run, reckon."""
     if run.dry_run:
         return _without(uses, holds, freed)
-    give_back(run.session.engine)
-    database.checkpoint(run.session.engine)
+    run.data.reclaim_space()
     return list(measure())
 
 
@@ -142,19 +140,15 @@ def _without(uses: Sequence[DiskUse], holds: str, freed: int) -> list[DiskUse]:
 
 def _oldest_span_day(run: Run, cutoffs: Cutoffs, after: int) -> int | None:
     """The oldest day after one, and before today, that has rows."""
-    if run.session.connection is None:
-        day = traces.oldest_span_day(run.session.engine, after)
-        days = [] if day is None else [day]
-    else:
-        days = [one.day for one in days_of(run, SPAN_TABLES) if one.filled and one.day > after]
-    return min((day for day in days if day < cutoffs.today), default=None)
+    day = run.data.oldest_span_day(after=after)
+    return None if day is None or day >= cutoffs.today else day
 
 
 def _expire_span_day(run: Run, cutoffs: Cutoffs, day: int) -> int:
     """Expire a day of all projects; returns the bytes of its partitions, 0 where there are none."""
-    doomed = [one for one in days_of(run, SPAN_TABLES) if one.day == day]
+    partitions = [one for one in run.data.partitions("spans") if one.day == day]
     if run.dry_run:
-        run.report.spans.partitions += drop(run, doomed)[0]
+        run.drop_partitions(partitions, run.report.spans)
     else:
         expire_spans(run, cutoffs.without_spans_before(day + 1))
-    return sum(one.total_bytes for one in doomed)
+    return sum(one.total_bytes for one in partitions)

@@ -12,11 +12,10 @@ import datetime
 import itertools
 from collections.abc import Iterable, Mapping
 
-from tracefoundry.model.days import DAY_NS, day_of_date
+from tracefoundry.model.times import DAY_NS, day_of_date
 from tracefoundry.payloads.objects import ObjectStore, StoredObject, check_name, day_prefix
 from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs
-from tracefoundry.store.sql.expiry.payloads import named_objects
 
 ORPHAN_AGE_NS = DAY_NS
 """Older objects without a row are leftovers."""
@@ -74,7 +73,7 @@ def _without_rows(
     if not found:
         return {}
     digests = {name: bytes.fromhex(check_name(name)[2]) for name in found}
-    named = named_objects(run.session.engine, project_id, day_of_date(date), digests.values())
+    named = run.deletion.objects_in_use(project_id, day_of_date(date), set(digests.values()))
     return {name: one for name, one in found.items() if digests[name] not in named}
 
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracefoundry.model.days import date_of
+from tracefoundry.model.times import date_of
 from tracefoundry.payloads.objects import ObjectStore, day_prefix
 from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs, ProjectCutoff
-from tracefoundry.retention.partitions import PAYLOAD_TABLES, days_of, drop
 from tracefoundry.retention.report import PayloadDay, Reason
-from tracefoundry.store.sql.expiry import payloads
-from tracefoundry.store.sql.tables import payload_blobs, payload_list_parts
 
 
 def expire_payloads(run: Run, cutoffs: Cutoffs) -> None:
@@ -27,11 +24,11 @@ def expire_payloads(run: Run, cutoffs: Cutoffs) -> None:
         Stopped: the same.
         StoreUnavailable: the same.
     """
-    engine = run.session.engine
-    marked = payloads.marked_days(engine)
-    droppable = {one.day for one in days_of(run, PAYLOAD_TABLES) if one.day < cutoffs.payloads_day}
+    marked = run.data.expired_payload_days()
+    partitions = run.data.partitions("payloads")
+    droppable = {one.day for one in partitions if one.day < cutoffs.payloads_day}
     for project in cutoffs.projects:
-        due = set(payloads.days_with_blobs(engine, project.project_id, project.payloads_day))
+        due = set(run.data.payload_days(project.project_id, before_day=project.payloads_day))
         again = {day for of, day in marked if of == project.project_id}
         if run.objects is None:
             run.report.payloads.waiting += len(due)
@@ -61,9 +58,9 @@ def expire_day(run: Run, objects: ObjectStore, cutoffs: Cutoffs, day: int) -> in
     for project in going:
         # Also those that have nothing on that day: a writer may be about to change that.
         _mark(run, project, day, "disk")
+    droppable = {one.day for one in run.data.partitions("payloads")}
     for project in going:
-        by_row = run.session.connection is None
-        report = _empty_day(run, objects, project, day, by_row=by_row)
+        report = _empty_day(run, objects, project, day, by_row=day not in droppable)
         freed += report.bytes
         if report.objects or report.blobs or report.list_parts:
             report.reason = "disk"
@@ -77,16 +74,14 @@ def oldest_day(run: Run, cutoffs: Cutoffs, after: int) -> int | None:
     days = [
         day
         for project in cutoffs.projects
-        for day in payloads.days_with_blobs(run.session.engine, project.project_id, cutoffs.today)
+        for day in run.data.payload_days(project.project_id, before_day=cutoffs.today)
         if day > after
     ]
     return min(days, default=None)
 
 
 def _mark(run: Run, project: ProjectCutoff, day: int, reason: Reason) -> None:
-    run.check()
-    if not run.dry_run:
-        payloads.mark_day(run.session.engine, project.project_id, day, run.now_ns, reason)
+    run.data.mark_payloads_expired(project.project_id, day, now_ns=run.now_ns, reason=reason)
 
 
 def _empty_day(
@@ -102,16 +97,9 @@ def _empty_day(
     if report.objects and not run.dry_run:
         objects.delete_prefix(prefix)
     if by_row:
-        report.blobs = run.delete(
-            payload_blobs,
-            payload_blobs.c.project_id == project.project_id,
-            payload_blobs.c.day == day,
-        )
-        report.list_parts = run.delete(
-            payload_list_parts,
-            payload_list_parts.c.project_id == project.project_id,
-            payload_list_parts.c.day == day,
-        )
+        days = range(day, day + 1)
+        report.blobs = run.data.delete_rows("payload_blobs", project.project_id, days)
+        report.list_parts = run.data.delete_rows("payload_list_parts", project.project_id, days)
     run.check()
     return report
 
@@ -123,12 +111,10 @@ def _drop_days(run: Run, cutoffs: Cutoffs, days: Sequence[int]) -> None:
     kept. The empty ones stay, or they would be dropped and made again every hour. Without a payload
     store the full ones stay too: their rows are all that tells of the objects.
     """
-    doomed = [
+    expired = [
         one
-        for one in days_of(run, PAYLOAD_TABLES)
+        for one in run.data.partitions("payloads")
         if one.day in days
         and (run.objects is not None if one.filled else one.day < cutoffs.window_day)
     ]
-    dropped, held = drop(run, doomed)
-    run.report.payloads.partitions += dropped
-    run.report.payloads.in_use += [one.name for one in held]
+    run.drop_partitions(expired, run.report.payloads)

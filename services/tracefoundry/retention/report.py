@@ -64,7 +64,7 @@ class PayloadsReport(msgspec.Struct, kw_only=True):
 
 class TracesReport(msgspec.Struct, kw_only=True):
     """Summaries: removed with their last span, or marked as cut. ``spans`` counts the spans that
-    the removed ones told of."""
+    the removed ones summed up."""
 
     deleted: int = 0
     cut: int = 0

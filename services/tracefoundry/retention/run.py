@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 
+from tracefoundry.model.times import SECOND_NS
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.retention.context import Run, Stopped
 from tracefoundry.retention.cutoffs import cutoffs
 from tracefoundry.retention.disk import Measure, enforce_limit, measure_disks
 from tracefoundry.retention.orphans import delete_orphans
-from tracefoundry.retention.partitions import finish_interrupted
 from tracefoundry.retention.payloads import expire_payloads
 from tracefoundry.retention.records import delete_records
 from tracefoundry.retention.report import RetentionReport
 from tracefoundry.retention.spans import expire_spans
-from tracefoundry.settings import SECOND_NS, Settings
-from tracefoundry.store.sql.expiry import database
-from tracefoundry.store.sql.expiry.session import AnotherRun, open_session
-from tracefoundry.store.sql.reader.free_pages import give_back
-from tracefoundry.store.sqlite.connection import database_path
+from tracefoundry.settings import Settings
+from tracefoundry.store.api import AnotherProcess, Store, open_store
 
 _log = logging.getLogger("tracefoundry.retention")
 
@@ -60,21 +58,29 @@ def run_once(
     """
     started = datetime.fromtimestamp(now_ns // SECOND_NS, UTC)
     report = RetentionReport(dry_run=dry_run, started_at=f"{started:%Y-%m-%dT%H:%M:%SZ}")
+
+    def check() -> None:
+        if stop():
+            raise Stopped
+
     try:
-        with open_session(url, exclusive=not dry_run) as session:
+        with (
+            closing(open_store(url)) as store,
+            store.deletion.retention_run(dry_run=dry_run, check=check) as data,
+        ):
             run = Run(
-                session=session,
+                deletion=store.deletion,
+                data=data,
                 objects=objects,
                 now_ns=now_ns,
                 dry_run=dry_run,
-                stop=stop,
+                check=check,
                 report=report,
             )
             if measure is None:
-                file = database_path(url) if session.connection is None else None
-                measure = measure_disks(session, objects, settings, file)
-            _run_steps(run, settings, measure)
-    except AnotherRun:
+                measure = measure_disks(data, objects, settings, store.file)
+            _run_steps(run, settings, store, measure)
+    except AnotherProcess:
         report.state = "busy"
     except Stopped:
         report.state = "stopped"
@@ -82,10 +88,11 @@ def run_once(
     return report
 
 
-def _run_steps(run: Run, settings: Settings, measure: Measure) -> None:
-    keep = cutoffs(settings, database.all_projects(run.session.engine), run.now_ns)
+def _run_steps(run: Run, settings: Settings, store: Store, measure: Measure) -> None:
+    projects = sorted(store.administration.projects(), key=lambda project: project.project_id)
+    keep = cutoffs(settings, projects, run.now_ns)
     with run.step("interrupted"):
-        finish_interrupted(run, keep)
+        run.data.finish_interrupted_drops(spans_day=keep.spans_day, payloads_day=keep.payloads_day)
     with run.step("payloads"):
         expire_payloads(run, keep)
     with run.step("spans"):
@@ -97,7 +104,6 @@ def _run_steps(run: Run, settings: Settings, measure: Measure) -> None:
     if settings.retention_disk_percent is not None:
         with run.step("disk"):
             enforce_limit(run, keep, settings.retention_disk_percent, measure)
-    if run.session.connection is None and not run.dry_run:
+    if store.file is not None and not run.dry_run:
         with run.step("free pages"):
-            give_back(run.session.engine)
-            database.checkpoint(run.session.engine)
+            run.data.reclaim_space()

@@ -23,12 +23,8 @@ DurationNs = Annotated[
         examples=["1500000000"],
     ),
 ]
-Moment = Annotated[
-    str, Meta(description="RFC 3339 in UTC.", examples=["2026-11-27T12:00:00.000Z"])
-]
-Duration = Annotated[
-    str, Meta(description="A whole number and s, m, h, d or w.", examples=["7d"])
-]
+Moment = Annotated[str, Meta(description="RFC 3339 in UTC.", examples=["2026-11-27T12:00:00.000Z"])]
+Duration = Annotated[str, Meta(description="A whole number and s, m, h, d or w.", examples=["7d"])]
 TraceId = Annotated[
     str,
     Meta(description="32 lower-case hex digits.", examples=["0af7651916cd43dd8448eb211c80319c"]),

@@ -7,7 +7,8 @@ A store is opened by :func:`open_store` and has five parts:
 :class:`Reader`
     opens snapshots, which answer questions with typed records (:mod:`tracefoundry.store.records`);
 :class:`Deletion`
-    removes traces and payloads, by request and by retention;
+    removes traces and payloads, by request and by retention (:mod:`tracefoundry.store.deletion_api`
+    has its methods and records);
 :class:`Administration`
     keeps projects, tokens and the audit log;
 :class:`Capabilities`
@@ -38,13 +39,14 @@ import msgspec
 
 from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.span import LogRecord, Span
+from tracefoundry.store.deletion_api import Deletion as Deletion
+from tracefoundry.store.deletion_api import RetentionRun as RetentionRun
 from tracefoundry.store.records import (
     AuditEntry,
     AuditOutcome,
     AuditPosition,
     BlobCopy,
     BlobPlace,
-    Deleted,
     GroupBy,
     PayloadFate,
     PayloadStates,
@@ -401,47 +403,21 @@ class Reader(Protocol):
         ...
 
 
-# Deleting
-
-
-class Deletion(Protocol):
-    """Removes data, by request and by retention. Safe between threads and beside writers.
-
-    Everything is done in batches, each a transaction. What an interrupted call has removed is
-    removed; calling again goes on.
-    """
-
-    def delete_trace(
-        self, project_id: int, trace_id: bytes, *, now_ns: int, retention_ns: int
-    ) -> Deleted:
-        """Delete one trace with its logs, or logs that came without spans, and leave a tombstone;
-        all counts are 0 when there is nothing.
-
-        ``retention_ns`` is the span retention: the tombstone outlives the window of start times
-        that ingest accepts, so that spans sent again stay refused.
-        """
-        ...
-
-    def delete_before(
-        self, project_ids: Sequence[int], before_ns: int, *, now_ns: int, retention_ns: int
-    ) -> Deleted:
-        """Delete the traces that end before a time, and logs of traces without spans that are all
-        older, in batches."""
-        ...
-
-
 # Administration
 
 
 class AdministrationChange(Protocol):
-    """One transaction over projects, tokens and the audit log: all of it happens, or nothing."""
+    """One transaction over projects, tokens and the audit log: all of it happens, or nothing.
+
+    After :class:`NameTaken` the transaction cannot go on; let the error end it.
+    """
 
     def find_project(self, name: str) -> ProjectRecord | None:
         """The project of a name."""
         ...
 
     def lock_project(self, name: str) -> ProjectRecord | None:
-        """The project of a name, which nobody else changes until the transaction ends."""
+        """The project of a name. No other transaction changes it until this one ends."""
         ...
 
     def add_project(self, name: str, *, created_at_ns: int) -> ProjectRecord:
@@ -490,6 +466,7 @@ class AdministrationChange(Protocol):
 
         Raises:
             NameTaken: the name is another token's.
+            StoreError: there is no token of this id.
         """
         ...
 
@@ -503,16 +480,20 @@ class AdministrationChange(Protocol):
 
 
 class Administration(Protocol):
-    """Projects, tokens and the audit log. Safe between threads; has connections of its own, so
-    that a login never waits behind a slow search. Everything raises :class:`StoreUnavailable` when
-    the store cannot answer now."""
+    """Projects, tokens and the audit log.
+
+    Safe between threads. It has connections of its own, so that a login never waits behind a slow
+    search. Everything raises :class:`StoreUnavailable` when the store cannot answer now; any other
+    error of the database comes as :class:`StoreError` too, so that recording a refusal can rely on
+    catching that alone.
+    """
 
     def projects(self) -> list[ProjectRecord]:
         """Every project, by name."""
         ...
 
     def tokens(self) -> list[TokenRecord]:
-        """Every token, by name, also those that are over."""
+        """Every token by name, expired and revoked ones too."""
         ...
 
     def token_of(self, token_hash: bytes) -> TokenRecord | None:
@@ -520,7 +501,7 @@ class Administration(Protocol):
         ...
 
     def has_live_token(self, now_ns: int) -> bool:
-        """True when there is a token that is accepted."""
+        """Whether there is a token that is neither expired nor revoked."""
         ...
 
     def change(self) -> AbstractContextManager[AdministrationChange]:
@@ -606,9 +587,10 @@ class Store(Protocol):
         """
         ...
 
-    def migrate(self) -> str:
+    def migrate(self, *, only_new: bool = False) -> str:
         """Bring the database to the schema of this version; returns its revision. Safe to repeat,
-        and beside other processes that do the same.
+        and beside other processes that do the same. With ``only_new`` a database that has a schema
+        already stays as it is.
 
         Raises:
             StoreUnavailable: the database cannot be reached.
@@ -635,3 +617,16 @@ class Store(Protocol):
     def close(self) -> None:
         """Close all connections."""
         ...
+
+
+def open_store(url: str) -> Store:
+    """The store at a database URL: ``postgresql://USER:PASSWORD@HOST:PORT/NAME`` or
+    ``sqlite:///PATH``. It connects when it is first used; only the modules of the parts that are
+    used are imported.
+
+    Raises:
+        StoreMisconfigured: the URL can never work. The message does not show its password.
+    """
+    from tracefoundry.store.sql.store import SqlStore
+
+    return SqlStore(url)

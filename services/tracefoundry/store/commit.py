@@ -22,10 +22,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from tracefoundry.model.days import day_of
 from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import TraceKey, facts_of, summarise
+from tracefoundry.model.times import day_of
 from tracefoundry.store.contract import (
     CommitResult,
     PayloadsGone,

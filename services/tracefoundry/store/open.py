@@ -1,30 +1,19 @@
-"""From a database URL to the writer for it."""
+"""Names of :mod:`tracefoundry.store.api` for callers that do not use it yet; goes with them."""
 
 from __future__ import annotations
 
-from tracefoundry.store.contract import SpanWriter, StoreMisconfigured
+from tracefoundry.store.api import Writer, open_store
 
 POSTGRES_SCHEMES = ("postgresql://", "postgres://")
 
 
-def open_writer(url: str, *, retention_ns: int, ahead_ns: int) -> SpanWriter:
-    """A span writer; it connects when first used. Drivers are imported only for their own URLs.
+def open_writer(url: str, *, retention_ns: int, ahead_ns: int) -> Writer:
+    """A writer; it connects when first used.
 
     Raises:
-        StoreMisconfigured: the URL is of no known form.
+        StoreMisconfigured: the URL can never work.
     """
-    if url.startswith("sqlite:"):
-        from tracefoundry.store.sqlite.writer import SqliteWriter
-
-        return SqliteWriter(url)
-    if url.startswith(POSTGRES_SCHEMES):
-        from tracefoundry.store.postgres.writer import PostgresWriter
-
-        return PostgresWriter(url, retention_ns=retention_ns, ahead_ns=ahead_ns)
-    raise StoreMisconfigured(
-        "the database URL is not of the form postgresql://USER:PASSWORD@HOST:PORT/NAME or"
-        " sqlite:///PATH"
-    )
+    return open_store(url).writer(retention_ns=retention_ns, ahead_ns=ahead_ns)
 
 
 def single_writer(url: str) -> bool:

@@ -41,6 +41,19 @@ class ProjectRecord(msgspec.Struct, frozen=True):
     retention_payloads_ns: int | None = None
 
 
+def retention_of(project: ProjectRecord, spans_ns: int, payloads_ns: int) -> tuple[int, int]:
+    """How long a project's spans and payloads are kept, in ns.
+
+    Args:
+        project: what it sets itself counts first.
+        spans_ns: the platform's retention of spans.
+        payloads_ns: the platform's retention of payloads. A payload never outlives the span that
+            refers to it, so the shorter of the two holds.
+    """
+    spans = project.retention_spans_ns or spans_ns
+    return spans, min(project.retention_payloads_ns or payloads_ns, spans)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRecord:
     """A token as it is stored.
@@ -184,6 +197,16 @@ class StoredTrace(msgspec.Struct, frozen=True, gc=False):
     summary: TraceSummary
     totals_pending: bool
     missing_expired: bool
+
+    def position(self, sort: Sort) -> TracePosition:
+        """Its place in a list that is sorted so."""
+        summary = self.summary
+        value: int | float = summary.start_time_ns
+        if sort == "slowest":
+            value = summary.end_time_ns - summary.start_time_ns
+        elif sort == "expensive":
+            value = -1.0 if summary.cost_usd is None else summary.cost_usd
+        return TracePosition(value, summary.start_time_ns, self.trace_id, self.project_id)
 
 
 @dataclass(frozen=True, slots=True)

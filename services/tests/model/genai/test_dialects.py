@@ -225,7 +225,7 @@ def test_traceloop_kinds(attributes: dict[str, Any], kind: str) -> None:
 
 
 def test_a_traceloop_call_is_read_from_both_namespaces() -> None:
-    """What ``gen_ai.*`` says stands beside what Traceloop adds."""
+    """``gen_ai.*`` and Traceloop's own attributes together give the view."""
     found = view(
         {
             "llm.request.type": "chat",
@@ -497,7 +497,7 @@ def test_laminar_classes_the_span_and_gen_ai_says_the_rest() -> None:
     assert registry.derive({"lmnr.span.type": "DEFAULT", "lmnr.span.path": ["a"]}) is None
 
 
-def test_langsmith_usage_stands_in_its_metadata() -> None:
+def test_langsmith_usage_is_in_its_metadata() -> None:
     """Parts only there; the session name is its project."""
     usage = {
         "input_tokens": 10,
@@ -552,7 +552,7 @@ def test_litellm_parts_stand_in_the_repr_of_a_dict() -> None:
 
 
 def test_the_raw_request_of_litellm_has_its_response_id_and_no_usage() -> None:
-    """The better record stands above it."""
+    """The more complete record is above it."""
     found = view(
         {
             "llm.openai.id": "chatcmpl-1",

@@ -47,7 +47,7 @@ def test_openinference_embeddings_are_embeddings() -> None:
 
 
 def test_a_failed_openinference_call_names_its_model() -> None:
-    """It stands in llm.invocation_parameters alone."""
+    """It is only in llm.invocation_parameters."""
     call = recording("openinference_openai").spans[3].view()
     assert ("llm", "broken", None) == (call.kind, call.request_model, call.input_tokens)
 
@@ -86,7 +86,7 @@ def test_openai_v2_log_records_carry_the_content() -> None:
 
 
 def test_a_pydantic_ai_agent_has_no_usage_of_its_own() -> None:
-    """Aggregated usage marks the roll-up; the model's name stands in an attribute of its own."""
+    """Aggregated usage marks the roll-up; the model's name is in a separate attribute."""
     agent = recording("pydantic_ai").spans[0].view()
     assert agent == GenAI(
         kind="agent",
@@ -99,7 +99,7 @@ def test_a_pydantic_ai_agent_has_no_usage_of_its_own() -> None:
 
 
 def test_a_pydantic_ai_call_reports_its_cost_and_details() -> None:
-    """Reasoning stands in details, the cost in operation.cost."""
+    """Reasoning tokens are in details, the cost in operation.cost."""
     call = recording("pydantic_ai").spans[1].view()
     assert ("llm", 120, 30, 64, 12, 0.00052, "reported", None) == (
         call.kind,

@@ -1,5 +1,5 @@
-"""The normalised GenAI view of a span: one module a dialect, derived and versioned.
+"""The normalised GenAI view of a span: one module for each dialect, with a version.
 
-The attributes stay as they came; the view is computed from them, so it can be rebuilt whenever a
-dialect is understood better (invariant: originals survive).
+Attributes are stored as they came, and the view is computed from them. So it can be rebuilt when
+the reading of a dialect improves.
 """

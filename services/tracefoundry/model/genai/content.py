@@ -1,18 +1,26 @@
-"""The one table of what is content: prompts, answers, tool data, documents (contract, section 3).
+"""The one table of what is content: prompts, answers, tool data, documents (docs/content.md).
 
 Redaction (mode strict), the payload store and the API all ask here, so that no two of them can
-disagree. A key is found by one dict lookup, else it belongs to a family of numbered keys
-(``llm.input_messages.0.message.content``). In a family everything is content except last words
-that are known to be labels (roles, ids, names), so an unknown new part is kept from a viewer
-rather than shown. Each key is classified once and remembered.
+disagree. A key is found by one dict lookup, or it belongs to a family of numbered keys
+(``llm.input_messages.0.message.content``). In a family a key is metadata only if its last part is
+a known label (a role, an id, a name). So a part that nobody has listed yet is content, and a viewer
+does not see it. Each key is classified once and remembered.
 
-What is longer than 4 KiB is content too, whatever its key; that rule is the caller's.
+A value over 4 KiB is content too, whatever its key (:func:`is_long`).
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+import orjson
+
 from tracefoundry.model.genai.key_memo import KeyMemo
+from tracefoundry.model.limits import MAX_INLINE_BYTES
 from tracefoundry.model.payload import Slot
+
+# A character has at most four bytes of UTF-8, so a string of so few characters is never too long.
+_ALWAYS_SHORT_CHARACTERS = MAX_INLINE_BYTES // 4
 
 
 def _words(text: str) -> frozenset[str]:
@@ -116,7 +124,7 @@ _FAMILIES: tuple[tuple[str, Slot], ...] = (
     ("output.images.", "attribute"),
     ("embedding.embeddings.", "attribute"),
 )
-_FAMILY_HEADS = tuple(prefix for prefix, _ in _FAMILIES)
+_FAMILY_PREFIXES = tuple(prefix for prefix, _ in _FAMILIES)
 _LABELS = _words(
     """
     role id name type index finish_reason tool_call_id mime_type score
@@ -163,12 +171,12 @@ def _classify(key: str) -> Slot | None:
         return slot
     if key in _INPUTS or key in _OUTPUTS:
         return "attribute"
-    if key.startswith(_FAMILY_HEADS):
+    if key.startswith(_FAMILY_PREFIXES):
         if key.rpartition(".")[2] in _LABELS:
             return None
         return next(slot for prefix, slot in _FAMILIES if key.startswith(prefix))
     if key.startswith("llm."):
-        # llm.<provider>.<parameter>: what litellm sent and got, word by word.
+        # llm.<provider>.<parameter>: litellm's raw request and response.
         _, provider, *rest = key.split(".", 2)
         if rest and provider not in _LLM_WORDS and rest[0] not in _RAW_LABELS:
             return "attribute"
@@ -183,7 +191,7 @@ def content_slot(key: str, kind: str | None = None, *, strict: bool = False) -> 
 
     Args:
         key: the attribute key.
-        kind: ``GenAI.kind`` of the span, if known: it tells what a generic input or output is.
+        kind: ``GenAI.kind`` of the span, if known; it decides what generic inputs and outputs are.
         strict: whether exception messages and stack traces are content too (mode strict).
     """
     slot = _slots[key]
@@ -227,9 +235,18 @@ def event_slot(
 def body_slot(name: str) -> Slot | None:
     """The slot of the body of a log record of this event name; None when it is metadata.
 
-    The body of any ``gen_ai.*`` event is content: it is there to hold messages.
+    The body of any ``gen_ai.*`` event is content, because it holds messages.
     """
     slot = _MESSAGE_EVENTS.get(name)
     if slot is None and name.startswith("gen_ai."):
         return "attribute"
     return slot
+
+
+def is_long(value: Any) -> bool:
+    """Whether a value is content because of its length, see ``MAX_INLINE_BYTES``."""
+    if type(value) is str:
+        return len(value) > _ALWAYS_SHORT_CHARACTERS and len(value.encode()) > MAX_INLINE_BYTES
+    if type(value) is list or type(value) is dict:
+        return len(orjson.dumps(value)) > MAX_INLINE_BYTES
+    return False

@@ -1,14 +1,14 @@
-"""What a call cost, computed from its tokens where nobody reported it.
+"""The cost of a call, computed from its tokens if the sender did not report it.
 
 Prices come from the data bundled with the ``genai-prices`` package; nothing is fetched, and none of
-its updater threads is started. The package takes most of a second and some 30 MB to load, so it is
-imported when the first span with tokens and without a cost comes, not before. Its own arithmetic
-takes about 0.1 ms a call, too much for every span; here a model is looked up once (the result, also
-of a miss, is kept in a bounded cache) and then a few decimals are multiplied, with equal results.
+its updater threads is started. The package takes most of a second and about 30 MB to load, so it is
+imported when the first span with tokens and without a cost arrives. Its own arithmetic takes about
+0.1 ms a call, too much for every span. Here a model is looked up once (hits and misses are kept in
+a bounded cache) and then a few decimals are multiplied, with equal results.
 
-A cost is given only when all of it is known: a known model, a price for every kind of token that
-was used, input and output counts that are there, and parts that fit into their whole. Else it is
-None, never a part of the truth.
+A cost is given only if all of it is known: the model, a price for every kind of token that was
+used, the input and output counts, and cached and reasoning counts that are not larger than their
+whole. Otherwise it is None, never a partial sum.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracefoundry.model.genai.view import CALL_KINDS, GenAI
+from tracefoundry.model.times import SECOND_NS
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
@@ -29,12 +30,11 @@ if TYPE_CHECKING:
 CACHED_MODELS = 2_048
 """Most (provider, model) pairs remembered; names come from senders."""
 MAX_NAME_CHARS = 200
-"""Longer model names are no model's; they are not looked up."""
+"""Longer names are not looked up: no model has one."""
 
 _MILLION = Decimal(1_000_000)
 _THOUSAND = Decimal(1_000)
 _ZERO = Decimal(0)
-_NS = 1_000_000_000
 _DAY_S = 86_400
 _MINUTE_S = 60
 _LAST_SECOND = 253_402_300_799
@@ -56,19 +56,19 @@ _PROVIDERS = {
     "together_ai": "together",
     "fireworks_ai": "fireworks",
 }
-"""Provider names of the dialects that ``genai-prices`` takes for another or for none."""
+"""Provider names of the dialects, where ``genai-prices`` uses another name."""
 
-_NO_PROVIDERS = frozenset({"unknown", "other", "_other", "langchain", "llamaindex"})
+_UNKNOWN_PROVIDERS = frozenset({"unknown", "other", "_other", "langchain", "llamaindex"})
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """A price a million tokens, by the size of the whole input: above a start its step counts."""
+    """A price per million tokens. A step replaces it for inputs longer than the step's start."""
 
     base: Decimal
     steps: tuple[tuple[int, Decimal], ...] = ()
 
     def at(self, input_tokens: int) -> Decimal:
-        """The price that holds for a call of so many input tokens."""
+        """The price for a call with this number of input tokens."""
         price = self.base
         for start, step in self.steps:
             if input_tokens > start:
@@ -77,41 +77,41 @@ class Rate(msgspec.Struct, frozen=True):
 
 
 class Rates(msgspec.Struct, frozen=True):
-    """The prices of one model at one time; None where it has none."""
+    """The prices of one model at one time; None for a kind of token without a price."""
 
     input: Rate | None
     output: Rate | None
     cache_read: Rate | None
     cache_write: Rate | None
     reasoning: Rate | None
-    a_thousand_requests: Decimal
+    per_thousand_requests: Decimal
 
     def cost(self, view: GenAI, *, one_call: bool) -> Decimal | None:
-        """Cost in US dollars of the tokens of a view, None when it is not wholly known.
+        """Cost of the tokens of a view in US dollars; None if a part of it is unknown.
 
-        Without ``one_call`` the counts may be sums over several calls, so that the size of their
-        inputs is unknown: the base prices are used.
+        Without ``one_call`` the counts may be sums over several calls. The size of each input is
+        then unknown, and the base prices are used.
         """
         tokens_in, tokens_out = view.input_tokens, view.output_tokens
         if tokens_in is None or (tokens_out is None and self.output is not None):
             return None
         tokens_out = tokens_out or 0
         size = tokens_in if one_call else 0
-        total = self.a_thousand_requests / _THOUSAND if self.a_thousand_requests else _ZERO
-        rest_in, rest_out = tokens_in, tokens_out
+        total = self.per_thousand_requests / _THOUSAND if self.per_thousand_requests else _ZERO
+        plain_input, plain_output = tokens_in, tokens_out
         for rate, part in (
             (self.cache_read, view.cached_tokens),
             (self.cache_write, view.cache_write_tokens),
         ):
             if rate is not None and part:
                 total += rate.at(size) * part / _MILLION
-                rest_in -= part
+                plain_input -= part
         if self.reasoning is not None and view.reasoning_tokens:
             total += self.reasoning.at(size) * view.reasoning_tokens / _MILLION
-            rest_out -= view.reasoning_tokens
-        if rest_in < 0 or rest_out < 0:
+            plain_output -= view.reasoning_tokens
+        if plain_input < 0 or plain_output < 0:
             return None
-        for rate, rest in ((self.input, rest_in), (self.output, rest_out)):
+        for rate, rest in ((self.input, plain_input), (self.output, plain_output)):
             if rest:
                 if rate is None:
                     return None
@@ -122,8 +122,8 @@ class Rates(msgspec.Struct, frozen=True):
 def add_computed(view: GenAI, start_time_ns: int) -> None:
     """Fill ``cost_usd``, ``cost_source`` and ``price_version`` of a view that reports no cost.
 
-    Prices are those of the call's start. The response's model is tried first, then the one asked
-    for. Leaves the view as it is when the cost is not wholly known.
+    Prices are those at the start of the call. The model of the response is looked up first, then
+    the model of the request. If a part of the cost is unknown, the view stays as it is.
     """
     if view.cost_usd is not None or view.input_tokens is None:
         return
@@ -142,7 +142,7 @@ def add_computed(view: GenAI, start_time_ns: int) -> None:
 
 @cache
 def price_version() -> str:
-    """Name and version of the price data: they come with the package and change with it."""
+    """Name and version of the package that the prices come from."""
     return f"genai-prices {version('genai-prices')}"
 
 
@@ -150,7 +150,7 @@ def rates_of(provider: str | None, model: str, at_ns: int) -> Rates | None:
     """The prices of a model at a time, None for a model that is not known.
 
     Args:
-        provider: provider as the span names it; None to tell it from the model's name.
+        provider: provider as the span names it; None to derive it from the model's name.
         model: model as the span names it.
         at_ns: when the call was made, in nanoseconds since the epoch.
     """
@@ -159,34 +159,34 @@ def rates_of(provider: str | None, model: str, at_ns: int) -> Rates | None:
     if found is None:
         return None
     if isinstance(found.prices, list):
-        second = min(max(at_ns // _NS, 0), _LAST_SECOND)
-        step = _MINUTE_S if _by_the_clock(found) else _DAY_S
+        second = min(max(at_ns // SECOND_NS, 0), _LAST_SECOND)
+        step = _MINUTE_S if _varies_by_hour(found) else _DAY_S
         return _rates_at(key, model.lower(), second - second % step)
     return _rates_at(key, model.lower(), 0)
 
 
-def _by_the_clock(model: ModelInfo) -> bool:
-    """Whether some prices hold at hours of the day, not from a day on."""
+def _varies_by_hour(model: ModelInfo) -> bool:
+    """Whether some prices depend on the hour of the day, and not only on the date."""
     prices = model.prices if isinstance(model.prices, list) else []
     return any(hasattr(price.constraint, "start_time") for price in prices)
 
 
 @lru_cache(CACHED_MODELS)
 def _find(provider: str | None, model: str) -> ModelInfo | None:
-    """Look a model up in the bundled data; with prefixes of routers (``openai/gpt-4o``) as well."""
+    """Look a model up in the bundled data, also by a router's name for it (``openai/gpt-4o``)."""
     from genai_prices.data import providers
     from genai_prices.data_snapshot import DataSnapshot
 
     if provider is not None:
         provider = _PROVIDERS.get(provider, provider)
-        if provider in _NO_PROVIDERS:
+        if provider in _UNKNOWN_PROVIDERS:
             provider = None
     tries = [(provider, model)]
     head, slash, rest = model.partition("/")
     if slash and rest and any(head == known.id for known in providers):
         tries.append((head, rest))
     for provider_id, name in tries:
-        # A snapshot of our own each time: the shared one remembers every name for ever.
+        # A new snapshot each time: the shared one caches every name, without a bound.
         snapshot = DataSnapshot(providers=providers, from_auto_update=False)
         try:
             return snapshot.find_provider_model(name, None, provider_id, None)[1]
@@ -208,7 +208,7 @@ def _rates_at(provider: str | None, model: str, second: int) -> Rates | None:
         cache_read=_rate(prices, "cache_read_mtok"),
         cache_write=_rate(prices, "cache_write_mtok"),
         reasoning=_rate(prices, "output_reasoning_mtok"),
-        a_thousand_requests=requests if isinstance(requests, Decimal) else _ZERO,
+        per_thousand_requests=requests if isinstance(requests, Decimal) else _ZERO,
     )
     return rates if rates.input is not None or rates.output is not None else None
 

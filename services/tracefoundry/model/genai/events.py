@@ -1,9 +1,9 @@
-"""What GenAI events say: span events, and log records of the same names.
+"""GenAI events: span events, and log records of the same names.
 
-Until v1.37 of the conventions messages were events of their own (``gen_ai.user.message``,
-``gen_ai.choice`` ...); now one ``gen_ai.client.inference.operation.details`` carries what the span
-carries. Both are still sent, as log records (body a key-value list or a JSON string) and as span
-events (the body's fields are attributes).
+Until v1.37 of the conventions each message was an event (``gen_ai.user.message``, ``gen_ai.choice``
+...). Since then one event ``gen_ai.client.inference.operation.details`` has the attributes of the
+span. Both forms are still sent, as log records (the body is a key-value list or a JSON string) and
+as span events (the fields of the body are attributes).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ CHOICE = "gen_ai.choice"
 
 
 def view_of_event(name: str, attributes: dict[str, Any], body: Any = None) -> GenAI | None:
-    """The part of a view that an event or log record carries, None when it carries none.
+    """The part of a GenAI view that an event or log record has; None if it has none.
 
-    Give the result to :func:`tracefoundry.model.genai.merging.complete` with the view of the span:
-    usage is taken from one of them, never from both. Message events carry content only.
+    Merge the result into the view of the span by :func:`tracefoundry.model.genai.merging.complete`,
+    which takes usage from one of the two, never from both. Message events have content only.
 
     Args:
         name: event name; that of a log record, or of a span event.
@@ -30,11 +30,11 @@ def view_of_event(name: str, attributes: dict[str, Any], body: Any = None) -> Ge
         body: the body of a log record; None for a span event.
     """
     if name == DETAILS:
-        told = plain.derive(attributes)
+        view = plain.derive(attributes)
         inner = parse_object(body)
-        if inner is not None and (also := plain.derive(inner)) is not None:
-            told = also if told is None else told
-        return told
+        if inner is not None and (inner_view := plain.derive(inner)) is not None:
+            view = inner_view if view is None else view
+        return view
     if name == CHOICE:
         fields = parse_object(body) or attributes
         reason = text(fields.get("finish_reason"))

@@ -1,8 +1,8 @@
-"""A bounded memory of what attribute keys mean.
+"""A bounded cache of what attribute keys mean.
 
 The same few hundred keys come with every span, so each is classified once and then found by one
-dict lookup. Keys are chosen by senders: the memory forgets everything when it is full, and long
-keys never enter it, so it stays small whatever is sent.
+dict lookup. Senders choose the keys, so the cache is bounded: it is emptied when it is full, and
+long keys are not cached.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_KEY_CHARS = 128
 
 
 class KeyMemo(dict[str, T]):
-    """``memo[key]`` is ``classify(key)``, remembered."""
+    """``memo[key]`` is ``classify(key)``, cached."""
 
     __slots__ = ("_classify",)
 
@@ -26,7 +26,7 @@ class KeyMemo(dict[str, T]):
         self._classify = classify
 
     def __missing__(self, key: str) -> T:
-        """Classify a key that is not remembered."""
+        """Classify a key that is not cached."""
         value = self._classify(key)
         if len(key) <= MAX_KEY_CHARS:
             if len(self) >= MAX_KEYS:

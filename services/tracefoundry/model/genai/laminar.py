@@ -1,6 +1,6 @@
 """The Laminar dialect: ``lmnr.*`` attributes beside ``gen_ai.*``.
 
-Laminar classes every span (``DEFAULT`` says nothing) and writes model, usage and cost under
+Laminar gives every span a type (``DEFAULT`` means none) and writes model, usage and cost under
 ``gen_ai.*`` names, which :mod:`plain` reads.
 """
 
@@ -28,7 +28,7 @@ _PROPERTIES = "lmnr.association.properties."
 
 
 def read(attributes: dict[str, Any]) -> GenAI:
-    """What Laminar attributes say of a span."""
+    """The GenAI view from the Laminar attributes of a span."""
     get = attributes.get
     return GenAI(
         kind=_KINDS.get((text(get("lmnr.span.type")) or "").upper(), "other"),

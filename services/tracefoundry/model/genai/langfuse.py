@@ -1,9 +1,9 @@
 """The Langfuse dialect: ``langfuse.observation.*`` of its SDKs, usage and cost as JSON strings.
 
-Usage is the one place where the input does not include cached tokens: Langfuse's own key ``input``
-counts the rest beside ``cache_read_input_tokens`` (reference: dialects observed, point 6), so
-there, and only there, the parts are added to make the whole. Where the object has a ``total``, the
-total decides. Keys of the providers (``prompt_tokens``, ``input_tokens``) include their parts.
+Langfuse is the only dialect whose input count does not include cached tokens: as observed on the
+wire, its own key ``input`` counts only the tokens beside ``cache_read_input_tokens``. So here, and
+only here, the parts are added up. If the object has a ``total``, the total decides whether they
+are. Providers' keys (``prompt_tokens``, ``input_tokens``) include their parts.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _BESIDE_INPUT = ("cache_read_input_tokens", "cache_creation_input_tokens")
 
 
 def read(attributes: dict[str, Any]) -> GenAI:
-    """What Langfuse attributes say of a span."""
+    """The GenAI view from the Langfuse attributes of a span."""
     get = attributes.get
     model = text(get("langfuse.observation.model.name"))
     usage = parse_object(get("langfuse.observation.usage_details"))
@@ -72,15 +72,17 @@ def read(attributes: dict[str, Any]) -> GenAI:
 
 def _read_usage(usage: dict[str, Any], view: GenAI) -> None:
     get = usage.get
-    given = nested(usage, "prompt_tokens_details") or nested(usage, "input_tokens_details")
-    made = nested(usage, "completion_tokens_details") or nested(usage, "output_tokens_details")
+    input_parts = nested(usage, "prompt_tokens_details") or nested(usage, "input_tokens_details")
+    output_parts = nested(usage, "completion_tokens_details") or nested(
+        usage, "output_tokens_details"
+    )
     cached = first_count(get, *_CACHE_READ)
     written = first_count(get, *_CACHE_WRITE)
     reasoning = first_count(get, *_REASONING)
-    view.cached_tokens = cached if cached is not None else count(given.get("cached_tokens"))
+    view.cached_tokens = cached if cached is not None else count(input_parts.get("cached_tokens"))
     view.cache_write_tokens = written
     view.reasoning_tokens = (
-        reasoning if reasoning is not None else count(made.get("reasoning_tokens"))
+        reasoning if reasoning is not None else count(output_parts.get("reasoning_tokens"))
     )
     own_input, own_output = count(get("input")), count(get("output"))
     view.input_tokens = (
@@ -108,7 +110,7 @@ def _read_usage(usage: dict[str, Any], view: GenAI) -> None:
 
 
 def _cost(details: dict[str, Any] | None) -> float | None:
-    """The total, else the sum of the buckets: Langfuse's cost buckets exclude each other."""
+    """The total, else the sum of the items: Langfuse's cost items do not overlap."""
     if not details:
         return None
     total = amount(details.get("total"))

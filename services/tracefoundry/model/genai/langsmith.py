@@ -24,14 +24,17 @@ _METADATA = "langsmith.metadata."
 
 
 def read(attributes: dict[str, Any]) -> GenAI:
-    """What LangSmith attributes say of a span."""
+    """The GenAI view from the LangSmith attributes of a span."""
     get = attributes.get
     usage = parse_object(get(_METADATA + "usage_metadata")) or {}
-    given, made = nested(usage, "input_token_details"), nested(usage, "output_token_details")
-    if not given:
-        given = parse_object(get("gen_ai.usage.input_token_details")) or {}
-    if not made:
-        made = parse_object(get("gen_ai.usage.output_token_details")) or {}
+    input_parts, output_parts = (
+        nested(usage, "input_token_details"),
+        nested(usage, "output_token_details"),
+    )
+    if not input_parts:
+        input_parts = parse_object(get("gen_ai.usage.input_token_details")) or {}
+    if not output_parts:
+        output_parts = parse_object(get("gen_ai.usage.output_token_details")) or {}
     return GenAI(
         kind=_KINDS.get((text(get("langsmith.span.kind")) or "").lower(), "other"),
         dialect=DIALECT,
@@ -47,7 +50,7 @@ def read(attributes: dict[str, Any]) -> GenAI:
         user_id=first_text(get, _METADATA + "user_id", "user.id"),
         input_tokens=count(usage.get("input_tokens")),
         output_tokens=count(usage.get("output_tokens")),
-        cached_tokens=count(given.get("cache_read")),
-        cache_write_tokens=count(given.get("cache_creation")),
-        reasoning_tokens=count(made.get("reasoning")),
+        cached_tokens=count(input_parts.get("cache_read")),
+        cache_write_tokens=count(input_parts.get("cache_creation")),
+        reasoning_tokens=count(output_parts.get("reasoning")),
     )

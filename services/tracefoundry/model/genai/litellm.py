@@ -1,9 +1,9 @@
 """The litellm dialect: ``litellm_request`` spans and the ``raw_gen_ai_request`` below them.
 
-The request span has ``gen_ai.*`` usage, and the cached and reasoning parts only in
-``metadata.usage_object``, the repr of a Python dict. The raw span below repeats the provider's
-response under ``llm.<provider>.*``, usage included, as reprs: it is read for its response id, and
-its usage is left out, because it would replace the better record above it.
+The request span has ``gen_ai.*`` usage, but cached and reasoning tokens only in
+``metadata.usage_object``, the repr of a Python dict. The raw span below it repeats the provider's
+response under ``llm.<provider>.*`` as reprs. Only its response id is read: its usage would replace
+the more complete record of the request span.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _REQUEST_KINDS: dict[str, GenAIKind] = {
 
 
 def read(attributes: dict[str, Any]) -> GenAI:
-    """What litellm attributes say of a span."""
+    """The GenAI view from the litellm attributes of a span."""
     get = attributes.get
     usage = parse_object_or_repr(get("metadata.usage_object"))
-    given = nested(usage, "prompt_tokens_details")
-    made = nested(usage, "completion_tokens_details")
+    input_parts = nested(usage, "prompt_tokens_details")
+    output_parts = nested(usage, "completion_tokens_details")
     usage = usage or {}
     cached = count(usage.get("cache_read_input_tokens"))
     cost = amount(get("gen_ai.cost.total_cost"))
@@ -53,9 +53,9 @@ def read(attributes: dict[str, Any]) -> GenAI:
         user_id=text(get("llm.user")),
         input_tokens=count(usage.get("prompt_tokens")),
         output_tokens=count(usage.get("completion_tokens")),
-        cached_tokens=cached if cached is not None else count(given.get("cached_tokens")),
+        cached_tokens=cached if cached is not None else count(input_parts.get("cached_tokens")),
         cache_write_tokens=count(usage.get("cache_creation_input_tokens")),
-        reasoning_tokens=count(made.get("reasoning_tokens")),
+        reasoning_tokens=count(output_parts.get("reasoning_tokens")),
         cost_usd=cost,
         cost_source=None if cost is None else "reported",
     )

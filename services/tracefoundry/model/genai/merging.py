@@ -1,10 +1,10 @@
-"""Completing one view of a span by another, so that nothing is said or counted twice."""
+"""Merging two GenAI views of one span, so that no token or cost is counted twice."""
 
 from __future__ import annotations
 
 from tracefoundry.model.genai.view import GenAI
 
-_WORDS = (
+_TEXT_FIELDS = (
     "operation",
     "provider",
     "request_model",
@@ -17,7 +17,7 @@ _WORDS = (
     "conversation_id",
     "user_id",
 )
-_TOKENS = (
+_TOKEN_FIELDS = (
     "input_tokens",
     "output_tokens",
     "cached_tokens",
@@ -27,18 +27,18 @@ _TOKENS = (
 
 
 def fill(view: GenAI, other: GenAI) -> GenAI:
-    """``view`` with each field that it leaves open taken from ``other``; ``view`` is changed.
+    """Fill each missing field of ``view`` from ``other``, in place.
 
-    For two dialects on one span: they are two names for the same values. The dialect named is the
-    one that decided the kind. A cost moves together with its source and price version.
+    For two dialects on one span, which name the same values in two ways. ``dialect`` names the one
+    that decided the kind. A cost is taken together with its source and price version.
     """
     if view.kind == "other" and other.kind != "other":
         view.kind = other.kind
         view.dialect = other.dialect
-    for name in _WORDS:
+    for name in _TEXT_FIELDS:
         if getattr(view, name) is None:
             setattr(view, name, getattr(other, name))
-    for name in _TOKENS:
+    for name in _TOKEN_FIELDS:
         if getattr(view, name) is None:
             setattr(view, name, getattr(other, name))
     _fill_cost(view, other)
@@ -46,18 +46,18 @@ def fill(view: GenAI, other: GenAI) -> GenAI:
 
 
 def complete(view: GenAI, event: GenAI) -> GenAI:
-    """``view`` of a span completed by the view of one of its events or logs; ``view`` is changed.
+    """Fill missing fields of the view of a span from the view of an event or log, in place.
 
-    An event repeats its span's usage, so the counts come from it as a whole and only when the
-    span has none at all: never some from the one and some from the other.
+    An event repeats the usage of its span. So token counts are taken from it only if the span has
+    none at all, and then all of them: never some from the one and some from the other.
     """
     if view.kind == "other":
         view.kind = event.kind
-    for name in _WORDS:
+    for name in _TEXT_FIELDS:
         if getattr(view, name) is None:
             setattr(view, name, getattr(event, name))
-    if all(getattr(view, name) is None for name in _TOKENS):
-        for name in _TOKENS:
+    if all(getattr(view, name) is None for name in _TOKEN_FIELDS):
+        for name in _TOKEN_FIELDS:
             setattr(view, name, getattr(event, name))
     _fill_cost(view, event)
     return view
@@ -70,11 +70,11 @@ def _fill_cost(view: GenAI, other: GenAI) -> None:
         view.price_version = other.price_version
 
 
-def says_nothing(view: GenAI) -> bool:
-    """True for a view that holds no more than the name of its dialect."""
+def is_empty(view: GenAI) -> bool:
+    """True for a view that has nothing but the name of its dialect."""
     return (
         view.kind == "other"
         and view.cost_usd is None
-        and all(getattr(view, name) is None for name in _WORDS)
-        and all(getattr(view, name) is None for name in _TOKENS)
+        and all(getattr(view, name) is None for name in _TEXT_FIELDS)
+        and all(getattr(view, name) is None for name in _TOKEN_FIELDS)
     )

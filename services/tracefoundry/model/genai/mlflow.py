@@ -1,7 +1,7 @@
-"""The MLflow dialect: ``mlflow.*`` attributes, each of them JSON-encoded, so that text has quotes.
+"""The MLflow dialect: ``mlflow.*`` attributes. Each value is JSON, so strings have quotes.
 
-Names: ``mlflow/tracing/constant.py``. Usage and cost are JSON objects in one attribute each. The
-trace-level sums (``mlflow.trace.tokenUsage``) are not read: they repeat the calls.
+Names are those of ``mlflow/tracing/constant.py``. Usage and cost are JSON objects in one attribute
+each. Sums over the trace (``mlflow.trace.tokenUsage``) are not read, because they repeat the calls.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _KINDS: dict[str, GenAIKind] = {
 
 
 def read(attributes: dict[str, Any]) -> GenAI:
-    """What MLflow attributes say of a span."""
+    """The GenAI view from the MLflow attributes of a span."""
     get = attributes.get
     usage = parse_object(get("mlflow.chat.tokenUsage")) or {}
     cost = _cost(parse_object(get("mlflow.llm.cost")))
@@ -64,5 +64,5 @@ def _cost(cost: dict[str, Any] | None) -> float | None:
     total = amount(cost.get("total_cost"))
     if total is not None:
         return total
-    given, made = amount(cost.get("input_cost")), amount(cost.get("output_cost"))
-    return given + made if given is not None and made is not None else None
+    input_cost, output_cost = amount(cost.get("input_cost")), amount(cost.get("output_cost"))
+    return input_cost + output_cost if input_cost is not None and output_cost is not None else None

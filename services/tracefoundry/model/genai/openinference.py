@@ -1,8 +1,8 @@
 """The OpenInference dialect (Arize Phoenix and its instrumentations of many libraries).
 
-Names: openinference-semantic-conventions. Quirks seen on the wire: ``llm.model_name`` may be the
-model that was asked for or the one that answered; failed calls name the model only inside the JSON
-of ``llm.invocation_parameters``; the response id stands only at the head of the raw response.
+Names are those of openinference-semantic-conventions. Observed on the wire: ``llm.model_name`` may
+be the model of the request or of the response; failed calls name the model only inside the JSON of
+``llm.invocation_parameters``; the response id is only at the start of the raw response.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _CALL_KINDS = ("llm", "embedding")
 
 
 def read(attributes: dict[str, Any]) -> GenAI:
-    """What OpenInference attributes say of a span."""
+    """The GenAI view from the OpenInference attributes of a span."""
     get = attributes.get
     kind = _kind(get)
     request_model, response_model = _models(get)
@@ -84,14 +84,14 @@ def _kind(get: Get) -> GenAIKind:
 
 
 def _models(get: Get) -> tuple[str | None, str | None]:
-    """Request and response model. One name of unknown role is the request's."""
+    """Request and response model. A single name whose role is unknown is the request's."""
     response = text(get("llm.response.model_name"))
-    given = first_text(get, "llm.model_name", "embedding.model_name", "reranker.model_name")
+    named = first_text(get, "llm.model_name", "embedding.model_name", "reranker.model_name")
     request = text(get("llm.request.model_name")) or _parameter_model(get)
     if request is None:
-        return given, response
-    if response is None and given != request:
-        response = given
+        return named, response
+    if response is None and named != request:
+        response = named
     return request, response
 
 
@@ -104,7 +104,7 @@ def _parameter_model(get: Get) -> str | None:
 
 
 def _response_id(get: Get) -> str | None:
-    """The id of a raw JSON response; only its head is looked at."""
+    """The id at the start of a raw JSON response; the rest is not read."""
     output = get("output.value")
     if type(output) is str:
         found = _LEADING_ID.match(output, 0, 200)

@@ -1,12 +1,12 @@
 """The ``gen_ai.*`` dialect: OpenTelemetry's GenAI semantic conventions, current and deprecated.
 
 Names are those of semantic-conventions v1.41 and of the separate GenAI repository after the move;
-older names that are still on the wire (``gen_ai.system``, ``gen_ai.usage.prompt_tokens`` ...) are
-read where the current one is absent: two names for one value are one value, never a sum. The same
-goes for names that libraries made up inside the ``gen_ai.`` namespace.
+older names that are still sent (``gen_ai.system``, ``gen_ai.usage.prompt_tokens`` ...) are read if
+the current one is absent. Two names of one value are never added up. The same holds for names that
+libraries invented in the ``gen_ai.`` namespace.
 
 ``gen_ai.aggregated_usage.*`` (pydantic-ai) marks a span that repeats the usage of the calls below
-it: such a span has no usage of its own, whatever else stands on it.
+it: such a span has no usage of its own, whatever its other attributes say.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tracefoundry.model.genai.view import GenAI, GenAIKind
 
 DIALECT = "otel_genai"
 VERSION = 2
-"""Raised whenever the view derived from the same attributes changes; stored with every span."""
+"""Incremented when the view derived from the same attributes changes; stored with every span."""
 
 _KIND_BY_OPERATION: dict[str, GenAIKind] = {
     "chat": "llm",
@@ -86,10 +86,10 @@ _COSTS = ("gen_ai.usage.cost", "gen_ai.usage.total_cost", "gen_ai.cost.total_cos
 
 
 def derive(attributes: dict[str, Any]) -> GenAI | None:
-    """The GenAI view of a span's attributes, or None for a span that has nothing to do with one.
+    """The GenAI view of a span's attributes; None if no key begins with ``gen_ai.``.
 
-    A value of the wrong type (a model that is a number, a negative token count) is treated as
-    absent; the attribute itself stays as it came. The cost is left open here, see :func:`read`.
+    A value of the wrong type (a model that is a number, a negative token count) counts as absent;
+    the attribute itself is stored as it came. The cost is not set here, see :func:`read`.
     """
     for key in attributes:
         if key.startswith("gen_ai."):
@@ -151,27 +151,27 @@ def _read_usage(get: Get, view: GenAI) -> None:
 
 
 def _read_raw_usage(raw: dict[str, Any] | None, view: GenAI) -> None:
-    """The parts that stand only in the provider's own usage object (logfire)."""
+    """Counts that only the provider's own usage object has (Logfire sends it)."""
     if raw is None:
         return
-    given = nested(raw, "prompt_tokens_details") or nested(raw, "input_tokens_details")
-    made = nested(raw, "completion_tokens_details") or nested(raw, "output_tokens_details")
+    input_parts = nested(raw, "prompt_tokens_details") or nested(raw, "input_tokens_details")
+    output_parts = nested(raw, "completion_tokens_details") or nested(raw, "output_tokens_details")
     if view.cached_tokens is None:
-        view.cached_tokens = count(given.get("cached_tokens"))
+        view.cached_tokens = count(input_parts.get("cached_tokens"))
         if view.cached_tokens is None:
             view.cached_tokens = count(raw.get("cache_read_input_tokens"))
     if view.cache_write_tokens is None:
         view.cache_write_tokens = count(raw.get("cache_creation_input_tokens"))
     if view.reasoning_tokens is None:
-        view.reasoning_tokens = count(made.get("reasoning_tokens"))
+        view.reasoning_tokens = count(output_parts.get("reasoning_tokens"))
 
 
 def kind_of(
     operation: str | None, tool: str | None, agent: str | None, model: str | None, view: GenAI
 ) -> GenAIKind:
-    """The kind that an operation names, else the kind that what is named speaks for.
+    """The kind that the operation names, else the kind that the other attributes suggest.
 
-    A tool name beside a model is a model call that asked for the tool (openlit).
+    A span with a tool name and a model is a model call that asked for the tool (openlit).
     """
     known = _KIND_BY_OPERATION.get(operation) if operation is not None else None
     if known is not None:

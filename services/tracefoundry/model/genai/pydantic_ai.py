@@ -1,8 +1,8 @@
-"""The pydantic-ai and Logfire dialect: what they write beside ``gen_ai.*``.
+"""The pydantic-ai and Logfire dialect: their attributes beside ``gen_ai.*``.
 
 Agent spans of older versions have no operation name and repeat the usage of their calls; newer
-ones say ``gen_ai.aggregated_usage.*``. ``operation.cost`` is the cost that the library computed.
-``logfire.*`` keys stand on every span of a Logfire user and make no span an agent's.
+ones use ``gen_ai.aggregated_usage.*`` for that. ``operation.cost`` is the cost that the library
+computed. ``logfire.*`` keys are on every span of a Logfire user, so they do not identify a dialect.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ VERSION = 1
 
 
 def read(attributes: dict[str, Any]) -> GenAI:
-    """What pydantic-ai and Logfire attributes say of a span."""
+    """The GenAI view from the pydantic-ai and Logfire attributes of a span."""
     get = attributes.get
     agent = text(get("agent_name"))
     operation = text(get("gen_ai.operation.name"))

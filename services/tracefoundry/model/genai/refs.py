@@ -2,14 +2,13 @@
 
 The upload hook of OpenTelemetry's Python GenAI instrumentations writes them: a URI for messages,
 instructions and tool definitions, which may dangle, because the hook drops uploads when its queue
-is full. A value ``sha256:<64 hex digits>`` is a reference to our own payload store; everything
-else points outside and is shown, never fetched. Attributes under ``tracefoundry.payload.`` that
-come from a sender are not references (contract, section 3).
+is full. A value that is a ref of ours (``sha256:...``) is looked up in our own payload store; any
+other is shown and never fetched. Attributes under ``tracefoundry.payload.`` that a sender sets are
+never resolved.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
@@ -25,10 +24,9 @@ REF_KEYS: dict[str, Slot] = {
     "gen_ai.tool.call.result_ref": "tool_result",
     "gen_ai.retrieval.documents_ref": "documents",
 }
-"""Reference attributes and the slot of what they point at."""
+"""Reference attributes, and the slot of the content that each points at."""
 
 MAX_URI_CHARS = 2_048
-_OWN = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 class ContentRef(msgspec.Struct, frozen=True):
@@ -38,17 +36,16 @@ class ContentRef(msgspec.Struct, frozen=True):
     slot: Slot
     uri: str
     """The value as sent."""
-    digest: bytes | None
-    """SHA-256 of the content when the reference names our store, else None."""
 
 
 def refs_of(attributes: dict[str, Any]) -> list[ContentRef]:
-    """The content references among attributes, in their order; longer values are no references."""
+    """The content references among attributes, in their order.
+
+    Values longer than ``MAX_URI_CHARS`` and values of another type are not references.
+    """
     found = []
     for key, value in attributes.items():
         slot = REF_KEYS.get(key)
         if slot is not None and type(value) is str and 0 < len(value) <= MAX_URI_CHARS:
-            own = _OWN.fullmatch(value)
-            digest = bytes.fromhex(own.group(1)) if own is not None else None
-            found.append(ContentRef(key, slot, value, digest))
+            found.append(ContentRef(key, slot, value))
     return found

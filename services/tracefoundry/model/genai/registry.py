@@ -1,18 +1,19 @@
-"""Which dialects a span speaks, and the one view that they give together.
+"""Which dialects a span uses, and the one GenAI view that they give together.
 
-Detection looks at the keys only, each remembered by :class:`KeyMemo`, so that a span that has
-nothing to do with GenAI costs a dict lookup per attribute. Where several dialects are on one span,
-they are asked in the order of ``_READERS``, most particular first, and each fills only what the
-ones before it left open:
+Detection looks only at the keys, and :class:`KeyMemo` caches the result for each, so a span without
+GenAI attributes costs one dict lookup per attribute. If a span has several dialects, they are read
+in the order of ``_READERS``, the most specific first, and each fills only the fields that the ones
+before it left empty:
 
-1. ``langfuse``: what a user of its SDK said of the span in so many words
-2. ``mlflow``, ``laminar``, ``langsmith``: platforms that class spans of other instrumentations
-3. ``openinference``: a complete dialect of its own
+1. ``langfuse``: set explicitly by users of its SDK
+2. ``mlflow``, ``laminar``, ``langsmith``: platforms that classify spans of other instrumentations
+3. ``openinference``: a complete dialect
 4. ``vercel_ai``, ``pydantic_ai``, ``litellm``, ``traceloop``: libraries that write ``gen_ai.*``
-   and add to it
+   and more
 5. ``otel_genai``: the ``gen_ai.*`` names themselves
 
-The view names the dialect that decided the kind. Reported costs win over computed ones.
+``dialect`` names the one that decided the kind. A reported cost takes precedence over a computed
+one.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from tracefoundry.model.genai import (
     vercel,
 )
 from tracefoundry.model.genai.key_memo import KeyMemo
-from tracefoundry.model.genai.merging import complete, fill, says_nothing
+from tracefoundry.model.genai.merging import complete, fill, is_empty
 from tracefoundry.model.genai.view import GenAI
 
 LANGFUSE, MLFLOW, LAMINAR, LANGSMITH = 1, 2, 4, 8
@@ -116,13 +117,14 @@ _LLM_BY_SECOND_WORD = {
     "tools": OPENINFERENCE,
     "prompt_template": OPENINFERENCE,
 }
+# Dialects in which the name of a tool or agent span is the name of the tool or agent.
 _NAMED_BY_SPAN = frozenset(
     {langfuse.DIALECT, mlflow.DIALECT, laminar.DIALECT, langsmith.DIALECT, openinference.DIALECT}
 )
 
 
 class SpanEvent(Protocol):
-    """What is read of a span event."""
+    """The fields of a span event that are read."""
 
     @property
     def name(self) -> str: ...
@@ -131,7 +133,7 @@ class SpanEvent(Protocol):
 
 
 def _dialects_of(key: str) -> int:
-    """The dialects that a key gives away, as a set of bits."""
+    """The dialects that a key belongs to, as a set of bits."""
     known = _BY_KEY.get(key)
     if known is not None:
         return known
@@ -147,7 +149,7 @@ def _dialects_of(key: str) -> int:
     known = _LLM_BY_SECOND_WORD.get(second)
     if known is not None:
         return known
-    # llm.<provider>.<parameter> is a raw request of litellm, llm.<name> a word of OpenInference.
+    # llm.<provider>.<parameter> is litellm's raw request, llm.<name> belongs to OpenInference.
     return LITELLM if third else OPENINFERENCE
 
 
@@ -162,26 +164,26 @@ def derive(
     span_name: str = "",
     start_time_ns: int | None = None,
 ) -> GenAI | None:
-    """The GenAI view of a span, or None for a span that has nothing to do with one.
+    """The GenAI view of a span, or None for a span without GenAI attributes.
 
-    Never raises: values of the wrong type are absent values. Call it after redaction and before
-    content is offloaded.
+    Never raises: a value of the wrong type counts as absent. Call it after redaction and before
+    the offload stage.
 
     Args:
         attributes: the span's attributes in tagged JSON form.
-        span_events: its events; only those whose name begins with ``gen_ai.`` are looked at.
+        span_events: its events; only those whose name begins with ``gen_ai.`` are read.
         scope_name: name of the instrumentation scope.
-        span_name: name of the tool or agent for dialects that have no attribute for it.
-        start_time_ns: when the call began; with it, a cost that is not reported is computed from
-            tokens and prices of that day (see :mod:`cost`).
+        span_name: the name of the tool or agent, for dialects that have no attribute for it.
+        start_time_ns: start of the call. If it is given, a cost that is not reported is computed
+            from the tokens and the prices of that day (see :mod:`cost`).
     """
-    found = 0
+    dialects = 0
     for key in attributes:
-        found |= _dialects[key]
+        dialects |= _dialects[key]
     if span_events:
-        view = _from_events(attributes, span_events, found, scope_name)
-    elif found:
-        view = _from_attributes(attributes, found, scope_name)
+        view = _from_events(attributes, span_events, dialects, scope_name)
+    elif dialects:
+        view = _from_attributes(attributes, dialects, scope_name)
     else:
         return None
     if view is None:
@@ -196,28 +198,28 @@ def derive(
     return view
 
 
-def _from_attributes(attributes: dict[str, Any], found: int, scope_name: str) -> GenAI | None:
-    if found == OTEL:
+def _from_attributes(attributes: dict[str, Any], dialects: int, scope_name: str) -> GenAI | None:
+    if dialects == OTEL:
         if scope_name != "pydantic-ai":
             return plain.read(attributes)
-        found |= PYDANTIC_AI
+        dialects |= PYDANTIC_AI
     view: GenAI | None = None
     for bit, read in _READERS:
-        if found & bit:
+        if dialects & bit:
             other = read(attributes)
             view = other if view is None else fill(view, other)
-    if view is None or (not found & OTEL and says_nothing(view)):
+    if view is None or (not dialects & OTEL and is_empty(view)):
         return None
     return view
 
 
 def _from_events(
-    attributes: dict[str, Any], span_events: Sequence[SpanEvent], found: int, scope_name: str
+    attributes: dict[str, Any], span_events: Sequence[SpanEvent], dialects: int, scope_name: str
 ) -> GenAI | None:
-    view = _from_attributes(attributes, found, scope_name) if found else None
+    view = _from_attributes(attributes, dialects, scope_name) if dialects else None
     for event in span_events:
         if event.name.startswith("gen_ai."):
-            told = events.view_of_event(event.name, event.attributes)
-            if told is not None:
-                view = told if view is None else complete(view, told)
+            event_view = events.view_of_event(event.name, event.attributes)
+            if event_view is not None:
+                view = event_view if view is None else complete(view, event_view)
     return view

@@ -1,7 +1,7 @@
 """The Traceloop dialect (OpenLLMetry): ``traceloop.*`` and ``llm.*`` beside ``gen_ai.*``.
 
-Model calls carry ``gen_ai.*`` names, old and new, which :mod:`plain` reads; this module reads what
-OpenLLMetry adds: the kinds of workflow spans, entity names and association properties.
+Model calls have ``gen_ai.*`` names, old and new, which :mod:`plain` reads. This module reads what
+OpenLLMetry adds: kinds of workflow spans, entity names and association properties.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PROPERTIES = "traceloop.association.properties."
 
 
 def read(attributes: dict[str, Any]) -> GenAI:
-    """What Traceloop attributes say of a span."""
+    """The GenAI view from the Traceloop attributes of a span."""
     get = attributes.get
     kind = _KINDS.get(text(get("traceloop.span.kind")) or "", "other")
     if kind == "other":

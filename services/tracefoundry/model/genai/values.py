@@ -1,8 +1,8 @@
-"""Reading attribute values that any sender may have written in any way.
+"""Reading attribute values, whatever a sender has put into them.
 
-Every dialect goes through these functions, so that none of them can raise and all of them agree:
-a value of the wrong type is an absent value. Strings that hold JSON or a Python dict are parsed
-only up to a bound, because they come from outside and a span must stay cheap to read.
+All dialects read through these functions. None of them raises: a value of the wrong type counts as
+absent. Strings that hold JSON or a Python dict are parsed only up to a maximum length, because they
+come from outside and reading a span must stay cheap.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Get = Callable[[str], Any]
 MAX_COUNT = 2**63 - 1
 """Largest token count kept: what a bigint column holds."""
 MAX_PARSED_CHARS = 65_536
-"""Longest string that is parsed as JSON; longer ones are content, not usage."""
+"""Longest string that is parsed as JSON; a longer one is content, not usage."""
 MAX_REPR_CHARS = 4_096
 """Longest string that is read as the repr of a Python dict."""
 _MAX_NUMBER_CHARS = 32
@@ -65,7 +65,7 @@ def count(value: Any) -> int | None:
 
 
 def first_count(get: Get, *keys: str) -> int | None:
-    """The first of ``keys`` that holds a token count: names of one value, never a sum."""
+    """The first of ``keys`` that has a token count. The keys are names of one value: no sum."""
     for key in keys:
         value = get(key)
         if value is not None and (found := count(value)) is not None:
@@ -97,7 +97,7 @@ def first_amount(get: Get, *keys: str) -> float | None:
 
 
 def parse_json(value: str) -> Any:
-    """The JSON in a string, None when it is too long, empty or no JSON."""
+    """The JSON value in a string; None if the string is too long, empty or not JSON."""
     if not 0 < len(value) <= MAX_PARSED_CHARS:
         return None
     try:
@@ -118,8 +118,8 @@ def parse_object(value: Any) -> dict[str, Any] | None:
 def parse_object_or_repr(value: Any) -> dict[str, Any] | None:
     """Like :func:`parse_object`, and also the repr of a Python dict of plain values (litellm).
 
-    The repr is rewritten to JSON, not evaluated: text with a double quote or a backslash, where
-    the two notations differ in more than the quotes, is not read at all.
+    The repr is rewritten to JSON, not evaluated. A string with a double quote or a backslash is not
+    read, because there the two notations differ in more than the quotes.
     """
     found = parse_object(value)
     if found is not None or type(value) is not str:
@@ -131,6 +131,6 @@ def parse_object_or_repr(value: Any) -> dict[str, Any] | None:
 
 
 def nested(value: dict[str, Any] | None, key: str) -> dict[str, Any]:
-    """The object under ``key``, empty when there is none."""
+    """The object under ``key``; an empty one if there is none."""
     inner = value.get(key) if value is not None else None
     return inner if type(inner) is dict else {}

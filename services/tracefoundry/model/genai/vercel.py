@@ -1,9 +1,9 @@
 """The Vercel AI SDK dialect: ``ai.*`` attributes of its versions 4 to 6.
 
-One call makes an outer span (``ai.generateText``) and inner ones (``ai.generateText.doGenerate``).
-The outer one repeats usage (version 6 sums all steps, 5 repeats the last; embeddings repeat
-theirs), so it is a chain, or an embedding, and the inner one is the model call. Version 7 writes
-``gen_ai.*`` alone.
+One call gives an outer span (``ai.generateText``) and inner ones (``ai.generateText.doGenerate``).
+The outer span repeats usage: version 6 sums all steps, version 5 repeats the last one, embeddings
+repeat theirs. So the outer span has the kind chain or embedding, and the inner one is the model
+call. Version 7 writes only ``gen_ai.*``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _INNER: dict[str, GenAIKind] = {
 
 
 def read(attributes: dict[str, Any]) -> GenAI:
-    """What Vercel AI SDK attributes say of a span."""
+    """The GenAI view from the Vercel AI SDK attributes of a span."""
     get = attributes.get
     operation = _operation(get)
     return GenAI(

@@ -1,4 +1,4 @@
-"""The shape every dialect is normalised into."""
+"""The GenAI view: the form into which every dialect is normalised."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ CALL_KINDS: frozenset[str] = frozenset({"llm", "embedding"})
 """Kinds that stand for one model call; see the counting rule in :mod:`tracefoundry.model.usage`."""
 
 BARRIER_KINDS: frozenset[str] = frozenset({"tool", "agent"})
-"""Kinds behind which a nested call is another call, not a record of the same one."""
+"""Kinds below which a call is another call, not a second record of the same one."""
 
 
 class GenAI(msgspec.Struct, omit_defaults=False):
-    """What a span says about a model, tool or agent. Unknown is None, never 0.
+    """What the attributes of a span say about a model, tool or agent. Unknown is None, never 0.
 
     Token rules (OpenTelemetry GenAI conventions): ``input_tokens`` includes cached tokens and
-    ``output_tokens`` includes reasoning tokens, so the parts are never added to the wholes.
+    ``output_tokens`` includes reasoning tokens. The parts are never added to them.
     ``cost_usd`` is in US dollars; ``cost_source`` is ``reported`` or ``computed``.
     """
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import psycopg
 from psycopg import sql
 
-from tracefoundry.model.days import DAY_NS, date_of, day_of
+from tracefoundry.model.times import DAY_NS, date_of, day_of
 
 PARTITIONED: dict[str, int] = {
     "spans": DAY_NS,

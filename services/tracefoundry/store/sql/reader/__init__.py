@@ -1,33 +1,30 @@
-"""Reading and deleting traces: one SQLAlchemy query builder for both databases.
+"""Reading traces: one SQLAlchemy query builder for both databases.
 
-``TraceReader`` opens snapshots; a ``Snapshot`` answers questions. The modules below hold one
-question each: ``lists`` (filters, sorts and keyset cursors), ``search`` (text), ``spans``,
-``payload_rows``, ``statistics``, ``deletion``, ``payload_removal``.
+:class:`SqlReader` opens snapshots; ``snapshot`` lists the questions that one answers. The other
+modules hold one question each: ``lists`` (filters, sorts and keyset cursors), ``search`` (text),
+``spans``, ``span_pages``, ``payload_rows`` and ``statistics``.
 """
 
 from __future__ import annotations
 
-from tracefoundry.store.sql.reader.deletion import Deleted
-from tracefoundry.store.sql.reader.reader import Snapshot, TraceReader
-from tracefoundry.store.sql.reader.search import SearchResult
-from tracefoundry.store.sql.reader.selection import (
-    Sort,
-    SpanPosition,
-    TracePosition,
-    TraceSelection,
-)
-from tracefoundry.store.sql.reader.spans import SpanPage
-from tracefoundry.store.sql.reader.statistics import GroupBy
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = [
-    "Deleted",
-    "GroupBy",
-    "SearchResult",
-    "Snapshot",
-    "Sort",
-    "SpanPage",
-    "SpanPosition",
-    "TracePosition",
-    "TraceReader",
-    "TraceSelection",
-]
+import sqlalchemy as sa
+
+from tracefoundry.store.sql.engine import reading
+from tracefoundry.store.sql.reader.snapshot import SqlSnapshot
+
+__all__ = ["SqlReader", "SqlSnapshot"]
+
+
+class SqlReader:
+    """See :class:`tracefoundry.store.api.Reader`; the engine stays the caller's."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SqlSnapshot]:
+        with reading(self._engine) as connection:
+            yield SqlSnapshot(connection)

@@ -15,8 +15,9 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from tracefoundry.store.sql.reader.row import Row
-from tracefoundry.store.sql.reader.selection import Sort, TracePosition, TraceSelection
+from tracefoundry.model.summary import TraceSummary
+from tracefoundry.store.records import Sort, StoredTrace, TracePosition, TraceSelection
+from tracefoundry.store.sql.reader.rows import Statement, columns_of, fetch
 from tracefoundry.store.sql.tables import traces
 
 MERGED_PROJECTS = 100
@@ -30,13 +31,12 @@ SORT_VALUES: dict[Sort, sa.ColumnElement[Any]] = {
     "expensive": sa.func.coalesce(traces.c.cost_usd, sa.literal_column("-1"), type_=sa.Double),
 }
 
-TRACE_COLUMNS: tuple[sa.ColumnElement[Any], ...] = tuple(
-    sa.cast(column, sa.Text).label(column.name)
-    if column.name in ("services", "models", "tools")
-    else column
-    for column in traces.c
-)
-"""All columns of ``traces``, with the lists as unparsed JSON text."""
+_SUMMARY = TraceSummary.__struct_fields__
+_KEY = ("project_id", "trace_id", "source", "import_day", "totals_pending", "missing_expired")
+_COLUMNS = columns_of(traces, (*_KEY, *_SUMMARY))
+"""What :func:`_trace` reads, in its order."""
+_LISTS = tuple(_SUMMARY.index(name) for name in ("services", "models", "tools"))
+_MISSING_ROOTS = _SUMMARY.index("missing_roots")
 
 
 def list_traces(
@@ -46,11 +46,11 @@ def list_traces(
     sort: Sort,
     after: TracePosition | None,
     limit: int,
-) -> list[Row]:
-    """At most ``limit`` traces behind ``after``, as rows of :data:`TRACE_COLUMNS`."""
+) -> list[StoredTrace]:
+    """At most ``limit`` traces behind ``after``."""
     if not projects:
         return []
-    columns = (*TRACE_COLUMNS, SORT_VALUES[sort].label("sort_value"))
+    columns = (*_COLUMNS, SORT_VALUES[sort].label("sort_value"))
     wanted = sa.and_(*_clauses(selection, connection.dialect.name))
     if len(projects) <= MERGED_PROJECTS:
         pages = []
@@ -60,11 +60,11 @@ def list_traces(
                 page = page.where(_behind(after, sort, project))
             pages.append(page.order_by(*_order(sort)).limit(limit))
         if len(pages) == 1:
-            return list(connection.execute(pages[0]))
+            return _traces(connection, pages[0])
         merged = sa.union_all(*(sa.select(page.subquery()) for page in pages)).subquery()
         order = [merged.c[name].desc() for name in ("sort_value", "start_time_ns")]
         order += [merged.c.trace_id.desc(), merged.c.project_id.desc()]
-        return list(connection.execute(sa.select(merged).order_by(*order).limit(limit)))
+        return _traces(connection, sa.select(merged).order_by(*order).limit(limit))
     together = sa.select(*columns).where(traces.c.project_id.in_(projects), wanted)
     if after is not None:
         together = together.where(
@@ -80,14 +80,40 @@ def list_traces(
             )
         )
     together = together.order_by(*_order(sort), traces.c.project_id.desc()).limit(limit)
-    return list(connection.execute(together))
+    return _traces(connection, together)
 
 
-def position_of(row: Row) -> TracePosition:
-    """The place of a listed row; its ``sort_value`` is that of the list it came from."""
-    fields = row._mapping
-    return TracePosition(
-        fields["sort_value"], fields["start_time_ns"], fields["trace_id"], fields["project_id"]
+def find_traces(
+    connection: sa.Connection, projects: Sequence[int], trace_id: bytes
+) -> list[StoredTrace]:
+    """The traces with this id, at most one a project, by project id."""
+    statement = (
+        sa.select(*_COLUMNS)
+        .where(traces.c.project_id.in_(projects), traces.c.trace_id == trace_id)
+        .order_by(traces.c.project_id)
+    )
+    return _traces(connection, statement)
+
+
+def _traces(connection: sa.Connection, statement: Statement) -> list[StoredTrace]:
+    return [_trace(row) for row in fetch(connection, statement)]
+
+
+def _trace(row: Sequence[Any]) -> StoredTrace:
+    """The record of a row of :data:`_COLUMNS`, behind which other columns may stand."""
+    project_id, trace_id, source, import_day, totals_pending, missing_expired = row[: len(_KEY)]
+    summary = list(row[len(_KEY) : len(_KEY) + len(_SUMMARY)])
+    for place in _LISTS:
+        summary[place] = orjson.loads(summary[place])
+    summary[_MISSING_ROOTS] = bool(summary[_MISSING_ROOTS])
+    return StoredTrace(
+        project_id,
+        trace_id,
+        source,
+        import_day,
+        TraceSummary(*summary),
+        bool(totals_pending),
+        bool(missing_expired),
     )
 
 

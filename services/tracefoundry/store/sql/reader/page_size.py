@@ -1,4 +1,4 @@
-"""How many full spans fit into one answer, counted in the bytes that the answer will have.
+"""How many whole spans fit into one answer, counted in the bytes that the answer will have.
 
 An answer repeats things that are stored once: every span carries its whole resource and scope, and
 two spans with one id carry the same logs. A few hundred kilobytes that a sender stored could
@@ -9,19 +9,20 @@ stay.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.store.records import StoredSpan, StoredTrace
+from tracefoundry.store.sql.reader.rows import pairs
 from tracefoundry.store.sql.tables import resources, scopes, span_logs
 
 PAGE_BYTES = 32 * 1024 * 1024
-"""A page of full rows ends before the row that would take it past this size; its first row may be
-larger alone."""
+"""A page of whole spans ends before the span that would take it past this size; its first span may
+be larger alone."""
 LOGS_LIMIT = 100_000
-"""Most log records on one page, and the most that are loaded of the first row's."""
+"""Most log records on one page, and the most that are loaded of the first span's."""
 IDS_AT_ONCE = 1000
 """Most ids named in one statement."""
 PREVIEW_BYTES = 1024
@@ -31,37 +32,33 @@ _PREVIEW_SHARE = 5
 """The same in the database, where entries are not counted: none is shorter than 200 bytes."""
 
 
-def fitting(connection: sa.Connection, trace: Row, rows: Sequence[Row]) -> tuple[int, set[bytes]]:
-    """How many of these full rows, from the first on, make one answer; at least one, if any.
+def fitting(
+    connection: sa.Connection,
+    trace: StoredTrace,
+    found: Sequence[StoredSpan],
+    sizes: Sequence[int],
+) -> tuple[int, set[bytes]]:
+    """How many of these spans, from the first on, make one answer; at least one, if any.
 
-    Also the ids of those spans that have logs.
+    Also the ids of those spans that have logs. ``sizes`` holds the :func:`shown_bytes` of each.
     """
-    counts = _log_counts(connection, trace, _distinct(row.span_id for row in rows))
+    counts = _log_counts(connection, trace, _distinct(span.span_id for span in found))
     kept = 0
     logs = 0
-    for row in rows:
-        logs += counts.get(row.span_id, 0)
+    for span in found:
+        logs += counts.get(span.span_id, 0)
         if kept and logs > LOGS_LIMIT:
             break
         kept += 1
-    rows = rows[:kept]
-    logged = {row.span_id for row in rows if row.span_id in counts}
+    found = found[:kept]
+    logged = {span.span_id for span in found if span.span_id in counts}
     if kept <= 1:
         return kept, logged
-    project = trace._mapping["project_id"]
-    resource_bytes = _sizes(
-        connection,
-        resources.c.resource_id,
-        (resources.c.service, resources.c.attributes, resources.c.extra),
-        {row.resource_id for row in rows},
-        resources.c.project_id == project,
+    resource_bytes = dictionary_bytes(
+        connection, resources, trace.project_id, {span.resource_id for span in found}
     )
-    scope_bytes = _sizes(
-        connection,
-        scopes.c.scope_id,
-        (scopes.c.name, scopes.c.version, scopes.c.attributes, scopes.c.extra),
-        {row.scope_id for row in rows},
-        scopes.c.project_id == project,
+    scope_bytes = dictionary_bytes(
+        connection, scopes, trace.project_id, {span.scope_id for span in found}
     )
     log_bytes = _sizes(
         connection,
@@ -76,24 +73,24 @@ def fitting(connection: sa.Connection, trace: Row, rows: Sequence[Row]) -> tuple
             *[span_logs.c.payloads] * (1 + _PREVIEW_SHARE),
         ),
         logged,
-        span_logs.c.project_id == project,
-        span_logs.c.trace_id == trace._mapping["trace_id"],
+        span_logs.c.project_id == trace.project_id,
+        span_logs.c.trace_id == trace.trace_id,
     )
     size = 0
-    for kept, row in enumerate(rows):
+    for kept, span in enumerate(found):
         size += (
-            shown_bytes(row)
-            + resource_bytes.get(row.resource_id, 0)
-            + scope_bytes.get(row.scope_id, 0)
-            + log_bytes.get(row.span_id, 0)
+            sizes[kept]
+            + resource_bytes.get(span.resource_id, 0)
+            + scope_bytes.get(span.scope_id, 0)
+            + log_bytes.get(span.span_id, 0)
         )
         if kept and size > PAGE_BYTES:
-            return kept, logged & {row.span_id for row in rows[:kept]}
-    return len(rows), logged
+            return kept, logged & {span.span_id for span in found[:kept]}
+    return len(found), logged
 
 
-def row_bytes(row: Row) -> int:
-    """Bytes of the texts of a row, which are nearly all of its answer."""
+def text_bytes(row: Sequence[Any]) -> int:
+    """Bytes of the texts of a row, which are nearly all of it."""
     return sum(
         len(value) if value.isascii() else len(value.encode("utf-8"))
         for value in row
@@ -101,30 +98,41 @@ def row_bytes(row: Row) -> int:
     )
 
 
-def shown_bytes(row: Row) -> int:
-    """Like :func:`row_bytes`, of a span or log, with the previews that its answer gets."""
-    payloads = row._mapping["payloads"]
-    entries = 0 if payloads is None else payloads.count('"slot"')
-    return row_bytes(row) + entries * PREVIEW_BYTES
+def shown_bytes(row: Sequence[Any], payloads: str | None) -> int:
+    """Bytes of the answer that a row of a span or log becomes, with the previews of its
+    ``payloads``."""
+    return text_bytes(row) + (0 if payloads is None else payloads.count('"slot"') * PREVIEW_BYTES)
+
+
+def dictionary_bytes(
+    connection: sa.Connection, table: sa.Table, project_id: int, ids: Collection[bytes]
+) -> dict[bytes, int]:
+    """Bytes of resources or scopes, by id."""
+    if table is resources:
+        key = table.c.resource_id
+        texts: tuple[sa.Column[Any], ...] = (table.c.service, table.c.attributes, table.c.extra)
+    else:
+        key = table.c.scope_id
+        texts = (table.c.name, table.c.version, table.c.attributes, table.c.extra)
+    return _sizes(connection, key, texts, ids, table.c.project_id == project_id)
 
 
 def _log_counts(
-    connection: sa.Connection, trace: Row, span_ids: Sequence[bytes]
+    connection: sa.Connection, trace: StoredTrace, span_ids: Sequence[bytes]
 ) -> dict[bytes, int]:
     """Number of logs by span id, of those that have any; read from the index alone."""
-    fields = trace._mapping
     counts: dict[bytes, int] = {}
     for at in range(0, len(span_ids), IDS_AT_ONCE):
         statement = (
             sa.select(span_logs.c.span_id, sa.func.count())
             .where(
-                span_logs.c.project_id == fields["project_id"],
-                span_logs.c.trace_id == fields["trace_id"],
+                span_logs.c.project_id == trace.project_id,
+                span_logs.c.trace_id == trace.trace_id,
                 span_logs.c.span_id.in_(span_ids[at : at + IDS_AT_ONCE]),
             )
             .group_by(span_logs.c.span_id)
         )
-        counts.update({span_id: count for span_id, count in connection.execute(statement)})  # noqa: C416
+        counts.update(pairs(connection, statement))
     return counts
 
 

@@ -8,11 +8,12 @@ trace (``payload_tombstones``); ``span_payload_refs`` still knows that there was
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
+from tracefoundry.store.records import BlobCopy, BlobPlace, PayloadFate, PayloadStates
+from tracefoundry.store.sql.reader.rows import pairs
 from tracefoundry.store.sql.tables import (
     payload_blobs,
     payload_days,
@@ -26,49 +27,6 @@ COPIES_LIMIT = 1000
 """Most copies of one payload that are looked at, the newest ones."""
 PREVIEW_CHARACTERS = 256
 """The longest preview that is shown."""
-
-
-@dataclass(slots=True)
-class PayloadStates:
-    """What is true now of the payloads of some spans of one project."""
-
-    previews: dict[tuple[bytes, int], str | None] = field(default_factory=dict)
-    """By (ref, day), those that are stored, with their preview."""
-    anywhere: set[bytes] = field(default_factory=set)
-    """Refs that are stored on any day."""
-    expired_at_ns: dict[int, int] = field(default_factory=dict)
-    """Days whose payloads are gone, and since when."""
-    deleted: set[bytes] = field(default_factory=set)
-    """Refs that are not stored on their day and went with a deleted trace."""
-
-
-@dataclass(frozen=True, slots=True)
-class BlobCopy:
-    """A stored copy of a payload."""
-
-    project_id: int
-    day: int
-    plain_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class BlobPlace:
-    """Where a blob's stored bytes are; ``object`` is the SHA-256 that names the object."""
-
-    object: bytes
-    offset: int
-    stored_bytes: int
-    depth: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of a payload that is stored no more. ``missing``: nothing says why it is not
-    there, and ``at_ns`` is None."""
-
-    state: Literal["expired", "deleted", "missing"]
-    at_ns: int | None
-    reason: str | None
 
 
 def states_of(
@@ -98,10 +56,10 @@ def states_of(
     if gone:
         states.expired_at_ns = expired_days(connection, project, {day for _, day in gone})
         for refs in chunks(sorted({ref for ref, _ in gone})):
-            buried = sa.select(payload_tombstones.c.ref).where(
+            deleted = sa.select(payload_tombstones.c.ref).where(
                 payload_tombstones.c.project_id == project, payload_tombstones.c.ref.in_(refs)
             )
-            states.deleted.update(connection.execute(buried).scalars())
+            states.deleted.update(connection.execute(deleted).scalars())
     return states
 
 
@@ -134,8 +92,9 @@ def places_of(
 
 def fate_of(
     connection: sa.Connection, projects: Sequence[int], ref: bytes, now_ns: int
-) -> Fate | None:
-    """What became of a payload that has no copy in these projects; None where nobody knew it."""
+) -> PayloadFate | None:
+    """What became of a payload that has no copy in these projects; None where no span ever referred
+    to it."""
     known = sa.select(span_payload_refs.c.project_id, span_payload_refs.c.day).where(
         span_payload_refs.c.project_id.in_(projects), span_payload_refs.c.ref == ref
     )
@@ -151,7 +110,7 @@ def fate_of(
         .order_by(payload_days.c.expired_at_ns.desc())
         .limit(1)
     )
-    buried: sa.Select[Any] = (
+    deleted: sa.Select[Any] = (
         sa.select(payload_tombstones.c.deleted_at_ns)
         .where(
             payload_tombstones.c.project_id.in_(projects),
@@ -161,12 +120,12 @@ def fate_of(
         .order_by(payload_tombstones.c.deleted_at_ns.desc())
         .limit(1)
     )
-    fates = [Fate("expired", *row) for row in connection.execute(expired)]
-    fates += [Fate("deleted", row[0], "deleted") for row in connection.execute(buried)]
+    fates = [PayloadFate("expired", *row) for row in connection.execute(expired)]
+    fates += [PayloadFate("deleted", row[0], "deleted") for row in connection.execute(deleted)]
     if fates:
         return max(fates, key=lambda fate: fate.at_ns or 0)
     if connection.execute(known.limit(1)).first() is not None:
-        return Fate("missing", None, None)
+        return PayloadFate("missing", None, None)
     return None
 
 
@@ -174,7 +133,7 @@ def expired_days(connection: sa.Connection, project: int, days: set[int]) -> dic
     statement = sa.select(payload_days.c.day, payload_days.c.expired_at_ns).where(
         payload_days.c.project_id == project, payload_days.c.day.in_(sorted(days))
     )
-    return {day: at_ns for day, at_ns in connection.execute(statement)}  # noqa: C416
+    return dict(pairs(connection, statement))
 
 
 def chunks(refs: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -12,20 +12,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from tracefoundry.store.sql.reader.lists import list_traces, position_of
-from tracefoundry.store.sql.reader.row import Row
-from tracefoundry.store.sql.reader.selection import (
+from tracefoundry.store.records import (
     Sort,
     SpanPosition,
+    StoredTrace,
+    TracePage,
     TracePosition,
     TraceSelection,
 )
-from tracefoundry.store.sql.reader.spans import STREAMED
+from tracefoundry.store.sql.reader.lists import list_traces
+from tracefoundry.store.sql.reader.rows import stream
+from tracefoundry.store.sql.reader.spans import behind, of_trace
 from tracefoundry.store.sql.reader.text_query import TextQuery
 from tracefoundry.store.sql.tables import payload_blobs, span_payload_refs, spans
 
@@ -40,16 +42,7 @@ _IN_PREVIEWS = -1
 """The start of a position among the previews of a trace, where no span can start; in the place of
 the span id stand the first bytes of the ref."""
 _HEAD_BYTES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """Traces found. ``following`` is where the search goes on, None when everything was seen;
-    ``complete`` is false when it stopped because its time was over."""
-
-    rows: list[Row]
-    following: TracePosition | None
-    complete: bool
+_ATTRIBUTES = sa.cast(spans.c.attributes, sa.Text)
 
 
 def search_traces(
@@ -61,93 +54,92 @@ def search_traces(
     limit: int,
     query: TextQuery,
     budget_seconds: float,
-) -> SearchResult:
+) -> TracePage:
     """At most ``limit`` traces behind ``after`` in which a span or a payload matches.
 
     At least one step is made however small the budget is, so repeated calls reach the end.
     """
     deadline = time.monotonic() + budget_seconds
-    found: list[Row] = []
+    found: list[StoredTrace] = []
     position = after
     while True:
         candidates = list_traces(connection, projects, selection, sort, position, CANDIDATES)
+        seen_all = len(candidates) < CANDIDATES
         for step in _steps(candidates):
-            inside = _resume(position, step[0])
-            if step[0]._mapping["span_count"] > STEP_SPANS:
-                hit, inside = _search_large(connection, step[0], query, inside, deadline)
+            first = step[0]
+            if first.summary.span_count > STEP_SPANS:
+                inside = _resume(position, first)
+                hit, inside = _search_large(connection, first, query, inside, deadline)
                 if inside is not None:
-                    place = position_of(step[0])
-                    stopped = TracePosition(
-                        place.value, place.start_time_ns, place.trace_id, place.project_id, inside
-                    )
-                    return SearchResult(found, stopped, complete=False)
-                hits = {step[0]._mapping["trace_id"]} if hit else set()
+                    stopped = replace(first.position(sort), inside=inside)
+                    return TracePage(found, stopped, complete=False)
+                hits = {first.trace_id} if hit else set()
             else:
                 hits = _search_small(connection, step, query)
-            for row in step:
-                if row._mapping["trace_id"] in hits:
-                    found.append(row)
+            for trace in step:
+                if trace.trace_id in hits:
+                    found.append(trace)
                     if len(found) == limit:
-                        last = row is candidates[-1] and len(candidates) < CANDIDATES
-                        return SearchResult(found, None if last else position_of(row), True)
-            position = position_of(step[-1])
-            last = step[-1] is candidates[-1] and len(candidates) < CANDIDATES
+                        last = seen_all and trace is candidates[-1]
+                        return TracePage(found, None if last else trace.position(sort))
+            position = step[-1].position(sort)
+            last = seen_all and step[-1] is candidates[-1]
             if not last and time.monotonic() >= deadline:
-                return SearchResult(found, position, complete=False)
-        if len(candidates) < CANDIDATES:
-            return SearchResult(found, None, complete=True)
+                return TracePage(found, position, complete=False)
+        if seen_all:
+            return TracePage(found, None)
 
 
-def _steps(candidates: Sequence[Row]) -> Iterable[list[Row]]:
+def _steps(candidates: Sequence[StoredTrace]) -> Iterable[list[StoredTrace]]:
     """Runs of candidates of one project that together are small; a large one is alone."""
-    step: list[Row] = []
+    step: list[StoredTrace] = []
     size = 0
-    for row in candidates:
-        count: Any = row._mapping["span_count"]
-        same_project = not step or (step[0]._mapping["project_id"] == row._mapping["project_id"])
-        if step and (size + count > STEP_SPANS or not same_project):
+    for trace in candidates:
+        count = trace.summary.span_count
+        if step and (size + count > STEP_SPANS or step[0].project_id != trace.project_id):
             yield step
             step, size = [], 0
-        step.append(row)
+        step.append(trace)
         size += count
     if step:
         yield step
 
 
-def _resume(position: TracePosition | None, row: Row) -> SpanPosition | None:
+def _resume(position: TracePosition | None, trace: StoredTrace) -> SpanPosition | None:
     """Where to go on inside this trace, if the search stopped in it."""
     if position is None or position.inside is None:
         return None
-    fields = row._mapping
-    same = (fields["project_id"], fields["trace_id"]) == (position.project_id, position.trace_id)
+    same = (trace.project_id, trace.trace_id) == (position.project_id, position.trace_id)
     return position.inside if same else None
 
 
-def _search_small(connection: sa.Connection, step: Sequence[Row], query: TextQuery) -> set[object]:
+def _search_small(
+    connection: sa.Connection, step: Sequence[StoredTrace], query: TextQuery
+) -> set[bytes]:
     """Trace ids of this run in which a span or a payload matches."""
-    rows = [row._mapping for row in step]
-    attributes = sa.cast(spans.c.attributes, sa.Text)
-    statement = sa.select(spans.c.trace_id, spans.c.name, attributes, spans.c.policy_version).where(
-        spans.c.project_id == rows[0]["project_id"],
-        spans.c.trace_id.in_([row["trace_id"] for row in rows]),
+    project_id = step[0].project_id
+    statement = sa.select(spans.c.trace_id, spans.c.name, _ATTRIBUTES).where(
+        spans.c.project_id == project_id,
+        spans.c.trace_id.in_([trace.trace_id for trace in step]),
         spans.c.start_time_ns.between(
-            min(row["start_time_ns"] for row in rows), max(row["last_start_ns"] for row in rows)
+            min(trace.summary.start_time_ns for trace in step),
+            max(trace.summary.last_start_ns for trace in step),
         ),
-        query.may_match(spans.c.name, attributes),
+        query.may_match(spans.c.name, _ATTRIBUTES),
     )
-    hits: set[object] = set()
-    with connection.execute(statement, execution_options=STREAMED) as result:
-        for trace_id, *span in result:
-            if trace_id not in hits and query.matches(*span):
+    hits: set[bytes] = set()
+    with stream(connection, statement) as rows:
+        for trace_id, name, attributes in rows:
+            if trace_id not in hits and query.matches(name, attributes):
                 hits.add(trace_id)
-    left = [row["trace_id"] for row in rows if row["trace_id"] not in hits]
+    left = [trace.trace_id for trace in step if trace.trace_id not in hits]
     if not query.content or not left:
         return hits
-    previews = _previews(rows[0]["project_id"]).where(
+    previews = _previews(project_id).where(
         span_payload_refs.c.trace_id.in_(left), query.may_match_preview(payload_blobs.c.preview)
     )
-    with connection.execute(previews, execution_options=STREAMED) as result:
-        for trace_id, _, preview in result:
+    with stream(connection, previews) as rows:
+        for trace_id, _, preview in rows:
             if trace_id not in hits and query.found(preview):
                 hits.add(trace_id)
     return hits
@@ -155,7 +147,7 @@ def _search_small(connection: sa.Connection, step: Sequence[Row], query: TextQue
 
 def _search_large(
     connection: sa.Connection,
-    row: Row,
+    trace: StoredTrace,
     query: TextQuery,
     after: SpanPosition | None,
     deadline: float,
@@ -163,7 +155,7 @@ def _search_large(
     """Whether a span or payload of this trace matches; with a place to go on where time ran out
     before."""
     if after is None or after.start_time_ns != _IN_PREVIEWS:
-        hit, stopped = _search_spans(connection, row, query, after, deadline)
+        hit, stopped = _search_spans(connection, trace, query, after, deadline)
         if hit or stopped is not None:
             return hit, stopped
         if not query.content:
@@ -175,28 +167,20 @@ def _search_large(
         return False, None
     elif after.span_id == bytes(_HEAD_BYTES):
         after = SpanPosition(_IN_PREVIEWS, b"")
-    return _search_previews(connection, row, query, after.span_id, deadline)
+    return _search_previews(connection, trace, query, after.span_id, deadline)
 
 
 def _search_spans(
     connection: sa.Connection,
-    row: Row,
+    trace: StoredTrace,
     query: TextQuery,
     after: SpanPosition | None,
     deadline: float,
 ) -> tuple[bool, SpanPosition | None]:
-    fields = row._mapping
-    key = sa.tuple_(spans.c.start_time_ns, spans.c.span_id)
-    whole = (
-        spans.c.project_id == fields["project_id"],
-        spans.c.trace_id == fields["trace_id"],
-        spans.c.start_time_ns.between(fields["start_time_ns"], fields["last_start_ns"]),
-    )
-    attributes = sa.cast(spans.c.attributes, sa.Text)
     while True:
-        here = list(whole)
+        here = of_trace(trace)
         if after is not None:
-            here.append(key > _place(after))
+            here.append(behind(after))
         last = connection.execute(
             sa.select(spans.c.start_time_ns, spans.c.span_id)
             .where(*here)
@@ -206,12 +190,12 @@ def _search_spans(
         ).first()
         bound = SpanPosition(*last) if last is not None else None
         if bound is not None:
-            here.append(key <= _place(bound))
-        statement = sa.select(spans.c.name, attributes, spans.c.policy_version).where(
-            *here, query.may_match(spans.c.name, attributes)
+            here.append(sa.not_(behind(bound)))
+        statement = sa.select(spans.c.name, _ATTRIBUTES).where(
+            *here, query.may_match(spans.c.name, _ATTRIBUTES)
         )
-        with connection.execute(statement, execution_options=STREAMED) as result:
-            if any(query.matches(*span) for span in result):
+        with stream(connection, statement) as rows:
+            if any(query.matches(name, attributes) for name, attributes in rows):
                 return True, None
         if bound is None:
             return False, None
@@ -221,14 +205,17 @@ def _search_spans(
 
 
 def _search_previews(
-    connection: sa.Connection, row: Row, query: TextQuery, after: bytes, deadline: float
+    connection: sa.Connection,
+    trace: StoredTrace,
+    query: TextQuery,
+    after: bytes,
+    deadline: float,
 ) -> tuple[bool, SpanPosition | None]:
     """The payloads of one trace by ref, behind those that begin with ``after``."""
-    fields = row._mapping
     ref = span_payload_refs.c.ref
     of = (
-        span_payload_refs.c.project_id == fields["project_id"],
-        span_payload_refs.c.trace_id == fields["trace_id"],
+        span_payload_refs.c.project_id == trace.project_id,
+        span_payload_refs.c.trace_id == trace.trace_id,
     )
     while True:
         here = list(of)
@@ -240,11 +227,11 @@ def _search_previews(
         # A place is only the first bytes of a ref; those that share them are looked at together.
         if last is not None:
             here.append(ref <= _last_of(last[:_HEAD_BYTES]))
-        statement = _previews(fields["project_id"]).where(
+        statement = _previews(trace.project_id).where(
             *here, query.may_match_preview(payload_blobs.c.preview)
         )
-        with connection.execute(statement, execution_options=STREAMED) as result:
-            if any(query.found(preview) for _, _, preview in result):
+        with stream(connection, statement) as rows:
+            if any(query.found(preview) for _, _, preview in rows):
                 return True, None
         if last is None:
             return False, None
@@ -273,10 +260,3 @@ def _previews(project: int) -> sa.Select[Any]:
 def _last_of(head: bytes) -> bytes:
     """The last ref that begins so."""
     return head + b"\xff" * (32 - len(head))
-
-
-def _place(position: SpanPosition) -> sa.Tuple:
-    return sa.tuple_(
-        sa.literal(position.start_time_ns, sa.BigInteger),
-        sa.literal(position.span_id, sa.LargeBinary),
-    )

@@ -12,46 +12,20 @@ not exceed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
 from tracefoundry.model.span import StatusCode
-from tracefoundry.store.sql.reader.row import Row
+from tracefoundry.store.records import GroupBy, Statistics, StatisticsGroup
 from tracefoundry.store.sql.tables import resources, spans
 
-GroupBy = Literal["service", "model", "tool", "agent"]
 GROUP_LIMIT = 1000
 """Most groups in an answer; the ones with the most spans."""
 
 _ROLLED_UP = ("agent", "chain", "tool")
 _HALF = 31
 """Bits of the lower part of a token sum: SQLite fails where a sum of integers overflows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """One group. ``key`` is None for spans of resources that name no service."""
-
-    key: str | None
-    traces: int
-    spans: int
-    errors: int
-    p50_ns: int
-    p95_ns: int
-    input_tokens: int | None
-    output_tokens: int | None
-    cost_usd: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """Groups by falling number of spans."""
-
-    groups: list[Group]
-    truncated: bool
-    """There are more than :data:`GROUP_LIMIT` groups; the smallest are left out."""
 
 
 def statistics(
@@ -90,9 +64,9 @@ def statistics(
     return Statistics([_group(row) for row in rows[:GROUP_LIMIT]], len(rows) > GROUP_LIMIT)
 
 
-def _group(row: Row) -> Group:
+def _group(row: Sequence[Any]) -> StatisticsGroup:
     key, traces, count, errors, half, most, in_high, in_low, out_high, out_low, cost = row
-    return Group(
+    return StatisticsGroup(
         key=key,
         traces=traces,
         spans=count,

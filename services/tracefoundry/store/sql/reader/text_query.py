@@ -5,9 +5,8 @@ Unicode). The ``LIKE`` only sees characters that have no case, or ASCII ones, wh
 locale folds; three look-alikes of ASCII letters (the Kelvin sign, the long s and the dotless or
 dotted i) are therefore found only beside other text that matches.
 
-For those who may not read content, content is not there: of spans stored before redaction existed
-only the name and the attributes that are none can match, and nobody is found by a ref, which tells
-a short text to whoever guesses it.
+Refs are hashes of content: searching them would confirm guesses of short texts. Attributes that may
+hold one are therefore searched only for those who may read content.
 """
 
 from __future__ import annotations
@@ -20,12 +19,7 @@ import orjson
 import sqlalchemy as sa
 
 from tracefoundry.model.attributes import tag_of
-from tracefoundry.model.genai.content import content_slot
 from tracefoundry.model.genai.refs import REF_KEYS
-from tracefoundry.store.contract import BEFORE_REDACTION
-
-LONG_BYTES = 4_096
-"""Longer values are content, whatever their key."""
 
 
 class TextQuery:
@@ -52,21 +46,14 @@ class TextQuery:
         condition: sa.ColumnElement[bool] = preview.ilike(self._name_like, escape="!")
         return condition
 
-    def matches(self, name: str, attributes_json: str, policy_version: int = 1) -> bool:
+    def matches(self, name: str, attributes_json: str) -> bool:
         """The name, or a string value at any depth, holds the text."""
         if self.found(name):
             return True
         attributes: dict[str, Any] = orjson.loads(attributes_json)
-        if self.content:
-            pending = list(attributes.values())
-        else:
-            whole = policy_version == BEFORE_REDACTION
-            pending = [
-                value
-                for key, value in attributes.items()
-                if key not in REF_KEYS
-                and not (whole and (content_slot(key) is not None or _is_long(value)))
-            ]
+        pending = [
+            value for key, value in attributes.items() if self.content or key not in REF_KEYS
+        ]
         while pending:
             value = pending.pop()
             if type(value) is str:
@@ -105,9 +92,3 @@ def _plain(character: str) -> bool:
     if character.isascii():
         return True
     return character.lower() == character == character.upper() == character.casefold()
-
-
-def _is_long(value: Any) -> bool:
-    if type(value) is str:
-        return len(value.encode()) > LONG_BYTES
-    return type(value) in (dict, list) and len(orjson.dumps(value)) > LONG_BYTES

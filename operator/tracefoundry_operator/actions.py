@@ -1,0 +1,72 @@
+"""Actions: the requests that a plan consists of, and the outcome of executing them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tracefoundry_operator.kinds import ObjectKey, key_of
+from tracefoundry_operator.manifests.rendering import Manifest
+from tracefoundry_operator.records import Child
+
+
+@dataclass(frozen=True, slots=True)
+class _OfManifest:
+    manifest: Manifest
+
+    @property
+    def key(self) -> ObjectKey:
+        """The object that is changed."""
+        return key_of(self.manifest)
+
+
+@dataclass(frozen=True, slots=True)
+class Apply(_OfManifest):
+    """Apply the manifest server-side. ``known``: the object exists and belongs to the instance."""
+
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver(_OfManifest):
+    """Give ``spec.replicas`` to another field manager, with its present value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend(_OfManifest):
+    """Set ``spec.suspend`` of a CronJob and change nothing else of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Create(_OfManifest):
+    """Create the object if it does not exist; it is never updated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete the object with this uid."""
+
+    child: Child
+
+    @property
+    def key(self) -> ObjectKey:
+        """The object that is deleted."""
+        return self.child.key
+
+
+Action = Apply | HandOver | Suspend | Create | Delete
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The result of executing the actions of a plan."""
+
+    errors: list[str] = field(default_factory=list)
+    """One sentence for each object with an error."""
+    transient: bool = False
+    """Whether at least one error may be gone at the next try."""
+    terminating: bool = False
+    """The namespace is being deleted; the remaining actions were skipped."""
+    changed: int = 0
+    """Requests that changed something."""
+    children: dict[ObjectKey, Child] = field(default_factory=dict)
+    """Children as the API server returned them."""

@@ -1,0 +1,130 @@
+"""Environment and mounts of the processes that use the database and the bucket.
+
+Secrets are referenced, never read: their values go from the API server to the kubelet.
+"""
+
+from __future__ import annotations
+
+from tracefoundry_operator.api.instance import TraceFoundrySpec
+from tracefoundry_operator.api.references import CaSecretRef
+from tracefoundry_operator.manifests.pods import (
+    Environment,
+    Mount,
+    secret_value,
+    secret_volume,
+    value,
+)
+from tracefoundry_operator.manifests.rendering import Manifest, Rendering, versions_of
+
+FOLDER = "/etc/tracefoundry"
+PATTERNS_FILE = "patterns.yaml"
+ACCESS_KEY = "AWS_ACCESS_KEY_ID"
+SECRET_KEY = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a key, not a key
+
+
+def database_environment(spec: TraceFoundrySpec) -> Environment:
+    """The URL of the database, and the CA of its certificate."""
+    ref = spec.database.secret_ref
+    found = [secret_value("TRACEFOUNDRY_DATABASE_URL", ref.name, ref.key)]
+    if spec.database.tls.ca_secret_ref is not None:
+        # libpq uses these where the URL has no such parameter; verify-full checks the host name.
+        found.append(value("PGSSLMODE", "verify-full"))
+        found.append(value("PGSSLROOTCERT", f"{FOLDER}/database-ca/ca.crt"))
+    return found
+
+
+def object_store_environment(spec: TraceFoundrySpec) -> Environment:
+    """The URL of the bucket, its credentials and the encryption keys of payloads."""
+    store = spec.object_store
+    path = f"/{store.prefix}" if store.prefix else ""
+    found = [
+        value("TRACEFOUNDRY_PAYLOAD_URL", f"s3://{store.bucket}{path}"),
+        value("AWS_REGION", store.region),
+        value("AWS_DEFAULT_REGION", store.region),
+        value("AWS_EC2_METADATA_DISABLED", "true"),
+        secret_value(ACCESS_KEY, store.secret_ref.name, ACCESS_KEY),
+        secret_value(SECRET_KEY, store.secret_ref.name, SECRET_KEY),
+    ]
+    if store.endpoint is not None:
+        found.append(value("AWS_ENDPOINT_URL_S3", store.endpoint))
+    if store.tls.ca_secret_ref is not None:
+        found.append(value("AWS_CA_BUNDLE", f"{FOLDER}/s3-ca/ca.crt"))
+    if spec.encryption is not None:
+        ref = spec.encryption.secret_ref
+        found.append(secret_value("TRACEFOUNDRY_ENCRYPTION_KEYS", ref.name, ref.key))
+    return found
+
+
+def policy_environment(spec: TraceFoundrySpec) -> Environment:
+    """Redaction and retention; ingest needs both."""
+    found = [
+        value("TRACEFOUNDRY_REDACTION", spec.redaction.mode),
+        value("TRACEFOUNDRY_RETENTION_SPANS", spec.retention.spans),
+        value("TRACEFOUNDRY_RETENTION_PAYLOADS", spec.retention.payloads),
+    ]
+    if spec.redaction.patterns_config_map_ref is not None:
+        found.append(value("TRACEFOUNDRY_REDACTION_PATTERNS", f"{FOLDER}/patterns/{PATTERNS_FILE}"))
+    return found
+
+
+def variables(spec: TraceFoundrySpec) -> Environment:
+    """All of these, for processes that work with spans and payloads."""
+    return [
+        *database_environment(spec),
+        *object_store_environment(spec),
+        *policy_environment(spec),
+    ]
+
+
+def database_mounts(spec: TraceFoundrySpec) -> list[Mount]:
+    """The CA of the database's certificate."""
+    return _authority("database-ca", spec.database.tls.ca_secret_ref)
+
+
+def mounts(spec: TraceFoundrySpec) -> list[Mount]:
+    """CAs and redaction patterns."""
+    found = [*database_mounts(spec), *_authority("s3-ca", spec.object_store.tls.ca_secret_ref)]
+    patterns = spec.redaction.patterns_config_map_ref
+    if patterns is not None:
+        source: Manifest = {
+            "configMap": {
+                "name": patterns.name,
+                "items": [{"key": PATTERNS_FILE, "path": PATTERNS_FILE}],
+                "defaultMode": 0o444,
+            }
+        }
+        found.append(Mount(name="patterns", path=f"{FOLDER}/patterns", source=source))
+    return found
+
+
+def database_secrets(spec: TraceFoundrySpec) -> list[str]:
+    """Names of the Secrets needed for the database."""
+    return _named(spec.database.secret_ref.name, spec.database.tls.ca_secret_ref)
+
+
+def secrets(spec: TraceFoundrySpec) -> list[str]:
+    """Names of the Secrets that these processes use."""
+    found = database_secrets(spec)
+    found += _named(spec.object_store.secret_ref.name, spec.object_store.tls.ca_secret_ref)
+    if spec.encryption is not None:
+        found.append(spec.encryption.secret_ref.name)
+    return found
+
+
+def config(rendering: Rendering) -> object:
+    """The version of mounted patterns. A process reads them once, so a change restarts the pods."""
+    patterns = rendering.instance.spec.redaction.patterns_config_map_ref
+    if patterns is None:
+        return None
+    return versions_of([patterns.name], rendering.config_map_versions)
+
+
+def _authority(name: str, ref: CaSecretRef | None) -> list[Mount]:
+    if ref is None:
+        return []
+    source = secret_volume(ref.name, ref.key, "ca.crt")
+    return [Mount(name=name, path=f"{FOLDER}/{name}", source=source)]
+
+
+def _named(secret: str, authority: CaSecretRef | None) -> list[str]:
+    return [secret] if authority is None else [secret, authority.name]

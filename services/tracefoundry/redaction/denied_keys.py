@@ -1,0 +1,172 @@
+"""Which keys name a secret, whatever the value looks like, and their values in JSON text.
+
+Keys come as ``api_key``, ``apiKey``, ``X-API-Key``, ``http.request.header.authorization``: they are
+compared as lower-case words joined by ``_``. What only counts or describes must not match, or a
+trace loses its token counts: ``gen_ai.usage.input_tokens``, ``llm.token_count.prompt``,
+``next_page_token``, ``token_type``, ``cookie_enabled``.
+
+In JSON text the values under denied keys are found without a parser: an SDK may have cut the text
+off, it may hold several documents, or be prose with JSON in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from tracefoundry.redaction.re2_patterns import Pattern, compiled
+from tracefoundry.redaction.report import MARKER
+
+DENIED_KEY = "denied_key"
+"""Rule name of values that were taken out because of their key."""
+
+_CAMEL = re.compile(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])")
+_SEPARATORS = re.compile(r"[^a-z0-9]+")
+
+_DENIED = re.compile(
+    r"passw(?:or)?d|passphrase|passcode"
+    r"|secrets?(?:_|$)|secret_?key"
+    r"|api_?keys?(?:_|$)"
+    r"|(?:access|private|signing|encryption|decryption|ssh|pgp|gpg|account|master|auth|session"
+    r"|service|storage)_?keys?(?:_|$)"
+    r"|(?:^|_)(?:proxy_)?authorization(?:_header)?(?:_\d+)?$"
+    r"|(?:^|_)(?:set_)?cookies?(?:_|$)"
+    r"|(?:^|_)credentials?(?:_|$)"
+    r"|(?:^|_)(?:bearer|jwt|csrf|xsrf|cvv|cvc|ssn)(?:_|$)"
+    r"|(?:^|_)(?:social_security|card_number|credit_card)(?:_|$)"
+    r"|token(?:_value)?$"
+)
+_DESCRIBES = re.compile(
+    r"_(?:count|counts|type|types|enabled|required|length|len|limit|expiry|expires|expires_at"
+    r"|expires_in|expiration|policy|version|ref|arn|usage|name|names|hint|location)$"
+    r"|(?:^|_)(?:next|previous|prev|page|paging|continuation|pagination|sync|resume|cursor|pad|eos"
+    r"|bos|sep|cls|mask|unk|stop|special|start|end|begin|first|last|next_page|max|min|per|each"
+    r"|cancellation|new|time_per|time_per_output|to_first|time_to_first|cost_per|logprob|draft)"
+    r"_token$"
+)
+
+WORDS = (
+    r"passwo?r?d|passphrase|passcode|secret"
+    r"|(?:api|access|private|signing|encryption|decryption|ssh|pgp|gpg|account|master|auth|session"
+    r"|service|storage)[^A-Za-z0-9\"]{0,8}key|authorization|cookie|credential|bearer|jwt|csrf|xsrf"
+    r"|cvv|cvc|ssn|social[^A-Za-z0-9\"]{0,8}security|card[^A-Za-z0-9\"]{0,8}number"
+    r"|credit[^A-Za-z0-9\"]{0,8}card"
+)
+"""RE2, ignoring case: a denied key of the built-in list contains one of these, or ends in
+:data:`WORDS_AT_END`. Words may be joined by up to 8 other characters."""
+
+WORDS_AT_END = r"token(?:[^A-Za-z0-9\"]{0,8}value)?"
+
+LOG_PROBABILITY = re.compile(rb'"\s*,\s*"(?:logprob|bytes|prob)"')
+"""What follows ``"token": "word`` in a model's answer with log probabilities: there a token is a
+part of a word."""
+
+
+def words_of(key: str) -> str:
+    """The key's words, lower case, joined by ``_``."""
+    return _SEPARATORS.sub("_", _CAMEL.sub(r"\1\3_\2\4", key).lower()).strip("_")
+
+
+def words_of_user(keys: Iterable[str]) -> list[str]:
+    """RE2 for the user's denied keys, ignoring case, with any separators between words."""
+    return [r"[^A-Za-z0-9\"]{0,8}".join(words_of(key).split("_")) for key in keys]
+
+
+class KeyNames:
+    """The denied keys of one policy: the built-in ones and the user's.
+
+    A key that the user allows is exempt from the built-in list, not from the user's own denials.
+    A user's entry is found anywhere in a key at word boundaries: ``customer.name`` also denies
+    ``order.customerName.first``.
+    """
+
+    _CACHE_KEYS = 20_000
+    _CACHE_KEY_CHARACTERS = 256
+
+    def __init__(self, deny: Iterable[str], allow: Iterable[str]) -> None:
+        self._deny = tuple(f"_{words_of(key)}_" for key in deny)
+        self._allow = frozenset(allow)
+        self._verdicts: dict[str, bool] = {}
+
+    def denied(self, key: str) -> bool:
+        """Whether the value of this key is taken out whole."""
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            verdict = self._judge(key)
+            if len(key) <= self._CACHE_KEY_CHARACTERS:
+                if len(self._verdicts) >= self._CACHE_KEYS:
+                    self._verdicts.clear()
+                self._verdicts[key] = verdict
+        return verdict
+
+    def _judge(self, key: str) -> bool:
+        words = words_of(key)
+        padded = f"_{words}_"
+        if any(entry in padded for entry in self._deny):
+            return True
+        if key in self._allow or _DENIED.search(words) is None:
+            return False
+        return _DESCRIBES.search(words) is None
+
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*("?)', re.DOTALL)
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+_BARE_VALUE = re.compile(rb'[^\s,\[\]{}"\\]+')
+_NO_SECRETS = frozenset([b"null", b"true", b"false", b"None", b"True", b"False", b"undefined"])
+
+
+class DeniedJsonValues:
+    """Finds values under denied keys in JSON text, wherever in a text the JSON stands.
+
+    A key is a string literal before a colon. Its value is the literal, the number or the balanced
+    brackets that follow, to the end of the text where they are cut off.
+    """
+
+    def __init__(self, names: KeyNames, deny_keys: Iterable[str]) -> None:
+        words = "|".join([WORDS, WORDS_AT_END, *words_of_user(deny_keys)])
+        self._denied: Callable[[str], bool] = names.denied
+        self._key: Pattern = compiled(f'"([^"\\\\]*(?i:{words})[A-Za-z0-9_.-]*)"\\s*:\\s*')
+
+    def ranges(self, text: bytes) -> Iterator[tuple[int, int, bool]]:
+        """Ranges to take out, and whether the marker in their place needs quotes."""
+        done = 0
+        for key in self._key.finditer(text):
+            start = key.end()
+            if start < done or not self._denied(key.group(1).decode("utf-8", "replace")):
+                continue
+            first = text[start : start + 1]
+            if first == b'"':
+                literal = _STRING.match(text, start)
+                if literal is None:
+                    continue
+                begin, done = start + 1, literal.end() - len(literal[1])
+                value = text[begin:done]
+                if key.group(1) == b"token" and LOG_PROBABILITY.match(text, done):
+                    continue
+                if value and MARKER.fullmatch(value) is None:
+                    yield begin, done, False
+            elif first in (b"[", b"{"):
+                done = _closing_bracket(text, start)
+                if text[start:done] not in (b"[]", b"{}"):
+                    yield start, done, True
+            else:
+                bare = _BARE_VALUE.match(text, start)
+                if bare is not None and bare[0] not in _NO_SECRETS:
+                    done = bare.end()
+                    yield start, done, True
+
+
+def _closing_bracket(text: bytes, start: int) -> int:
+    """The end of the brackets that open at ``start``; the end of the text when they are not closed.
+
+    Square and curly brackets count alike: what is not balanced is not JSON anyway.
+    """
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(text, start):
+        if token[0] in (b"[", b"{"):
+            depth += 1
+        elif token[0] in (b"]", b"}"):
+            depth -= 1
+            if depth == 0:
+                return token.end()
+    return len(text)

@@ -1,0 +1,183 @@
+"""Addresses, sockets and HTTP servers of a process, from listening to the end of the last request.
+
+SIGTERM and Ctrl-C stop listening; requests in flight are answered before the process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from tracefoundry.auth.origin_check import LOOPBACK_HOSTS
+from tracefoundry.server.errors import CommandError
+
+if TYPE_CHECKING:
+    from grpc import aio
+
+DRAIN_S = 20
+"""How long requests in flight may take after a signal to stop (Kubernetes gives 30 s)."""
+MAX_CONNECTIONS = 4_096
+"""Connections at once; uvicorn answers 503 beyond it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Where a process listens, and whether it asks for tokens there.
+
+    Port 0 picks a free one; None does not listen there. A process with an ``api_port`` runs the
+    query API, one with an ``otlp_port`` runs ingest.
+    """
+
+    host: str
+    ask_tokens: bool = True
+    api_port: int | None = None
+    otlp_port: int | None = None
+    grpc_port: int | None = None
+
+
+def is_loopback(host: str) -> bool:
+    """True for ``localhost`` and loopback addresses."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def allowed_hosts(host: str) -> frozenset[str] | None:
+    """The names that a ``Host`` header may hold; None for any, where others can reach ``host``."""
+    return LOOPBACK_HOSTS | {host.strip("[]")} if is_loopback(host) else None
+
+
+def asks_tokens(host: str, *, insecure_no_auth: bool, require_token: bool) -> bool:
+    """Whether a process that listens on ``host`` asks for tokens: where others can reach it, and
+    on loopback with ``--require-token``.
+
+    Raises:
+        CommandError: the options contradict each other.
+    """
+    if require_token and insecure_no_auth:
+        raise CommandError("--require-token and --insecure-no-auth were both given", "Choose one")
+    return require_token or not (is_loopback(host) or insecure_no_auth)
+
+
+def authority(host: str, port: int) -> str:
+    """``host:port`` as URLs have it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket, not yet listening.
+
+    Raises:
+        OSError: the address cannot be bound; the message names it.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host.strip("[]"), port))
+    except OSError as error:
+        listener.close()
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    listener.setblocking(False)
+    return listener
+
+
+def run_to_end(main: Coroutine[None, None, None]) -> None:
+    """Run a process's main coroutine, on uvloop where it is installed.
+
+    Raises:
+        CommandError: an address cannot be used.
+    """
+    try:
+        import uvloop
+    except ImportError:
+        runner = asyncio.Runner()
+    else:
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    with runner:
+        try:
+            runner.run(main)
+        except OSError as error:
+            raise CommandError(str(error), "Choose another port or address") from error
+
+
+async def serve_until_signal(
+    app: ASGIApp,
+    listeners: Sequence[socket.socket],
+    *,
+    ready: Callable[[], None],
+    grpc_server: aio.Server | None = None,
+) -> None:
+    """Serve an application on all ``listeners``, and gRPC beside it, until a signal to stop.
+
+    ``ready`` is called once everything listens. Returns when all requests have been answered, or
+    ``DRAIN_S`` after the signal.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    servers = [_Server(app) for _ in listeners]
+    tasks = [
+        asyncio.create_task(server.serve(sockets=[listener]))
+        for server, listener in zip(servers, listeners, strict=True)
+    ]
+    if grpc_server is not None:
+        await grpc_server.start()
+    for server, task in zip(servers, tasks, strict=True):
+        await server.listening_or_ended(task)
+    ready()
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    for server in servers:
+        server.should_exit = True
+    draining = [grpc_server.stop(DRAIN_S)] if grpc_server is not None else []
+    await asyncio.gather(*tasks, *draining)
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to the process, which has more than one server."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                lifespan="off",
+                access_log=False,
+                log_level="warning",
+                log_config=None,
+                server_header=False,
+                limit_concurrency=MAX_CONNECTIONS,
+                timeout_graceful_shutdown=DRAIN_S,
+            )
+        )
+        self._listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start listening, and say so."""
+        await super().startup(sockets)
+        self._listening.set()
+
+    async def listening_or_ended(self, serving: asyncio.Task[None]) -> None:
+        """Wait until the server listens, or its task has ended."""
+        listening = asyncio.create_task(self._listening.wait())
+        await asyncio.wait([listening, serving], return_when=asyncio.FIRST_COMPLETED)
+        listening.cancel()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture nothing."""
+        yield

@@ -1,0 +1,113 @@
+"""Deletion on SQLite: rows go in batches, pages of the file are freed, and the lock of a file
+beside the database keeps a second run of retention out. The lock ends with its process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from tracefoundry.model.times import DAY_NS
+from tracefoundry.store.api import AnotherProcess, StoreUnavailable
+from tracefoundry.store.deletion_api import Check
+from tracefoundry.store.deletion_records import (
+    DayPartition,
+    DayTable,
+    PartitionDrops,
+    PartitionGroup,
+)
+from tracefoundry.store.sql.deletion import expired_traces
+from tracefoundry.store.sql.deletion.deletion import SqlDeletion
+from tracefoundry.store.sql.deletion.retention_run import SqlRetentionRun
+from tracefoundry.store.sql.engine import reading
+from tracefoundry.store.sql.tables import spans
+from tracefoundry.store.sqlite.free_pages import checkpoint, incremental_vacuum
+
+
+class SqliteDeletion(SqlDeletion):
+    """Removes data from a SQLite file."""
+
+    def __init__(self, engine: sa.Engine, file: Path) -> None:
+        super().__init__(engine)
+        self._file = file
+
+    def incremental_vacuum(self) -> int:
+        """Free the pages of deleted rows; returns how many."""
+        return incremental_vacuum(self.engine)
+
+    @contextmanager
+    def retention_run(self, *, dry_run: bool, check: Check) -> Iterator[SqliteRetentionRun]:
+        """Open a run, the only one unless it is a dry run.
+
+        Raises:
+            AnotherProcess: another run is at work.
+            StoreUnavailable: the file is not there.
+        """
+        run = SqliteRetentionRun(self.engine, dry_run=dry_run, check=check)
+        if dry_run:
+            yield run
+        else:
+            with _run_lock(self._file):
+                yield run
+
+
+class SqliteRetentionRun(SqlRetentionRun):
+    """A run on a database without partitions."""
+
+    def finish_interrupted_drops(self, *, spans_day: int, payloads_day: int) -> None:
+        """There is nothing to drop."""
+
+    def partitions(self, _group: PartitionGroup) -> list[DayPartition]:
+        """None."""
+        return []
+
+    def drop_partitions(self, _partitions: Sequence[DayPartition]) -> PartitionDrops:
+        """Nothing."""
+        return PartitionDrops()
+
+    def delete_rows(self, table: DayTable, project_id: int, days: range) -> int:
+        """Delete a project's rows of some days."""
+        if table == "spans" and not self.dry_run:
+            self.check()
+            return expired_traces.delete_spans(
+                self.engine, project_id, days.start * DAY_NS, days.stop * DAY_NS, self.check
+            )
+        return self._delete_days(table, project_id, days)
+
+    def oldest_span_day(self, *, after: int) -> int | None:
+        """The oldest day after one on which any span starts. Reads a whole index: for rare use."""
+        statement = sa.select(sa.func.min(spans.c.start_time_ns)).where(
+            spans.c.start_time_ns >= (after + 1) * DAY_NS
+        )
+        with reading(self.engine) as connection:
+            first_ns = connection.execute(statement).scalar_one()
+        return None if first_ns is None else int(first_ns) // DAY_NS
+
+    def database_bytes(self) -> int | None:
+        """What the file's pages take."""
+        with reading(self.engine) as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            return int(pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one())
+
+    def reclaim_space(self) -> None:
+        """Shrink the file."""
+        incremental_vacuum(self.engine)
+        checkpoint(self.engine)
+
+
+@contextmanager
+def _run_lock(file: Path) -> Iterator[None]:
+    import fcntl
+
+    if not file.exists():
+        raise StoreUnavailable(
+            f"the SQLite file {str(file)!r} does not exist: run `tracefoundry migrate`"
+        )
+    with file.with_name(file.name + ".retention.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise AnotherProcess("another run of retention is at work") from error
+        yield
