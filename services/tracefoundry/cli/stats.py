@@ -82,7 +82,7 @@ def group_columns(by: str, groups: Sequence[StatisticsGroup]) -> list[Column]:
         return Text(f"{group.errors:,} ({group.errors / max(group.spans, 1):.0%})", "red")
 
     def latency(ns: str) -> Text:
-        return Text(human_duration(as_ns(ns)))
+        return Text(human_duration(as_ns(ns)) if ns else "")
 
     return [
         Column(by, [key(group) for group in groups], least=12),

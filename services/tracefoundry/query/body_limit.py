@@ -6,15 +6,12 @@ a small limit holds for all routes.
 
 from __future__ import annotations
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tracefoundry.query.errors import error_response
 
 MAX_BODY_BYTES = 64 * 1024
-
-
-class _TooLarge(Exception):
-    """The body has passed the limit."""
 
 
 class BodyLimit:
@@ -29,26 +26,21 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         received = 0
-        started = False
 
         async def limited() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_bytes:
-                raise _TooLarge
+                raise ClientDisconnect  # ends the reading; FastAPI makes a 400 of it
             return message
 
-        async def noted(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+        async def unless_too_large(message: Message) -> None:
+            if received <= self._max_bytes:
+                await send(message)
 
-        try:
-            await self._app(scope, limited, noted)
-        except _TooLarge:
-            if started:
-                raise
+        await self._app(scope, limited, unless_too_large)
+        if received > self._max_bytes:
             answer = error_response(
                 413,
                 "too_large",

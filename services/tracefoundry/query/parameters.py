@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tracefoundry.model.ids import parse_span_id, parse_trace_id
+from tracefoundry.model.limits import PROJECT_NAME_PATTERN
 from tracefoundry.model.times import parse_time_ns
 from tracefoundry.query.errors import invalid_parameter
 from tracefoundry.schemas.fields import Role
@@ -183,7 +184,11 @@ class ListSpans(Parameters, Paged):
             description="Only the direct children of this span: 16 hex digits.",
             examples=["b7ad6b7169203331"],
         ),
-    ] = None
+        _text_schema(
+            "16 hex digits; empty counts as not given.", "b7ad6b7169203331",
+            pattern="^([0-9a-fA-F]{16})?$",
+        ),
+    ] = None  # fmt: skip
     limit: Annotated[int, Field(ge=1, le=10_000, description="Most spans of a page.")] = 50
 
 
@@ -253,7 +258,9 @@ class NewProject(ProjectSettings):
     name: Annotated[
         str,
         Field(
-            description="1 to 63 lower-case letters, digits and inner hyphens.", examples=["shop"]
+            description="1 to 63 lower-case letters, digits and inner hyphens.",
+            examples=["shop"],
+            json_schema_extra={"pattern": f"^{PROJECT_NAME_PATTERN}$"},
         ),
     ]
 

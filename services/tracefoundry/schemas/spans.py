@@ -56,8 +56,8 @@ class Skeleton(msgspec.Struct, gc=False):
     """What a tree with bars needs of a span."""
 
     span_id: SpanId
-    parent_span_id: SpanId | None
-    name: str
+    parent_span_id: SpanId | None = None
+    name: str = ""
     kind: SpanKind = "unspecified"
     status: StatusCode = msgspec.field(default_factory=lambda: StatusCode("unset"))
     start_time_ns: TimeNs = "0"
