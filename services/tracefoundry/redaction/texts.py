@@ -43,7 +43,7 @@ MAX_PASSES = 16
 _WORK_FACTOR = 64
 _WORK_BYTES = 1 << 20
 
-# Of two overlapping edits the one of the lower priority number names what was taken out. Rules
+# Of two edits that overlap, the one of the lower priority number names what was taken out. Rules
 # follow in their order, then the user's patterns.
 _DENIED_KEY_PRIORITY, _VIEW_PRIORITY, _BASE64_PRIORITY, _FIRST_RULE_PRIORITY = range(4)
 
@@ -204,7 +204,7 @@ class TextRedactor:
                 if inner:
                     rules = tuple(rule for edit in inner for rule in edit.rules)
                     coded = run.encoded(applied(run.decoded, inner))
-                    yield Edit(start, end, coded, rules, False, _BASE64_PRIORITY)
+                    yield Edit(start, end, coded, rules, False, _BASE64_PRIORITY, rewrite=True)
                     break
 
     def _edits_inside(
