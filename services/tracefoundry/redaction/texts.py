@@ -7,7 +7,10 @@ is. Edits of one pass do not overlap, and passes repeat until one finds nothing:
 clean by the engine's own judgement, and redacting it again changes nothing.
 
 Work is bounded: a few layers, a few passes, and a budget of bytes looked at that is a fixed
-multiple of the text. What exceeds it is replaced whole, not passed on.
+multiple of the text. Escapes inside percent-encoding inside escapes give the same text in whatever
+order they are decoded, so each decoded text is looked at once: views are as many as the square of
+the layers, not two to the power of them. What exceeds a bound is replaced whole, not passed on, by
+a marker that names the bound.
 """
 
 from __future__ import annotations
@@ -36,11 +39,14 @@ from tracefoundry.redaction.report import marker
 from tracefoundry.redaction.rules import RuleMatcher
 
 NESTED_ENCODING = "nested_encoding"
-"""Rule name of texts that were replaced whole, because looking through them took too much."""
+"""Rule name of texts that were replaced whole because they are encoded more than
+:data:`MAX_LAYERS` times."""
+TOO_MUCH_WORK = "too_much_work"
+"""Rule name of texts that were replaced whole because looking through them took too much."""
 
 MAX_LAYERS = 8
 MAX_PASSES = 16
-_WORK_FACTOR = 64
+_WORK_FACTOR = 128
 _WORK_BYTES = 1 << 20
 
 # Of two edits that overlap, the one of the lower priority number names what was taken out. Rules
@@ -54,8 +60,12 @@ _INSIDE_STRING = re.compile(
 No number begins so."""
 
 
-class TooMuchWork(Exception):
-    """The text would take more work than its budget allows."""
+class _BoundReached(Exception):
+    """The text cannot be looked through within its bounds; ``rule`` names the bound."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
 
 
 class _Budget:
@@ -69,7 +79,7 @@ class _Budget:
     def take(self, size: int) -> None:
         self._left_bytes -= size
         if self._left_bytes < 0:
-            raise TooMuchWork
+            raise _BoundReached(TOO_MUCH_WORK)
 
 
 class TextRedactor:
@@ -99,9 +109,9 @@ class TextRedactor:
         found: Counter[str] = Counter()
         try:
             current, structural = self._until_clean(text, suspicion, found)
-        except TooMuchWork:
-            found[NESTED_ENCODING] += 1
-            current, structural = marker(NESTED_ENCODING).encode(), True
+        except _BoundReached as bound:
+            found = Counter({bound.rule: 1})
+            current, structural = marker(bound.rule).encode(), True
         if current is text:
             return text
         if structural and _is_json(text) and not _is_json(current):
@@ -117,7 +127,7 @@ class TextRedactor:
         current = text
         structural = False
         for _ in range(MAX_PASSES):
-            edits = self._edits(current, suspicion, 0, budget, through_base64=True)
+            edits = self._edits(current, suspicion, 0, budget, set(), through_base64=True)
             if not edits:
                 return current, structural
             structural = structural or any(
@@ -134,7 +144,7 @@ class TextRedactor:
             if after is None:
                 return current, structural
             suspicion = after
-        raise TooMuchWork
+        raise _BoundReached(TOO_MUCH_WORK)
 
     def _edits(
         self,
@@ -142,16 +152,19 @@ class TextRedactor:
         suspicion: Suspicion,
         layer: int,
         budget: _Budget,
+        seen: set[bytes],
         *,
         through_base64: bool,
     ) -> list[Edit]:
+        """What is to be taken out of the text. ``seen`` are the decoded views of the outermost text
+        that were looked at already."""
         budget.take(len(text))
         edits: list[Edit] = []
         if suspicion.keys:
             edits.extend(self._denied_key_edits(text))
         # Where no letter or slash is escaped, base64 is as visible here as in a decoded view.
         base64 = through_base64 and (suspicion.encoded or suspicion.base64)
-        edits.extend(self._view_edits(text, layer, budget, base64))
+        edits.extend(self._view_edits(text, layer, budget, seen, base64))
         if suspicion.base64 and through_base64:
             edits.extend(self._base64_edits(text, layer, budget))
         edits.extend(self._rule_edits(text, suspicion))
@@ -165,7 +178,7 @@ class TextRedactor:
             yield Edit(start, end, replacement, (DENIED_KEY,), False, _DENIED_KEY_PRIORITY)
 
     def _view_edits(
-        self, text: bytes, layer: int, budget: _Budget, through_base64: bool
+        self, text: bytes, layer: int, budget: _Budget, seen: set[bytes], through_base64: bool
     ) -> Iterator[Edit]:
         """What decoded views show, mapped back to the text."""
         views = (
@@ -173,14 +186,17 @@ class TextRedactor:
             percent_decoded(text) if b"%" in text else None,
         )
         for view in views:
-            if view is None:
+            if view is None or view.text in seen:
                 continue
+            seen.add(view.text)
             deeper = self.prefilter.suspicion(view.text, base64=through_base64)
             if deeper is None:
                 continue
             if layer == MAX_LAYERS:
-                raise TooMuchWork
-            inner = self._edits(view.text, deeper, layer + 1, budget, through_base64=through_base64)
+                raise _BoundReached(NESTED_ENCODING)
+            inner = self._edits(
+                view.text, deeper, layer + 1, budget, seen, through_base64=through_base64
+            )
             for edit in inner:
                 start, end = view.origin(edit.start, edit.end)
                 yield edit._replace(
@@ -190,7 +206,7 @@ class TextRedactor:
     def _base64_edits(self, text: bytes, layer: int, budget: _Budget) -> Iterator[Edit]:
         """Runs of base64 that hide something, each written anew without it."""
         if layer == MAX_LAYERS:
-            raise TooMuchWork
+            raise _BoundReached(NESTED_ENCODING)
         for start, end in base64_runs(text):
             letters = text[start:end].translate(None, b"\r\n=")
             long = len(letters) >= LONG_RUN
@@ -216,7 +232,9 @@ class TextRedactor:
             suspicion = self.prefilter.suspicion(part, base64=False)
             if suspicion is None:
                 continue
-            for edit in self._edits(part, suspicion, layer + 1, budget, through_base64=False):
+            for edit in self._edits(
+                part, suspicion, layer + 1, budget, set(), through_base64=False
+            ):
                 if not edit.matches_random_bytes or is_credible(
                     part, edit.start, edit.end, only_text=long
                 ):
