@@ -35,6 +35,9 @@ PREFILTER_COUNT = 24
 """Characters of one class in a row that a prefilter asks for at the end of a pattern. What has more
 has these too, and a smaller automaton is ready sooner."""
 
+RETRIED_VALUE_BYTES = 256
+"""Longer values are not searched again for another match, or the search would not be linear."""
+
 _COUNT_AT_END = re.compile(r"\{(\d+),?\}$")
 
 Check = Callable[[bytes, int, int], bool]
@@ -52,6 +55,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     left_edge: bool = False
     check: str | None = None
     retry_inside: bool = False
+    retry_in_value: bool = False
     shorten_to: int = 0
     matches_random_bytes: bool = False
     may_be_json_number: bool = False
@@ -158,6 +162,8 @@ class RuleMatcher:
                 continue
             if rule.retry_inside:
                 position = match.start() + 1
+            elif rule.retry_in_value and end - start <= RETRIED_VALUE_BYTES:
+                position = max(start, match.start() + 1)
             if rule.shorten_to:
                 for shorter in range(end - 1, start + rule.shorten_to - 1, -1):
                     if check(text, start, shorter):

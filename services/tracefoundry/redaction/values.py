@@ -12,7 +12,12 @@ from typing import Any
 from tracefoundry.model.attributes import broken_text, obj, raw_bytes, tag_of, text, untag
 from tracefoundry.model.span import Attributes
 from tracefoundry.model.value_types import type_name
-from tracefoundry.redaction.denied_keys import DENIED_KEY, KeyNames
+from tracefoundry.redaction.denied_keys import (
+    DENIED_KEY,
+    SCHEMA_VALUES,
+    KeyNames,
+    is_schema,
+)
 from tracefoundry.redaction.policy import STRICT_VALUE_BYTES, AllowedKeys
 from tracefoundry.redaction.report import (
     ENGINE_ERROR,
@@ -79,9 +84,16 @@ class ValueRedactor:
             return WITHHELD
 
     def _keyed(self, key: str, value: Any, tally: Tally) -> Any:
-        if self._names.denied(key):
-            return self._denied(value, tally)
-        return self._value(value, tally)
+        if not self._names.denied(key):
+            return self._value(value, tally)
+        if type(value) is dict and is_schema(value):
+            return {
+                name: self._denied(item, tally)
+                if name in SCHEMA_VALUES
+                else self._value(item, tally)
+                for name, item in value.items()
+            }
+        return self._denied(value, tally)
 
     def _denied(self, value: Any, tally: Tally) -> Any:
         # Empty values and flags stay: an empty password is worth seeing, and is not a secret.
