@@ -17,6 +17,7 @@ from redaction import looking
 from redaction.rule_examples import filled
 from tracefoundry.redaction.base64_text import TEXT_BYTES, parse_probe
 from tracefoundry.redaction.engine import Redactor
+from tracefoundry.redaction.personal_data import IBAN_LENGTHS
 from tracefoundry.redaction.policy import BUILTIN_RULES, Policy
 from tracefoundry.redaction.re2_patterns import compiled
 from tracefoundry.redaction.report import MARKER, marker
@@ -104,9 +105,9 @@ def _python_pattern(rule: Rule) -> str:
 
 @RULES
 def test_the_least_length_is_that_of_the_pattern(rule: Rule) -> None:
-    """Worked out from the parsed pattern. A match that is cut down keeps the length of the row."""
+    """Worked out from the parsed pattern, or, of an IBAN, from the shortest of a country."""
     shortest = _parser.parse(_python_pattern(rule)).getwidth()[0]
-    assert (rule.shorten_to or shortest) == rule.least_length
+    assert (min(IBAN_LENGTHS.values()) if rule.cut else shortest) == rule.least_length
 
 
 @RULES
@@ -118,7 +119,7 @@ def test_whatever_matches_passes_the_rows_prefilter(rule: Rule, data: st.DataObj
     pattern = re.compile(_python_pattern(rule).encode("latin-1"))
     text = data.draw(st.from_regex(pattern, fullmatch=True))
     assume(compiled(rule.expression).search(text) is not None)
-    if rule.shorten_to:
+    if rule.cut:
         # The check counts letters and digits, the pattern also what separates them.
         assume(sum(bytes([byte]).isalnum() for byte in text) >= rule.least_length)
     assert len(text) >= rule.least_length
@@ -132,9 +133,30 @@ def test_a_row_is_sound(rule: Rule) -> None:
     """It has one group at most that counts, a check that exists, and a search that is linear."""
     if rule.check is not None:
         assert rule.check in CHECKS
-    if rule.retry_inside or rule.shorten_to:
+    if rule.retry_inside:
         assert _parser.parse(_python_pattern(rule)).getwidth()[1] < 100
     assert MARKER.fullmatch(marker(rule.name).encode())
+
+
+def test_the_ibans_pattern_names_all_countries() -> None:
+    """Those whose lengths the check knows."""
+    rule = next(rule for rule in BUILTIN_RULES if rule.cut == "iban_end")
+    countries = rule.pattern[len("(?:") : rule.pattern.index(")")].split("|")
+    assert sorted(IBAN_LENGTHS) == countries
+
+
+@pytest.mark.parametrize("country", sorted(IBAN_LENGTHS))
+def test_an_iban_of_each_country_is_found(country: str) -> None:
+    """Of the registry's length and with the right check digits, alone, grouped, before words, and
+    not when a digit is missing or too much."""
+    account = "1" * (IBAN_LENGTHS[country] - 4)
+    number = int("".join(str(int(character, 36)) for character in f"{account}{country}00"))
+    iban = f"{country}{98 - number % 97:02}{account}"
+    grouped = " ".join(iban[at : at + 4] for at in range(0, len(iban), 4))
+    for text in (iban, grouped):
+        assert "pay [redacted:iban] NOW 2" == REDACTOR.redact_text(f"pay {text} NOW 2")[0]
+    for text in (f"pay {iban[:-1]} now", f"pay {iban}1 now"):
+        assert text == REDACTOR.redact_text(text)[0]
 
 
 def test_a_table_with_a_mistake_is_refused(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     check: str | None = None
     retry_inside: bool = False
     retry_in_value: bool = False
-    shorten_to: int = 0
+    cut: str | None = None
     matches_random_bytes: bool = False
     may_be_json_number: bool = False
     match: tuple[str, ...] = ()
@@ -131,6 +131,9 @@ CHECKS: dict[str, Check] = {
 }
 """The checks by name."""
 
+CUTS: dict[str, Callable[[bytes, int, int], int]] = {"iban_end": personal_data.iban_end}
+"""Functions by name that say where a match ends."""
+
 
 class RuleMatcher:
     """A rule, ready to be applied to texts.
@@ -139,13 +142,14 @@ class RuleMatcher:
         rule: the rule.
     """
 
-    __slots__ = ("_check", "_groups", "_pattern", "rule")
+    __slots__ = ("_check", "_cut", "_groups", "_pattern", "rule")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self._pattern: Pattern = compiled(rule.expression)
         self._groups = range(1, self._pattern.groups + 1)
         self._check = None if rule.check is None else CHECKS[rule.check]
+        self._cut = None if rule.cut is None else CUTS[rule.cut]
 
     def matches(self, text: bytes) -> Iterator[tuple[int, int]]:
         """The ranges that the rule takes out of the text as it stands."""
@@ -157,16 +161,12 @@ class RuleMatcher:
             position = max(end, match.start() + 1)
             if MARKER.fullmatch(text[start:end]):
                 continue
+            if self._cut is not None:
+                end = self._cut(text, start, end)
             if check is None or check(text, start, end):
                 yield start, end
-                continue
-            if rule.retry_inside:
+                position = max(end, match.start() + 1)
+            elif rule.retry_inside:
                 position = match.start() + 1
             elif rule.retry_in_value and end - start <= RETRIED_VALUE_BYTES:
                 position = max(start, match.start() + 1)
-            if rule.shorten_to:
-                for shorter in range(end - 1, start + rule.shorten_to - 1, -1):
-                    if check(text, start, shorter):
-                        yield start, shorter
-                        position = shorter
-                        break

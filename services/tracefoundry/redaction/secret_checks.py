@@ -97,12 +97,13 @@ def _name_at_end(before: bytes, closing: bytes) -> tuple[str, bytes]:
 
 
 def _is_behind_string(text: bytes, start: int) -> bool:
-    """Whether the quote before ``start`` closes a string, as in ``"password: " + name``: it is the
-    second of its line, or the fourth, and code follows it."""
+    """Whether the quote before ``start`` closes a string, as in ``"password: " + name``: code
+    follows it, and the quote before it in its line opens a string, because text follows that."""
     if _CODE_BEHIND_STRING.match(text[start : start + 40]) is None:
         return False
     line = text[max(0, start - 400) : start - 1].rpartition(b"\n")[2]
-    return line.count(text[start - 1 : start]) % 2 == 1
+    _, opening, content = line.rpartition(text[start - 1 : start])
+    return bool(opening) and content[:1] not in b" \t,;:)]}+.="
 
 
 def _is_word(value: bytes) -> bool:
