@@ -168,7 +168,7 @@ def test_a_table_with_a_mistake_is_refused(tmp_path: Path) -> None:
         ('pattern = "x"\nkeyword = "x"', "keyword"),
         ('pattern = "{{nothing}}"', "nothing"),
     ]:
-        table.write_text(f'[fragments]\nsome = "x"\n[[rule]]\nname = "a"\n{row}\n')
+        table.write_text(f'[fragments]\nsome = "x"\n[[context]]\nname = "a"\n{row}\n')
         with pytest.raises(ValueError, match=saying):
             load_rules(table)
 
@@ -178,7 +178,7 @@ def test_fragments_are_put_in_and_line_breaks_left_out(tmp_path: Path) -> None:
     table = tmp_path / "rules.toml"
     table.write_text(
         "[fragments]\na = 'x'\nb = '{{a}}+'\n"
-        "[[rule]]\nname = 'n'\npattern = '''\n  {{b}}\n  |y'''\n"
+        "[[context]]\nname = 'n'\npattern = '''\n  {{b}}\n  |y'''\n"
     )
     assert (Rule(name="n", pattern="x+|y"),) == load_rules(table)
     assert msgspec.structs.asdict(load_rules(table)[0])["prefilter"] is None

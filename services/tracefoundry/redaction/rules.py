@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Literal, get_args
 
 import msgspec
 
@@ -40,6 +41,9 @@ RETRIED_VALUE_BYTES = 256
 
 _COUNT_AT_END = re.compile(r"\{(\d+),?\}$")
 
+Group = Literal["provider", "context", "personal"]
+"""Keys of known shape; secrets known by what stands before them; personal data."""
+
 Check = Callable[[bytes, int, int], bool]
 """Says whether text[start:end] really is what the rule looks for."""
 
@@ -49,6 +53,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     name: str
     pattern: str
+    group: Group = "context"
     least_length: int = 1
     prefilter: str | None = None
     base64_probes: tuple[str, ...] = ()
@@ -78,7 +83,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def prefilter_expression(self) -> str:
         """A superset of the rule in any text, also in the middle of a protobuf body."""
         pattern = _COUNT_AT_END.sub(_fewer, self.prefilter_pattern)
-        return f"{LEFT_EDGE_PREFILTER}(?:{pattern})" if self.left_edge else pattern
+        edge = self.left_edge and self.group != "provider"
+        return f"{LEFT_EDGE_PREFILTER}(?:{pattern})" if edge else pattern
 
 
 def _fewer(count: re.Match[str]) -> str:
@@ -89,7 +95,9 @@ class RuleTable(msgspec.Struct, forbid_unknown_fields=True):
     """A rule table as it is written."""
 
     fragments: dict[str, str]
-    rule: tuple[Rule, ...]
+    provider: tuple[Rule, ...] = ()
+    context: tuple[Rule, ...] = ()
+    personal: tuple[Rule, ...] = ()
 
 
 _FRAGMENT = re.compile(r"\{\{(\w+)\}\}")
@@ -102,16 +110,18 @@ def load_rules(path: Path = RULE_TABLE) -> tuple[Rule, ...]:
         ValueError: the table cannot be read, or names an unknown fragment.
     """
     table = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), RuleTable)
-    fragments: dict[str, str] = {}
+    fragments = {"left_edge": LEFT_EDGE_PREFILTER}
     for name, fragment in table.fragments.items():
         fragments[name] = _filled(fragment, fragments)
     return tuple(
         msgspec.structs.replace(
             rule,
+            group=group,
             pattern=_filled(rule.pattern, fragments),
             prefilter=rule.prefilter and _filled(rule.prefilter, fragments),
         )
-        for rule in table.rule
+        for group in get_args(Group)
+        for rule in getattr(table, group)
     )
 
 
