@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, cast
 import msgspec
 import orjson
 from fastapi import Response
+from msgspec import UNSET, UnsetType
 
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import LOG, RESOURCE, SCOPE, SPAN
@@ -190,15 +191,18 @@ def span_answers(
         schema_url = resource_extras.get(span.resource_id, {}).get("schema_url")
         if schema_url:
             shown.resource_schema_url = schema_url
-        warnings: list[schemas.SpanWarning] = []
-        if span.end_time_ns < span.start_time_ns:
-            warnings.append("end_before_start")
-        if withholding.withheld:
-            warnings.append("content_withheld")
-        if warnings:
-            shown.warnings = warnings
+        shown.warnings = _warnings(span, withheld=withholding.withheld)
         found.append(shown)
     return found
+
+
+def _warnings(span: StoredSpan, *, withheld: bool) -> list[schemas.SpanWarning] | UnsetType:
+    warnings: list[schemas.SpanWarning] = []
+    if span.end_time_ns < span.start_time_ns:
+        warnings.append("end_before_start")
+    if withheld:
+        warnings.append("content_withheld")
+    return warnings or UNSET
 
 
 def has_usage(span: StoredSpan | GenAI) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Response
@@ -37,6 +37,24 @@ _HEADERS = {
 }
 
 
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The bytes, as JSON, text or binary, as they look.",
+        "content": {
+            "application/json": {"schema": {"description": "Any JSON object or array."}},
+            "text/plain": {"schema": {"type": "string"}},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    },
+    404: answers(ErrorAnswer, status=404, describe="No span refers to it.")[404],
+    410: answers(
+        PayloadGoneAnswer,
+        status=410,
+        describe="It was there; `tombstone` says when and why it went.",
+    )[410],
+}
+
+
 def payload_router(reader: Reader, payloads: PayloadReader) -> APIRouter:
     """``/api/payloads/{ref}``."""
     router = APIRouter(prefix="/api", tags=["payloads"])
@@ -44,22 +62,7 @@ def payload_router(reader: Reader, payloads: PayloadReader) -> APIRouter:
     @router.get(
         "/payloads/{ref}",
         summary="The content of a payload",
-        responses={
-            200: {
-                "description": "The bytes, as JSON, text or binary, as they look.",
-                "content": {
-                    "application/json": {"schema": {"description": "Any JSON object or array."}},
-                    "text/plain": {"schema": {"type": "string"}},
-                    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-                },
-            },
-            404: answers(ErrorAnswer, status=404, describe="No span refers to it.")[404],
-            410: answers(
-                PayloadGoneAnswer,
-                status=410,
-                describe="It was there; `tombstone` says when and why it went.",
-            )[410],
-        },
+        responses=_RESPONSES,
         response_class=Response,
     )
     def get_payload(

@@ -29,7 +29,13 @@ TREE_LINKS = 10_000
 def span_router(reader: Reader) -> APIRouter:
     """``/api/traces/{trace_id}/spans``, ``/api/traces/{trace_id}/tree``, ``/api/spans/{id}``."""
     router = APIRouter(prefix="/api", tags=["spans"])
+    _add_pages(router, reader)
+    _add_tree(router, reader)
+    _add_single_spans(router, reader)
+    return router
 
+
+def _add_pages(router: APIRouter, reader: Reader) -> None:
     @router.get(
         "/traces/{trace_id}/spans",
         summary="Spans of a trace by start, in pages",
@@ -65,6 +71,8 @@ def span_router(reader: Reader) -> APIRouter:
             answer.logs_truncated = True
         return json_response(answer)
 
+
+def _add_tree(router: APIRouter, reader: Reader) -> None:
     @router.get(
         "/traces/{trace_id}/tree",
         summary="The spans of a trace as a DAG",
@@ -83,6 +91,8 @@ def span_router(reader: Reader) -> APIRouter:
             linking = snapshot.links(trace, TREE_LINKS + 1)
         return json_response(_tree(page.spans, linking, trace_id, page.following is not None))
 
+
+def _add_single_spans(router: APIRouter, reader: Reader) -> None:
     @router.get(
         "/spans/{span_id}",
         summary="The spans with an id in a trace; usually one",
@@ -109,8 +119,6 @@ def span_router(reader: Reader) -> APIRouter:
         if page.following is not None:
             answer.truncated = True
         return json_response(answer)
-
-    return router
 
 
 def _shown(

@@ -43,7 +43,13 @@ _STATUS = {"unset": StatusCode.UNSET, "ok": StatusCode.OK, "error": StatusCode.E
 def trace_router(reader: Reader, settings: QuerySettings, deletion: TraceDeletion) -> APIRouter:
     """``/api/traces``, ``/api/traces/{trace_id}`` and ``/api/stats``."""
     router = APIRouter(prefix="/api", tags=["traces"])
+    _add_reading(router, reader, settings)
+    _add_deleting(router, reader, deletion)
+    _add_statistics(router, reader)
+    return router
 
+
+def _add_reading(router: APIRouter, reader: Reader, settings: QuerySettings) -> None:
     @router.get(
         "/traces", summary="List or search traces", responses=answers(TraceList, errors=(404,))
     )
@@ -89,6 +95,8 @@ def trace_router(reader: Reader, settings: QuerySettings, deletion: TraceDeletio
             trace = the_trace(snapshot, projects, trace_id)
         return json_response(trace_answer(trace, projects.names[trace.project_id]))
 
+
+def _add_deleting(router: APIRouter, reader: Reader, deletion: TraceDeletion) -> None:
     @router.delete(
         "/traces/{trace_id}",
         summary="Delete a trace; its spans stay refused",
@@ -140,6 +148,8 @@ def trace_router(reader: Reader, settings: QuerySettings, deletion: TraceDeletio
         )
         return json_response(deletion.delete_before(projects.names, asked.before))
 
+
+def _add_statistics(router: APIRouter, reader: Reader) -> None:
     @router.get(
         "/stats",
         summary="Figures over the spans of a window, by group",
@@ -161,8 +171,6 @@ def trace_router(reader: Reader, settings: QuerySettings, deletion: TraceDeletio
                 end_ns=str(window[1]),
             )
         )
-
-    return router
 
 
 def selection_of(filters: TraceFilters, window: tuple[int, int]) -> TraceSelection:
