@@ -145,6 +145,14 @@ class OtlpEndpoint:
         receive: Receive,
         send: Send,
     ) -> None:
+        if b"content-length" not in headers and b"transfer-encoding" not in headers:
+            # HTTP/1.0 clients may send a body up to the end of the connection. It would be taken
+            # for no body, and an empty export is a success.
+            await _status(
+                send, encoding, 411, INVALID_ARGUMENT,
+                "the request does not say how long its body is: Content-Length is needed",
+            )  # fmt: skip
+            return
         announced = headers.get(b"content-length", b"0")
         size = int(announced) if announced.isdigit() else 0
         if size > self._max_body_bytes:

@@ -49,6 +49,20 @@ _SEVERITIES = {"SEVERITY_NUMBER_UNSPECIFIED": 0} | {
     for step in (1, 2, 3, 4)
 }
 
+_SIGNALS = frozenset(
+    {
+        "resourceSpans",
+        "resource_spans",
+        "resourceLogs",
+        "resource_logs",
+        "resourceMetrics",
+        "resource_metrics",
+        "resourceProfiles",
+        "resource_profiles",
+    }
+)
+"""Fields that hold the data of an export, whatever its signal."""
+
 # Nesting depth of these messages below the request, for the limit on nesting.
 _RESOURCE_DEPTH: Final = 2
 _SCOPE_DEPTH: Final = 3
@@ -65,7 +79,7 @@ def decode_traces(body: bytes) -> Decoded:
         TooLarge: it holds more than ``MAX_RECORDS`` spans or logs.
     """
     decoded = Decoded()
-    request, reader = _request(body)
+    request, reader = _request(body, "resourceSpans", "resource_spans")
     for envelope in reader.objects(request, "resourceSpans", "resource_spans"):
         decoded.count_parts(1)
         resource = _resource(envelope, reader)
@@ -85,7 +99,7 @@ def decode_logs(body: bytes) -> Decoded:
         Undecodable: as :func:`decode_traces`.
     """
     decoded = Decoded()
-    request, reader = _request(body)
+    request, reader = _request(body, "resourceLogs", "resource_logs")
     for envelope in reader.objects(request, "resourceLogs", "resource_logs"):
         decoded.count_parts(1)
         resource = _resource(envelope, reader)
@@ -98,12 +112,18 @@ def decode_logs(body: bytes) -> Decoded:
     return decoded
 
 
-def _request(body: bytes) -> tuple[dict[str, Any], Reader]:
+def _request(body: bytes, camel: str, snake: str) -> tuple[dict[str, Any], Reader]:
     value, lenient = parse(body)
     if value is None:
         raise Undecodable("the body: expected an object, found null")
     reader = Reader(lenient=lenient)
-    return reader.object(value), reader
+    request = reader.object(value)
+    if camel not in request and snake not in request:
+        # Unknown fields are ignored. Another signal is not: a success would lose it.
+        for name in _SIGNALS & request.keys():
+            if request[name]:
+                raise Undecodable(f"the body holds {name}, which this path does not take")
+    return request, reader
 
 
 def _resource(envelope: dict[str, Any], reader: Reader) -> Resource | Fault:

@@ -12,7 +12,7 @@ A body that upb refuses is mended (:mod:`.mending`) and decoded again by the sam
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -37,6 +37,7 @@ from tracefoundry.otlp.decoded import (
     NO_SPAN_ID,
     Decoded,
     TooLarge,
+    Undecodable,
     log_fault,
     span_fault,
 )
@@ -44,6 +45,12 @@ from tracefoundry.otlp.mending import mend, undecodable
 
 Request = TypeVar("Request", ExportTraceServiceRequest, ExportLogsServiceRequest)
 
+
+NOTHING_KNOWN: Final = (
+    "no field of the body belongs to an export; is it compressed, without a Content-Encoding?"
+)
+"""Bytes that the parser takes for unknown fields: ignoring all of them would lose the sender's data
+with a success."""
 
 OUT_OF_MEMORY = "Arena alloc failed"
 """upb's message when an allocation fails: the memory of workers is limited (``ingest.worker``)."""
@@ -58,6 +65,8 @@ def decode_traces(body: bytes) -> Decoded:
     """
     request, walk = _parse(body, ExportTraceServiceRequest, byte_strings.ExportTraceServiceRequest)
     decoded = Decoded()
+    if body and not request.resource_spans:
+        raise Undecodable(NOTHING_KNOWN)
     decoded.count_parts(len(request.resource_spans))
     for r, resource_spans in enumerate(request.resource_spans):
         decoded.count_parts(len(resource_spans.scope_spans))
@@ -79,6 +88,8 @@ def decode_logs(body: bytes) -> Decoded:
     """
     request, walk = _parse(body, ExportLogsServiceRequest, byte_strings.ExportLogsServiceRequest)
     decoded = Decoded()
+    if body and not request.resource_logs:
+        raise Undecodable(NOTHING_KNOWN)
     decoded.count_parts(len(request.resource_logs))
     for r, resource_logs in enumerate(request.resource_logs):
         decoded.count_parts(len(resource_logs.scope_logs))

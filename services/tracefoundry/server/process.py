@@ -23,6 +23,7 @@ from tracefoundry.server.http import (
     with_otlp,
 )
 from tracefoundry.server.listening import (
+    NO_GRPC_HINT,
     Listening,
     allowed_hosts,
     authority,
@@ -122,7 +123,16 @@ class _Process:
                     retention.start()
 
             await serve_until_signal(
-                app, list(listeners.values()), ready=ready, grpc_server=grpc_server
+                app,
+                list(listeners.values()),
+                ready=ready,
+                limits=self._listening.limits,
+                grpc_server=grpc_server,
+                grpc_hint=(
+                    f"OTLP/gRPC is served on {authority(self._listening.host, grpc_port)}"
+                    if grpc_port
+                    else NO_GRPC_HINT
+                ),
             )
 
     async def _make(
