@@ -24,10 +24,11 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
+from tracefoundry.auth.caller import Caller
 from tracefoundry.auth.gate import Gate, Reason, Refused
-from tracefoundry.ingest.admission import Admission
+from tracefoundry.ingest.admission import Admission, Holders
 from tracefoundry.ingest.messages import IngestRequest, Outcome
-from tracefoundry.ingest.service import RETRY_AFTER_S, IngestService, Overloaded
+from tracefoundry.ingest.service import RETRY_AFTER_S, IngestService, Overloaded, holders_of
 from tracefoundry.otlp import answers
 from tracefoundry.otlp.answers import Signal
 
@@ -43,6 +44,8 @@ admitted, so this times ``MAX_CALLS`` limits the memory. The collector's own lim
 MAX_CALLS = 64
 """Calls whose message is read or stored at once. Others wait with their message unread (HTTP/2 flow
 control keeps it at the sender), and are refused as overloaded after a time."""
+MESSAGE_TIMEOUT_S = 60.0
+"""How long a message may take to arrive, once its call is one of the ``MAX_CALLS``."""
 MAX_STREAMS = 256
 """Calls at once on one connection; clients queue further ones themselves."""
 
@@ -102,14 +105,18 @@ class _Export:
         self, messages: AsyncIterator[bytes], context: aio.ServicerContext[bytes, bytes]
     ) -> bytes:
         """Answer one call."""
-        token_project = await self._admit(context)
-        request = IngestRequest(0, self._signal, "protobuf", "", _project(context), token_project)
+        caller = await self._admit(context)
+        project = _project(context)
+        holders = holders_of(caller, project)
+        request = IngestRequest(0, self._signal, "protobuf", "", project, caller.project)
         try:
-            await self._slots.acquire(1)
+            await self._slots.acquire(1, holders)
             try:
-                outcome = await self._store(request, messages)
+                outcome = await self._store(request, messages, holders)
             finally:
-                self._slots.release(1)
+                self._slots.release(1, holders)
+        except TimeoutError:
+            await _abort(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the message came too slowly")
         except Overloaded:
             self._service.count_overloaded(self._signal, "grpc")
             message = "too much in flight; send again"
@@ -124,35 +131,28 @@ class _Export:
         await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, outcome.message)
         raise AssertionError("abort raises")
 
-    async def _admit(self, context: aio.ServicerContext[bytes, bytes]) -> str | None:
-        """The only project that the sender may use, None for all.
-
-        Aborts the call of a sender that may not send.
-        """
+    async def _admit(self, context: aio.ServicerContext[bytes, bytes]) -> Caller:
+        """The sender. Aborts the call of one that may not send."""
         try:
-            caller = await self._gate.admit_sender(
+            return await self._gate.admit_sender(
                 _metadata(context, AUTHORIZATION_METADATA),
                 address=_address(context.peer()),
                 target=f"grpc {self._signal}",
             )
         except Refused as refused:
             await _abort(context, _REFUSALS[refused.reason], str(refused))
-        else:
-            return caller.project
         raise AssertionError("abort raises")
 
-    async def _store(self, request: IngestRequest, messages: AsyncIterator[bytes]) -> Outcome:
-        async for body in messages:
-            async with self._service.reserve(len(body)):
-                # From here on a worker has the body. Its bytes stay in the budget until the worker
-                # is done, even if the client cancels.
-                export = asyncio.ensure_future(self._service.export(request, "grpc", body))
-                try:
-                    return await asyncio.shield(export)
-                except asyncio.CancelledError:
-                    await asyncio.wait([export])
-                    raise
-        return Outcome(request.id, "undecodable", "the call carried no message")
+    async def _store(
+        self, request: IngestRequest, messages: AsyncIterator[bytes], holders: Holders
+    ) -> Outcome:
+        async with asyncio.timeout(MESSAGE_TIMEOUT_S):
+            body = await anext(aiter(messages), None)
+        if body is None:
+            return Outcome(request.id, "undecodable", "the call carried no message")
+        async with self._service.reserve(holders) as reservation:
+            await reservation.grow_to(len(body))
+            return await self._service.export(request, "grpc", body)
 
 
 async def _abort(
