@@ -24,6 +24,7 @@ class IngestService:
         self._admission = admission
         self._pool = pool
         self._metrics = metrics
+        metrics.bytes_in_flight.set_function(lambda: float(admission.in_flight_bytes))
 
     @asynccontextmanager
     async def reserve(self, holders: Holders) -> AsyncIterator[ByteReservation]:
@@ -33,12 +34,10 @@ class IngestService:
             yield reservation
         finally:
             self._admission.release(reservation.size, holders)
-            self._metrics.bytes_in_flight.set(self._admission.in_flight_bytes)
 
     async def export(self, request: IngestRequest, transport: str, body: bytes) -> Outcome:
         """Let a worker store one admitted export. When cancelled, it ends only when the worker does
         not have the body any more."""
-        self._metrics.bytes_in_flight.set(self._admission.in_flight_bytes)
         outcome = await self._pool.submit(request, body)
         self._metrics.observe(request, transport, outcome)
         return outcome
