@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import resource
+import time
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
@@ -22,6 +23,8 @@ FILES_WANTED = 16_384
 FILES_KEPT = 4_096
 """Open files that are not HTTP connections: those of gRPC, databases, workers, payloads."""
 HTTP_PORTS = 2
+LOG_INTERVAL_S = 10.0
+"""Least time between two log lines of a port about its peers."""
 IPV6_PEER_BITS = 64
 """An IPv6 peer is a network of this prefix: one host usually has all of its addresses."""
 
@@ -69,6 +72,20 @@ class ConnectionLimits:
 
 
 DEFAULT_LIMITS = ConnectionLimits()
+
+
+class RareLog:
+    """Warnings that peers can cause, at most one in ``LOG_INTERVAL_S``."""
+
+    def __init__(self) -> None:
+        self._logged_at = float("-inf")
+
+    def warn(self, text: str) -> None:
+        """Log a warning, unless one was logged a moment ago."""
+        now = time.monotonic()
+        if now - self._logged_at >= LOG_INTERVAL_S:
+            self._logged_at = now
+            _log.warning("%s", text)
 
 
 class Connection(Protocol):

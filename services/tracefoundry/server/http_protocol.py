@@ -12,9 +12,7 @@ without those that ask for it, and the body follows as usual.
 from __future__ import annotations
 
 import asyncio
-import logging
 import struct
-import time
 from enum import Enum
 from typing import Any, cast
 
@@ -23,15 +21,13 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from tracefoundry.server.connections import HEALTH_PATHS, ConnectionTable, Place
+from tracefoundry.server.connections import HEALTH_PATHS, ConnectionTable, Place, RareLog
 
 CANCEL_ON_DISCONNECT = "cancel_on_disconnect"
 """Key of an ASGI scope's ``state``: an application sets it where a request that nobody waits for
 any more is to be cancelled."""
 
 RETRY_AFTER_S = 1
-LOG_INTERVAL_S = 60.0
-"""Least time between two log lines about clients that speak another protocol."""
 
 _HTTP2_PREFACE = b"PRI * HTTP/2.0"
 _HTTP2_SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
@@ -48,8 +44,6 @@ _PHRASES = {
     503: "Service Unavailable",
 }
 
-_log = logging.getLogger("tracefoundry")
-
 
 class PortState(ServerState):
     """What the connections of one port share.
@@ -57,20 +51,14 @@ class PortState(ServerState):
     Attributes:
         table: the port's connections.
         grpc_hint: where gRPC is served, for clients that speak it to this port.
+        rare_log: for clients that speak another protocol.
     """
 
     def __init__(self, table: ConnectionTable, grpc_hint: str) -> None:
         super().__init__()
         self.table = table
         self.grpc_hint = grpc_hint
-        self._logged_at = float("-inf")
-
-    def log_wrong_protocol(self, text: str) -> None:
-        """Log about a client that speaks another protocol, at most once a minute."""
-        now = time.monotonic()
-        if now - self._logged_at >= LOG_INTERVAL_S:
-            self._logged_at = now
-            _log.warning("%s", text)
+        self.rare_log = RareLog()
 
 
 class _Refused(Exception):
@@ -382,9 +370,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             debug = struct.pack(">II", 0, _HTTP_1_1_REQUIRED) + message.encode()
             goaway = struct.pack(">I", len(debug))[1:] + bytes([_HTTP2_GOAWAY, 0, 0, 0, 0, 0])
             self.transport.write(_HTTP2_SETTINGS + goaway + debug)
-            self._port.log_wrong_protocol(f"{who} spoke HTTP/2, perhaps gRPC: {message}")
+            self._port.rare_log.warn(f"{who} spoke HTTP/2, perhaps gRPC: {message}")
         elif data.startswith(_TLS_HANDSHAKE):
-            self._port.log_wrong_protocol(
+            self._port.rare_log.warn(
                 f"{who} spoke TLS to a port without it: use http:// instead of https://"
             )
         else:

@@ -22,13 +22,14 @@ from tracefoundry.server.connections import (
     DEFAULT_LIMITS,
     ConnectionLimits,
     ConnectionTable,
-    within_open_files,
 )
 from tracefoundry.server.errors import CommandError
 from tracefoundry.server.http_protocol import BoundedHttpProtocol, PortState
 
 if TYPE_CHECKING:
     from grpc import aio
+
+    from tracefoundry.server.grpc_front import GrpcFront
 
 DRAIN_S = 20
 """How long requests in flight may take after a signal to stop (Kubernetes gives 30 s)."""
@@ -129,7 +130,7 @@ async def serve_until_signal(
     *,
     ready: Callable[[], None],
     limits: ConnectionLimits,
-    grpc_server: aio.Server | None = None,
+    grpc: tuple[GrpcFront, aio.Server] | None = None,
     grpc_hint: str = NO_GRPC_HINT,
 ) -> None:
     """Serve an application on all ``listeners``, and gRPC beside it, until a signal to stop.
@@ -140,14 +141,14 @@ async def serve_until_signal(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    limits = within_open_files(limits)
     servers = [_Server(app, limits, grpc_hint) for _ in listeners]
     tasks = [
         asyncio.create_task(server.serve(sockets=[listener]))
         for server, listener in zip(servers, listeners, strict=True)
     ]
-    if grpc_server is not None:
-        await grpc_server.start()
+    if grpc is not None:
+        front, grpc_server = grpc
+        await front.run(grpc_server)
     for server, task in zip(servers, tasks, strict=True):
         await server.listening_or_ended(task)
     ready()
@@ -156,7 +157,7 @@ async def serve_until_signal(
     stopping.cancel()
     for server in servers:
         server.should_exit = True
-    draining = [grpc_server.stop(DRAIN_S)] if grpc_server is not None else []
+    draining = [front.stop(grpc_server, DRAIN_S)] if grpc is not None else []
     await asyncio.gather(*tasks, *draining)
 
 
