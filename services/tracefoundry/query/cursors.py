@@ -2,7 +2,7 @@
 
 A cursor holds the place where the next page begins and a digest of the question, so that it
 cannot be used with other filters, where it would silently skip rows. The cursor of a trace list
-also holds the window of time that the first page settled on: "the last 24 hours" stays the same
+also holds the window of time that the first page used: "the last 24 hours" stays the same
 24 hours on every page. Cursors carry no secrets and are not signed; a forged one reads nothing
 that its sender may not read.
 """
@@ -70,8 +70,10 @@ def read_trace_cursor(
     return position, (_number(start), _number(end))
 
 
-def write_span_cursor(position: SpanPosition, question: str) -> str:
-    """The cursor of a page of spans."""
+def write_span_cursor(position: SpanPosition | None, question: str) -> str | None:
+    """The cursor of the page of spans that begins behind this one; None for the last page."""
+    if position is None:
+        return None
     return _write(["s1", question, [position.start_time_ns, position.span_id.hex()]])
 
 

@@ -1,6 +1,6 @@
-"""The ``payloads`` of spans: what stood where, and what is true of it now.
+"""The ``payloads`` of spans: which values are stored apart, and their state at the time of reading.
 
-A row says what was true when the span was stored. Whether a payload is still there, has expired or
+A row has the state at which the span was stored. Whether a payload is still there, has expired or
 was deleted is looked up for all spans of a page at once. Those who may not read content see that
 there is something, its size and its state, and neither ref nor preview: a short text could be
 guessed from its hash.
@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import orjson
+import msgspec
 
 from tracefoundry.model.payload import LOG, digest_of
-from tracefoundry.model.times import day_of
-from tracefoundry.query.times import rfc3339
+from tracefoundry.model.times import day_of, rfc3339_microseconds
+from tracefoundry.schemas.spans import PayloadEntry, PayloadState
 from tracefoundry.store.api import Snapshot
 from tracefoundry.store.records import PayloadStates, SpanPage, StoredLog, StoredSpan
 
@@ -43,7 +43,7 @@ class PayloadEntries:
         for holder, time_ns in holders:
             if holder.payloads is None:
                 continue
-            entries: list[Json] = orjson.loads(holder.payloads)
+            entries: list[Json] = msgspec.json.decode(holder.payloads)
             self._parsed[id(holder)] = entries
             for entry in entries:
                 digest = _digest(entry.get("ref"))
@@ -59,7 +59,7 @@ class PayloadEntries:
             else PayloadStates()
         )
 
-    def of(self, span: StoredSpan, logs: Iterable[StoredLog] = ()) -> list[Json]:
+    def of(self, span: StoredSpan, logs: Iterable[StoredLog] = ()) -> list[PayloadEntry]:
         """The entries of a span, then those of its logs in their order."""
         day = day_of(span.start_time_ns)
         found = [self._shown(entry, entry["place"], day) for entry in self._of(span)]
@@ -85,30 +85,30 @@ class PayloadEntries:
     def _of(self, holder: StoredSpan | StoredLog) -> Sequence[Json]:
         return self._parsed.get(id(holder), ())
 
-    def _shown(self, entry: Json, place: str, day: int) -> Json:
+    def _shown(self, entry: Json, place: str, day: int) -> PayloadEntry:
         state, preview, expired_at = self._now(entry, day)
-        return {
-            "slot": entry["slot"],
-            "place": place,
-            "key": entry["key"],
-            "type": entry["type"],
-            "ref": entry["ref"] if self._content else None,
-            "bytes": entry["bytes"],
-            "media_type": entry["media_type"],
-            "state": state,
-            "preview": preview if self._content else None,
-            "expired_at": expired_at,
-        }
+        return PayloadEntry(
+            slot=entry["slot"],
+            place=place,
+            key=entry["key"],
+            type=entry["type"],
+            ref=entry["ref"] if self._content else None,
+            bytes=entry["bytes"],
+            media_type=entry["media_type"],
+            state=state,
+            preview=preview if self._content else None,
+            expired_at=expired_at,
+        )
 
-    def _now(self, entry: Json, day: int) -> tuple[str, str | None, str | None]:
+    def _now(self, entry: Json, day: int) -> tuple[PayloadState, str | None, str | None]:
         """(state, preview, expired_at) of an entry."""
-        state: str = entry["state"]
+        state: PayloadState = entry["state"]
         digest = _digest(entry["ref"])
-        if state == _POINTER:
+        if entry["state"] == _POINTER:
             stored = digest is not None and digest in self._states.anywhere
             return ("present" if stored else "dangling"), None, None
         expired_ns = self._states.expired_at_ns.get(day)
-        expired_at = None if expired_ns is None else rfc3339(expired_ns)
+        expired_at = None if expired_ns is None else rfc3339_microseconds(expired_ns)
         if state == "expired":
             return state, None, expired_at
         if state != _STORED or digest is None:

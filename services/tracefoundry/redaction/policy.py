@@ -18,7 +18,7 @@ from tracefoundry.redaction.rules import Rule, load_rules
 BUILTIN_RULES: tuple[Rule, ...] = load_rules()
 """In order of importance: where two overlap, the first names what was taken out."""
 
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 """To be raised with every change of the built-in rules, keys or encodings."""
 
 OFF_VERSION = 1
@@ -87,7 +87,7 @@ class Policy:
     @property
     def version(self) -> int:
         """A 31-bit number that differs where policies do: :data:`OFF_VERSION` for ``off``, a larger
-        one for every other. 0 is no policy's: rows that were stored before redaction have it."""
+        one for every other. 0 is no policy's: it marks spans that redaction has not seen yet."""
         if self.mode is Mode.OFF:
             return OFF_VERSION
         parts = [str(ENGINE_VERSION), self.mode.value]

@@ -74,7 +74,8 @@ class RetentionRun(Protocol):
         ...
 
     def oldest_span_day(self, *, after: int) -> int | None:
-        """The oldest day after one on which there are spans."""
+        """The oldest day after one on which there are spans. Where days are dropped whole, a day
+        whose spans were deleted row by row still counts."""
         ...
 
     def payload_days(self, project_id: int, *, before_day: int) -> list[int]:

@@ -1,10 +1,10 @@
 """Deletion on PostgreSQL: days are dropped as partitions, and an advisory lock keeps a second run
-of retention out. The lock is its session's, so it ends with the connection."""
+of retention out. The lock is its session's, so it ends with the connection at the latest."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ from tracefoundry.store.postgres.partition_drops import driver_errors
 from tracefoundry.store.sql.deletion.deletion import SqlDeletion
 from tracefoundry.store.sql.deletion.retention_run import SqlRetentionRun
 from tracefoundry.store.sql.engine import reading, store_errors
+from tracefoundry.store.sql.sessions import set_postgres
 
 RUN_LOCK = 0x7F0D_DA76
 """Key of the advisory lock that one run of retention holds."""
@@ -59,7 +60,13 @@ class PostgresDeletion(SqlDeletion):
                     ).fetchone()
                 if row is None or not row[0]:
                     raise AnotherProcess("another run of retention is at work")
-            yield PostgresRetentionRun(self.engine, connection, dry_run=dry_run, check=check)
+            try:
+                yield PostgresRetentionRun(self.engine, connection, dry_run=dry_run, check=check)
+            finally:
+                # Closing would do it too, but some time after it has returned.
+                if not dry_run:
+                    with suppress(psycopg.Error):
+                        connection.execute("SELECT pg_advisory_unlock(%s)", (RUN_LOCK,))
 
 
 class PostgresRetentionRun(SqlRetentionRun):
@@ -153,11 +160,11 @@ def _own_connection(engine: sa.Engine) -> Iterator[psycopg.Connection]:
             raise TypeError(f"{type(connection).__name__} is not a connection of psycopg")
         with driver_errors():
             connection.autocommit = True
-            connection.execute(
-                "SELECT set_config('lock_timeout', %s, false),"
-                " set_config('statement_timeout', %s, false),"
-                " set_config('application_name', 'tracefoundry-retention', false)",
-                (str(LOCK_TIMEOUT_MS), str(STATEMENT_TIMEOUT_MS)),
+            set_postgres(
+                connection,
+                application="tracefoundry-retention",
+                statement_ms=STATEMENT_TIMEOUT_MS,
+                lock_ms=LOCK_TIMEOUT_MS,
             )
         yield connection
     finally:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from tracefoundry.model.usage import counted_indices
 from tracefoundry.store.records import (
+    COUNTS_LIMIT,
     SkeletonPage,
     SpanLinks,
     SpanPosition,
@@ -23,9 +24,6 @@ from tracefoundry.store.records import (
 )
 from tracefoundry.store.sql.reader.rows import Statement, columns_of, fetch
 from tracefoundry.store.sql.tables import spans
-
-COUNTS_LIMIT = 100_000
-"""Largest trace, in spans, for which it is worked out whose usage counts."""
 
 _SKELETON = columns_of(spans, SpanSkeleton._fields)
 _LINKS = columns_of(spans, SpanLinks._fields)

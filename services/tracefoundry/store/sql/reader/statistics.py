@@ -2,7 +2,7 @@
 
 Usage is summed over the spans that record model calls themselves: every kind but agent, chain and
 tool, whose usage repeats that of the calls below them. The exact rule of a trace's totals needs
-the whole trace and is too dear over a window; the two differ where a framework reports usage on an
+the whole trace and is too slow over a window; the two differ where a framework reports usage on an
 agent span alone, or two libraries record one call.
 
 Percentiles are the nearest rank: the smallest duration that at least that share of the spans does
@@ -17,11 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from tracefoundry.model.span import StatusCode
-from tracefoundry.store.records import GroupBy, Statistics, StatisticsGroup
+from tracefoundry.store.records import GROUP_LIMIT, GroupBy, Statistics, StatisticsGroup
 from tracefoundry.store.sql.tables import resources, spans
-
-GROUP_LIMIT = 1000
-"""Most groups in an answer; the ones with the most spans."""
 
 _ROLLED_UP = ("agent", "chain", "tool")
 _HALF = 31
