@@ -99,6 +99,8 @@ def test_a_read_only_database_is_refused_by_processes_that_write_spans(postgres_
     writing = dataclasses.replace(stores, writes_spans=True)
     assert stores.database_reason() is None
     assert "the database is read-only" in (writing.database_reason() or "")
+    stores.access.close()
+    stores.store.close()
 
 
 def test_one_failed_check_makes_the_process_unready() -> None:

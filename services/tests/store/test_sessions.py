@@ -7,7 +7,7 @@ with a database whose settings are all the wrong way round.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -24,7 +24,6 @@ from tracefoundry.cli.app import main
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
 from tracefoundry.store.api import StoreUnavailable, UnsuitableDatabase, open_store
-from tracefoundry.store.deletion_api import RetentionRun
 from tracefoundry.store.postgres.deletion import PostgresRetentionRun
 from tracefoundry.store.postgres.writer import PostgresWriter
 from tracefoundry.store.sql import sessions
@@ -71,7 +70,9 @@ EXPECTED = {
 NEWER = {"transaction_timeout": "0"}
 """Settings that PostgreSQL 15 does not have."""
 
-Settings = Mapping[str, str]
+SHOW_ALL = "SELECT name, setting FROM pg_settings"
+
+Settings = dict[str, str]
 
 
 def alter(url: str, settings: Settings) -> None:
@@ -97,10 +98,14 @@ def hostile_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+def settings_of(connection: psycopg.Connection) -> Settings:
+    return {row[0]: row[1] for row in connection.execute(SHOW_ALL)}
+
+
 def of_writer(url: str) -> Settings:
     writer = new_writer(url)
     assert isinstance(writer, PostgresWriter)
-    found = dict(writer._connected().execute("SELECT name, setting FROM pg_settings").fetchall())
+    found = settings_of(writer._connected())
     writer.close()
     return found
 
@@ -108,7 +113,7 @@ def of_writer(url: str) -> Settings:
 def of_engine(url: str) -> Settings:
     engine = make_engine(url)
     with reading(engine) as connection:
-        found = dict(connection.exec_driver_sql("SELECT name, setting FROM pg_settings").all())
+        found = {row[0]: row[1] for row in connection.exec_driver_sql(SHOW_ALL)}
     engine.dispose()
     return found
 
@@ -116,14 +121,10 @@ def of_engine(url: str) -> Settings:
 def of_retention(url: str) -> Settings:
     store = open_store(url)
     with store.deletion.retention_run(dry_run=False, check=lambda: None) as run:
-        found = _settings_of(run)
+        assert isinstance(run, PostgresRetentionRun)
+        found = settings_of(run.connection)
     store.close()
     return found
-
-
-def _settings_of(run: RetentionRun) -> Settings:
-    assert isinstance(run, PostgresRetentionRun)
-    return dict(run.connection.execute("SELECT name, setting FROM pg_settings").fetchall())
 
 
 @pytest.mark.parametrize(
