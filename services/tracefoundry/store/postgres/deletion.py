@@ -40,7 +40,7 @@ GROUPS: dict[PartitionGroup, tuple[DayTable, ...]] = {
 class PostgresDeletion(SqlDeletion):
     """Removes data from a PostgreSQL database."""
 
-    def incremental_vacuum(self) -> int:
+    def reclaim_space(self) -> int:
         """Autovacuum does it."""
         return 0
 

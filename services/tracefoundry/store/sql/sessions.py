@@ -227,7 +227,9 @@ def connect_sqlite(
     )
     # auto_vacuum takes effect on an empty file only, and must come before the journal mode.
     settings = ["auto_vacuum = INCREMENTAL"] if create else []
-    settings += ["journal_mode = WAL", "synchronous = FULL"]
+    # Deleted text is overwritten, whatever the default of this build of SQLite. For the span writer
+    # too: a page that it splits keeps copies of rows that moved to the other half.
+    settings += ["journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"]
     if writes_spans:
         settings += [f"wal_autocheckpoint = {_WAL_PAGES}", f"cache_size = -{_CACHE_KIB}"]
     try:
