@@ -111,11 +111,16 @@ class SlowPool(WorkerPool):
         self.most_held = 0
 
     async def submit(self, request: IngestRequest, body: bytes) -> Outcome:
-        """Ok, after the test's word."""
+        """Ok, after the test's word; as the real one, a cancelled export waits for its worker."""
         self.held += 1
         self.most_held = max(self.most_held, self.held)
-        await self.go_on.wait()
-        self.held -= 1
+        try:
+            await self.go_on.wait()
+        except asyncio.CancelledError:
+            await self.go_on.wait()
+            raise
+        finally:
+            self.held -= 1
         return Outcome(request.id, "ok")
 
 

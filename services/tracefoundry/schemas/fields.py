@@ -45,18 +45,6 @@ Redaction = Literal["strict", "standard", "off"]
 Role = Literal["ingest", "viewer", "engineer", "admin"]
 TraceStatus = Literal["ok", "error", "unset"]
 SpanKind = Literal["unspecified", "internal", "server", "client", "producer", "consumer"]
-GenAIKind = Literal[
-    "agent",
-    "llm",
-    "tool",
-    "chain",
-    "retriever",
-    "embedding",
-    "reranker",
-    "guardrail",
-    "evaluator",
-    "other",
-]
 CostSource = Literal["reported", "computed", "mixed"]
 SpanCostSource = Literal["reported", "computed"]
 

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from tracefoundry.model.genai.view import GenAIKind
+from tracefoundry.model.payload import Slot
 from tracefoundry.schemas.fields import (
     Cursor,
     DurationNs,
-    GenAIKind,
     JsonObject,
     SpanCostSource,
     SpanId,
@@ -202,16 +203,7 @@ class Scope(msgspec.Struct, gc=False):
 class PayloadEntry(msgspec.Struct, gc=False, kw_only=True):
     """A value that left its place for the payload store, or was taken out of it."""
 
-    slot: Literal[
-        "input_messages",
-        "output_messages",
-        "system_instructions",
-        "tool_definitions",
-        "tool_arguments",
-        "tool_result",
-        "documents",
-        "attribute",
-    ]
+    slot: Slot
     place: Annotated[
         str,
         Meta(
