@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import LOG, RESOURCE, SCOPE, SPAN
+from tracefoundry.model.usage import fields_of, names_of_fields
 from tracefoundry.query.log_views import FIELDS as GENAI_FIELDS
 from tracefoundry.query.log_views import view_of
 from tracefoundry.query.payload_entries import PayloadEntries
@@ -124,12 +124,12 @@ def skeleton_json(spans: Iterable[SpanSkeleton]) -> list[Json]:
 def full_json(
     page: SpanPage,
     trace_id: bytes,
-    counting: set[tuple[int, bytes]] | None,
+    counting: dict[tuple[int, bytes], int] | None,
     entries: PayloadEntries,
     *,
     content: bool,
 ) -> list[Json]:
-    """Full spans. ``counting`` holds (start, span id) of those whose usage counts in the trace;
+    """Full spans. ``counting`` says by (start, span id) which usage fields count in the trace;
     None where that is not known. ``content`` is for those who may read content; without it what a
     row still holds of it is left out."""
     trace_hex = trace_id.hex()
@@ -185,13 +185,6 @@ def full_json(
     return found
 
 
-def has_usage(span: StoredSpan | GenAI) -> bool:
-    """It records tokens or a cost."""
-    return (
-        span.input_tokens is not None or span.output_tokens is not None or span.cost_usd is not None
-    )
-
-
 def group_json(group: StatisticsGroup) -> Json:
     """A group of the statistics."""
     return {
@@ -208,18 +201,16 @@ def group_json(group: StatisticsGroup) -> Json:
 
 
 def _genai(
-    span: StoredSpan, logs: Iterable[StoredLog], counting: set[tuple[int, bytes]] | None
+    span: StoredSpan, logs: Iterable[StoredLog], counting: dict[tuple[int, bytes], int] | None
 ) -> Json | None:
     view = view_of(span, logs)
     if view is None:
         return None
     shown: Json = {name: getattr(view, name) for name in GENAI_FIELDS}
-    counts = None
-    if has_usage(span):
-        counts = None if counting is None else (span.start_time_ns, span.span_id) in counting
-    elif has_usage(view):
-        counts = False  # what only a log says is not in the trace's totals
-    shown["counts"] = counts
+    shown["counts"] = shown["counted_fields"] = None
+    if fields_of(view) and counting is not None:
+        counted = names_of_fields(counting.get((span.start_time_ns, span.span_id), 0))
+        shown["counts"], shown["counted_fields"] = bool(counted), counted
     return shown
 
 

@@ -8,12 +8,13 @@ import orjson
 from fastapi import APIRouter, Query, Response
 
 from tracefoundry.auth.caller import Caller
+from tracefoundry.model.usage import fields_of
 from tracefoundry.query.access import ViewerCaller, readable, the_trace
 from tracefoundry.query.cursors import digest_of, read_span_cursor, write_span_cursor
 from tracefoundry.query.errors import ApiError
 from tracefoundry.query.parameters import Project, span_id_of, trace_id_of
 from tracefoundry.query.payload_entries import PayloadEntries
-from tracefoundry.query.shapes import encode, full_json, has_usage, skeleton_json
+from tracefoundry.query.shapes import encode, full_json, skeleton_json
 from tracefoundry.query.tree import Node, build_tree
 from tracefoundry.store.api import Reader, Snapshot
 from tracefoundry.store.records import SpanLinks, SpanPage, SpanSkeleton, StoredTrace
@@ -106,7 +107,7 @@ def span_router(reader: Reader) -> APIRouter:
 
 def _full(snapshot: Snapshot, trace: StoredTrace, page: SpanPage, caller: Caller) -> dict[str, Any]:
     """Full spans with what they refer to, as far as the caller may see it."""
-    counting = snapshot.counting_spans(trace) if any(map(has_usage, page.spans)) else None
+    counting = snapshot.counting_spans(trace) if any(map(fields_of, page.spans)) else None
     content = caller.may_read_content
     entries = PayloadEntries(snapshot, trace.project_id, page, content=content)
     answer: dict[str, Any] = {

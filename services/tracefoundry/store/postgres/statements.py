@@ -172,8 +172,8 @@ FACTS = """
 SELECT s.project_id, s.trace_id, s.span_id, coalesce(s.parent_span_id, ''), s.start_time_ns,
        s.end_time_ns, s.status_code, s.name, r.service, r.environment, s.genai_kind,
        s.request_model, s.response_model, s.response_id, s.agent, s.tool, s.conversation_id,
-       s.user_id, s.input_tokens, s.output_tokens, s.cached_tokens, s.reasoning_tokens,
-       s.cost_usd, s.cost_source
+       s.user_id, s.input_tokens, s.output_tokens, s.cached_tokens, s.cache_write_tokens,
+       s.reasoning_tokens, s.cost_usd, s.cost_source
 FROM unnest(%(projects)s::int[], %(traces)s::bytea[]) AS k(p, t)
 JOIN spans s ON s.project_id = k.p AND s.trace_id = k.t
 LEFT JOIN resources r ON r.project_id = s.project_id AND r.resource_id = s.resource_id

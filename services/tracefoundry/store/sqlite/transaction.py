@@ -79,7 +79,8 @@ _FACTS = """
 SELECT s.span_id, coalesce(s.parent_span_id, x''), s.start_time_ns, s.end_time_ns, s.status_code,
        s.name, r.service, r.environment, s.genai_kind, s.request_model, s.response_model,
        s.response_id, s.agent, s.tool, s.conversation_id, s.user_id, s.input_tokens,
-       s.output_tokens, s.cached_tokens, s.reasoning_tokens, s.cost_usd, s.cost_source
+       s.output_tokens, s.cached_tokens, s.cache_write_tokens, s.reasoning_tokens, s.cost_usd,
+       s.cost_source
 FROM spans s
 LEFT JOIN resources r ON r.project_id = s.project_id AND r.resource_id = s.resource_id
 WHERE s.project_id = ? AND s.trace_id = ?
