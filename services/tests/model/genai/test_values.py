@@ -19,11 +19,43 @@ from tracefoundry.model.genai.values import (
 
 
 @pytest.mark.parametrize(
-    "value", [-1, "12", None, True, 1.5, 2**63, float("nan"), float("inf"), 1e300, [1], {}]
+    "value",
+    [
+        "-1",
+        "",
+        "twelve",
+        "1.5",
+        "0x1",
+        "1_0",
+        "\u0661",
+        "nan",
+        "1" * 21,
+        "1e99",
+        -1,
+        None,
+        True,
+        1.5,
+        2**63,
+        float("nan"),
+        float("inf"),
+        1e300,
+        [1],
+        {},
+    ],
 )
 def test_what_is_no_count_is_unknown(value: Any) -> None:
     """Nothing is made a count."""
     assert count(value) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("12", 12), (" 7 ", 7), ("12.0", 12), ("1.2E7", 12_000_000), (3, 3), (4.0, 4), ("0", 0),
+     (str(2**63 - 1), 2**63 - 1), (str(2**63), None)],
+)  # fmt: skip
+def test_counts_are_whole_numbers_also_in_strings(value: Any, expected: int | None) -> None:
+    """Java's frameworks write them as text."""
+    assert count(value) == expected
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tracefoundry.model.genai.values import MAX_COUNT
 from tracefoundry.model.genai.view import GenAI
 
 _TEXT_FIELDS = (
@@ -61,6 +62,20 @@ def complete(view: GenAI, event: GenAI) -> GenAI:
             setattr(view, name, getattr(event, name))
     _fill_cost(view, event)
     return view
+
+
+def include_parts(view: GenAI) -> None:
+    """Make the input count include cached tokens and the output count reasoning tokens, in place.
+
+    Some senders count them beside the rest. It shows where the whole is smaller than its parts:
+    then the parts are added.
+    """
+    cached = (view.cached_tokens or 0) + (view.cache_write_tokens or 0)
+    if view.input_tokens is not None and view.input_tokens < cached:
+        view.input_tokens = min(view.input_tokens + cached, MAX_COUNT)
+    reasoning = view.reasoning_tokens or 0
+    if view.output_tokens is not None and view.output_tokens < reasoning:
+        view.output_tokens = min(view.output_tokens + reasoning, MAX_COUNT)
 
 
 def _fill_cost(view: GenAI, other: GenAI) -> None:

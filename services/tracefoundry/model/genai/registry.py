@@ -32,13 +32,16 @@ from tracefoundry.model.genai import (
     openinference,
     plain,
     pydantic_ai,
+    session,
     traceloop,
     vercel,
 )
 from tracefoundry.model.genai.key_memo import KeyMemo
-from tracefoundry.model.genai.merging import complete, fill, is_empty
+from tracefoundry.model.genai.merging import complete, fill, include_parts, is_empty
 from tracefoundry.model.genai.view import GenAI
 
+SESSION = 1 << 30
+"""Not a dialect: attributes that name the session or user on any span."""
 LANGFUSE, MLFLOW, LAMINAR, LANGSMITH = 1, 2, 4, 8
 OPENINFERENCE, VERCEL, PYDANTIC_AI, LITELLM, TRACELOOP, OTEL = 16, 32, 64, 128, 256, 512
 
@@ -68,6 +71,7 @@ VERSIONS: dict[str, int] = {
         litellm,
         traceloop,
         plain,
+        session,
     )
 }
 """Version of each dialect's reading, by the name in ``GenAI.dialect``."""
@@ -89,6 +93,9 @@ _BY_KEY = {
     "operation.cost": PYDANTIC_AI,
     "metadata.usage_object": LITELLM,
     "gen_ai.cost.total_cost": LITELLM | OTEL,
+    "session.id": SESSION,
+    "user.id": SESSION,
+    "enduser.id": SESSION,
     "llm.user": TRACELOOP,
     "llm.headers": TRACELOOP,
     "llm.top_k": TRACELOOP,
@@ -166,6 +173,8 @@ def derive(
 ) -> GenAI | None:
     """The GenAI view of a span, or None for a span without GenAI attributes.
 
+    A span that only names a session or a user has a view without a kind (see :class:`GenAI`).
+
     Never raises: a value of the wrong type counts as absent. Call it after redaction and before
     the offload stage.
 
@@ -186,20 +195,23 @@ def derive(
         view = _from_attributes(attributes, dialects, scope_name)
     else:
         return None
-    if view is None:
-        return None
+    if dialects & SESSION:
+        view = session.add(view, attributes)
+    if view is None or view.kind is None:
+        return view
     if span_name and view.dialect in _NAMED_BY_SPAN:
         if view.kind == "tool" and view.tool is None:
             view.tool = span_name
         elif view.kind == "agent" and view.agent is None:
             view.agent = span_name
+    include_parts(view)
     if start_time_ns is not None and view.cost_usd is None:
         cost.add_computed(view, start_time_ns)
     return view
 
 
 def _from_attributes(attributes: dict[str, Any], dialects: int, scope_name: str) -> GenAI | None:
-    if dialects == OTEL:
+    if dialects & ~SESSION == OTEL:
         if scope_name != "pydantic-ai":
             return plain.read(attributes)
         dialects |= PYDANTIC_AI

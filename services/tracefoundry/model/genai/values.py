@@ -8,6 +8,7 @@ come from outside and reading a span must stay cheap.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ MAX_PARSED_CHARS = 65_536
 MAX_REPR_CHARS = 4_096
 """Longest string that is read as the repr of a Python dict."""
 _MAX_NUMBER_CHARS = 32
+_DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE]\+?[0-9]{1,2})?")
 
 
 def text(value: Any) -> str | None:
@@ -56,12 +58,21 @@ def texts(value: Any) -> list[str] | None:
 
 
 def count(value: Any) -> int | None:
-    """A token count: an integer, or a double without a fraction, from 0 to 2**63 - 1."""
+    """A token count: a whole number from 0 to 2**63 - 1, as an integer, a double or in a string."""
+    if type(value) is str:
+        value = _number(value.strip())
     if type(value) is float and value.is_integer():
         value = int(value)
     if type(value) is int and 0 <= value <= MAX_COUNT:
         return value
     return None
+
+
+def _number(value: str) -> int | float | None:
+    """The number that a string is (Spring AI writes all counts as strings)."""
+    if _DECIMAL.fullmatch(value) is None:
+        return None
+    return int(value) if value.isdigit() else float(value)
 
 
 def first_count(get: Get, *keys: str) -> int | None:
