@@ -10,9 +10,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import orjson
+
+Fields = TypeVar("Fields", bound=msgspec.Struct)
 
 Get = Callable[[str], Any]
 """``attributes.get``: how dialects look a key up."""
@@ -21,6 +24,8 @@ MAX_COUNT = 2**63 - 1
 """Largest token count kept: what a bigint column holds."""
 MAX_PARSED_CHARS = 65_536
 """Longest string that is parsed as JSON; a longer one is content, not usage."""
+MAX_SKIMMED_CHARS = 1_048_576
+"""Longest string from which single members are read by :func:`parse_fields`."""
 MAX_REPR_CHARS = 4_096
 """Longest string that is read as the repr of a Python dict."""
 _MAX_NUMBER_CHARS = 32
@@ -114,6 +119,21 @@ def parse_json(value: str) -> Any:
     try:
         return orjson.loads(value)
     except ValueError:
+        return None
+
+
+def parse_fields(value: Any, fields: type[Fields]) -> Fields | None:
+    """The members of a JSON object that ``fields`` names, from a string or a key-value list.
+
+    The rest is skipped without being built, so the string may be long.
+    """
+    if type(value) is dict:
+        return fields(**{name: value.get(name) for name in fields.__struct_fields__})
+    if type(value) is not str or not value.startswith("{") or len(value) > MAX_SKIMMED_CHARS:
+        return None
+    try:
+        return msgspec.json.decode(value, type=fields)
+    except (msgspec.DecodeError, UnicodeEncodeError):
         return None
 
 
