@@ -30,13 +30,13 @@ from tracefoundry.model.span import Attributes, Event, Link, LogRecord, Resource
 from tracefoundry.otlp import byte_strings
 from tracefoundry.otlp.decoded import (
     EVENT_NAME_ATTRIBUTE,
-    GENAI_EVENT_PREFIX,
     HIGHEST_KIND,
     HIGHEST_SEVERITY,
     HIGHEST_STATUS_CODE,
     NO_SPAN_ID,
     Decoded,
     TooLarge,
+    genai_event_name,
     log_fault,
     span_fault,
 )
@@ -245,8 +245,11 @@ def _log(
     message: Any, resource: Resource, scope: Scope, decoded: Decoded, place: str, walk: _Walk
 ) -> None:
     walk.mended = 0
-    name = walk.label(message.event_name) or _event_name_attribute(message.attributes)
-    if not name.startswith(GENAI_EVENT_PREFIX):
+    name = genai_event_name(
+        walk.label(message.event_name) or _event_name_attribute(message.attributes),
+        message.body.string_value,
+    )
+    if name is None:
         decoded.other_logs += 1
         return
     observed = message.observed_time_unix_nano

@@ -14,8 +14,8 @@ import msgspec
 import orjson
 
 from tracefoundry.model.genai import plain
-from tracefoundry.model.genai.events import CHOICE, DETAILS, view_of_event
-from tracefoundry.model.genai.merging import complete
+from tracefoundry.model.genai.events import view_of_event
+from tracefoundry.model.genai.merging import complete_by_events
 from tracefoundry.model.genai.view import GenAI, GenAIKind
 from tracefoundry.store.records import StoredLog, StoredSpan
 
@@ -50,10 +50,10 @@ def view_of(span: StoredSpan, logs: Iterable[StoredLog] = ()) -> GenAI | None:
             **{name: rest.get(name) for name in _REST},
             **{name: getattr(span, name) for name in _COLUMNS},
         )
+    found = []
     for log in logs:
-        if log.name == DETAILS or log.name == CHOICE:
-            body = None if log.body is None else orjson.loads(log.body)
-            event = view_of_event(log.name, orjson.loads(log.attributes), body)
-            if event is not None:
-                view = event if view is None else complete(view, event)
-    return view
+        body = None if log.body is None else orjson.loads(log.body)
+        event = view_of_event(log.name, orjson.loads(log.attributes), body)
+        if event is not None:
+            found.append(event)
+    return complete_by_events(view, found) if found else view

@@ -154,7 +154,8 @@ def test_every_dialect_has_a_version() -> None:
     """What the view's dialect names is in the table."""
     assert set(registry.VERSIONS) == {
         "langfuse", "mlflow", "laminar", "langsmith", "openinference", "vercel_ai",
-        "pydantic_ai", "litellm", "traceloop", "otel_genai", "session",
+        "pydantic_ai", "litellm", "traceloop", "otel_genai", "session", "ag2", "bedrock_agentcore",
+        "claude_code", "codex", "gemini_cli", "genkit", "livekit", "mcp", "spring_ai",
     }  # fmt: skip
 
 
