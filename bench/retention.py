@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -13,6 +13,7 @@ from tracefoundry.model.times import DAY_NS
 from tracefoundry.retention import run_once
 from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
+from tracefoundry.store.api import open_store
 from tracefoundry.store.postgres import partitions
 
 SPANS = 1_000_000
@@ -58,7 +59,8 @@ def on_postgres(spans: int = SPANS) -> dict[str, Any]:
             connection.execute("CHECKPOINT")
             before = _look(connection)
             began = time.monotonic()
-            report = run_once(url, None, replace(Settings(), database_url=url), now_ns)
+            with closing(open_store(url)) as store:
+                report = run_once(store, None, Settings(), now_ns)
             took_s = time.monotonic() - began
             after = _look(connection)
     if (before["spans"], after["spans"], after["traces"]) != (spans, 0, 0):

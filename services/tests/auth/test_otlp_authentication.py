@@ -33,6 +33,7 @@ from tracefoundry.ingest.service import IngestService
 from tracefoundry.server.http import otlp_behind_checks, with_otlp
 from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
+from tracefoundry.store.api import open_store
 from tracefoundry.store.records import AuditEntry
 from tracefoundry.store.sql.engine import make_engine
 
@@ -138,8 +139,8 @@ class Platform:
 def platform(sqlite_url: str) -> Iterator[Platform]:
     """With a token of every role."""
     migrations.upgrade(sqlite_url)
-    engine = make_engine(sqlite_url)
-    access = open_access(engine, Settings(), ask_tokens=True)
+    store = open_store(sqlite_url)
+    access = open_access(store.administration, Settings(), ask_tokens=True)
     boss = loopback_caller()
     access.projects.create("shop", boss)
     made = {role.value: access.tokens.create(role.value, role, boss)[0] for role in Role}
@@ -148,7 +149,7 @@ def platform(sqlite_url: str) -> Iterator[Platform]:
     access.tokens.revoke("old", boss)
     yield Platform(access, made)
     access.close()
-    engine.dispose()
+    store.close()
 
 
 def error(answer: httpx.Response) -> tuple[int, int, str]:

@@ -149,7 +149,7 @@ class PayloadShelf:
 
     def client(self, role: str = "engineer", project: tuple[int, str] | None = None) -> AppClient:
         """A client of the API over this store, in a role."""
-        access = open_access(self.engine, Settings(), ask_tokens=False)
+        access = open_access(self.database.administration, Settings(), ask_tokens=False)
         gate = RoleGate(None, access.audit)
         gate.caller = Caller(
             name=role,

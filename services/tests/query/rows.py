@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any
 
-import msgspec
-import orjson
 import sqlalchemy as sa
 
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import facts_of, summarise
 from tracefoundry.store.postgres.partitions import PARTITIONED
-from tracefoundry.store.sql import columns, tables
+from tracefoundry.store.sql import columns, tables, values
+from tracefoundry.store.sql.rows import log_row, resource_row, scope_row, span_row, trace_row
+from tracefoundry.store.sql.schema import Table
 
 
 def create_tables(engine: sa.Engine) -> None:
@@ -66,11 +65,8 @@ def insert_into(
     for span in spans:
         by_trace.setdefault(span.trace_id, []).append(span)
     for trace, members in by_trace.items():
-        summary = msgspec.structs.asdict(summarise([facts_of(span) for span in members]))
-        for name in ("services", "models", "tools"):
-            summary[name] = _text(summary[name])
-        row = {"project_id": project, "trace_id": trace, "recomputed_at_ns": 0, **summary}
-        _put(connection, tables.traces, [row])
+        row = trace_row(project, trace, summarise([facts_of(span) for span in members]), 0)
+        _put(connection, tables.traces, [_named(columns.TRACES, row)])
 
 
 def _put(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -92,108 +88,30 @@ def _put(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, An
     )
 
 
-def _text(value: Any) -> str | None:
-    """JSON text of a value, or of bytes that are JSON already."""
-    if value is None:
-        return None
-    return (value if isinstance(value, bytes) else orjson.dumps(value)).decode()
+def _named(table: Table, row: Sequence[Any]) -> dict[str, Any]:
+    """A row of an encoder by the names of its columns."""
+    return dict(zip([column.name for column in table.written], row, strict=True))
 
 
 def _dictionaries(
     connection: sa.Connection, envelopes: Sequence[tuple[Resource, Scope]], project: int
 ) -> None:
-    resources, scopes = [], []
-    for resource, scope in envelopes:
-        resources.append(
-            {
-                "project_id": project,
-                "resource_id": columns.resource_id(resource),
-                "service": resource.service,
-                "environment": resource.environment,
-                "attributes": _text(resource.attributes),
-                "extra": _text(columns.envelope_extra(resource)),
-                "last_used_day": 0,
-            }
-        )
-        scopes.append(
-            {
-                "project_id": project,
-                "scope_id": columns.scope_id(scope),
-                "name": scope.name,
-                "version": scope.version,
-                "attributes": _text(scope.attributes),
-                "extra": _text(columns.envelope_extra(scope)),
-                "last_used_day": 0,
-            }
-        )
-    _put(connection, tables.resources, resources)
-    _put(connection, tables.scopes, scopes)
-
-
-_VIEW_COLUMNS = (
-    "request_model",
-    "response_model",
-    "response_id",
-    "agent",
-    "tool",
-    "conversation_id",
-    "user_id",
-    "input_tokens",
-    "output_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-    "cost_usd",
-    "cost_source",
-)
+    resources = [
+        resource_row(project, values.resource_id(resource), resource, 0)
+        for resource, _ in envelopes
+    ]
+    scopes = [scope_row(project, values.scope_id(scope), scope, 0) for _, scope in envelopes]
+    _put(connection, tables.resources, [_named(columns.RESOURCES, row) for row in resources])
+    _put(connection, tables.scopes, [_named(columns.SCOPES, row) for row in scopes])
 
 
 def _span(span: Span, project: int) -> dict[str, Any]:
-    genai = span.genai
-    return {
-        "project_id": project,
-        "trace_id": span.trace_id,
-        "span_id": span.span_id,
-        "start_time_ns": span.start_time_ns,
-        "end_time_ns": span.end_time_ns,
-        "parent_span_id": span.parent_span_id or None,
-        "kind": span.kind,
-        "status_code": span.status_code,
-        "flags": span.flags,
-        "policy_version": span.policy_version,
-        "resource_id": columns.resource_id(span.resource),
-        "scope_id": columns.scope_id(span.scope),
-        "digest": bytes(16),
-        "name": span.name,
-        "status_message": span.status_message or None,
-        "attributes": _text(span.attributes),
-        "events": _text(columns.events_json(span)),
-        "links": _text(columns.links_json(span)),
-        "extra": _text(columns.span_extra(span)),
-        "payloads": _text(columns.payloads_json(span.payloads)),
-        "redactions": _text(columns.redactions_json(span.redactions)),
-        "genai_kind": None if genai is None else genai.kind,
-        "genai": None if genai is None else _text(columns.genai_json(genai)),
-        **{name: getattr(genai, name, None) for name in _VIEW_COLUMNS},
-    }
+    ids = values.resource_id(span.resource), values.scope_id(span.scope)
+    row, _digest = span_row(project, span, *ids)
+    return _named(columns.SPANS, row)
 
 
 def _log(log: LogRecord, project: int) -> dict[str, Any]:
-    return {
-        "project_id": project,
-        "trace_id": log.trace_id,
-        "span_id": log.span_id,
-        "time_ns": log.time_ns,
-        "content_hash": sha256(log.name.encode()).digest()[:16],
-        "policy_version": log.policy_version,
-        "resource_id": columns.resource_id(log.resource),
-        "scope_id": columns.scope_id(log.scope),
-        "severity_number": log.severity_number,
-        "name": log.name,
-        "severity_text": log.severity_text or None,
-        "attributes": _text(log.attributes),
-        "body": _text(log.body),
-        "extra": _text(columns.log_extra(log)),
-        "payloads": _text(columns.payloads_json(log.payloads)),
-        "redactions": _text(columns.redactions_json(log.redactions)),
-    }
+    ids = values.resource_id(log.resource), values.scope_id(log.scope)
+    row, _content_hash = log_row(project, log, *ids)
+    return _named(columns.SPAN_LOGS, row)

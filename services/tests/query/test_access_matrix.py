@@ -159,7 +159,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     url = f"sqlite:///{tmp_path_factory.mktemp('matrix')}/test.db"
     migrations.upgrade(url)
     engine = make_engine(url)
-    access = open_access(engine, Settings(), ask_tokens=True)
+    store = open_store(url)
+    access = open_access(store.administration, Settings(), ask_tokens=True)
     boss = loopback_caller()
     access.projects.create("shop", boss)
     insert(engine, [make_span(int.from_bytes(TRACE, "big"), int.from_bytes(SPAN, "big"))])
@@ -178,7 +179,6 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
             .where(tables.tokens.c.name == "expired")
             .values(expires_at_ns=1)
         )
-    store = open_store(url)
     app = create_app(store, QuerySettings(), access=access)
     app.include_router(health_router(Readiness({}), CollectorRegistry()))
     yield Door(app, AppClient(app), access, made)

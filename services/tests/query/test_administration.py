@@ -57,7 +57,7 @@ def bureau(engine: sa.Engine, store: Store) -> Iterator[Bureau]:
             connection.exec_driver_sql(
                 "SELECT setval(pg_get_serial_sequence('projects', 'project_id'), 1)"
             )
-    access = open_access(engine, Settings(), ask_tokens=True)
+    access = open_access(store.administration, Settings(), ask_tokens=True)
     token, _ = access.tokens.create("boss", Role.ADMIN, loopback_caller())
     settings = QuerySettings(cors_origins=("https://page.example",))
     app = create_app(store, settings, access=access)

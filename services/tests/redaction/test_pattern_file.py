@@ -136,7 +136,7 @@ def test_a_pattern_takes_out_its_match(tmp_path: Path) -> None:
 
 
 def test_the_version_tells_policies_apart() -> None:
-    """The same policy has the same version in every process; 0 is of rows from before redaction."""
+    """The same policy has the same version in every process; 0 is of spans before redaction."""
     policies = [
         Policy(),
         Policy(Mode.STRICT),

@@ -42,7 +42,8 @@ def run(
     **options: Any,
 ) -> RetentionReport:
     """One run at noon of TODAY."""
-    return run_once(url, objects, settings, now_ns, **options)
+    with closing(open_store(url)) as store:
+        return run_once(store, objects, settings, now_ns, **options)
 
 
 @contextmanager

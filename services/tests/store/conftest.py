@@ -10,11 +10,11 @@ import pytest
 from tracefoundry.model.limits import WINDOW_AHEAD_NS
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
-from tracefoundry.store.contract import SpanWriter
+from tracefoundry.store.api import Writer
 from tracefoundry.store.open import open_writer
 
 
-def new_writer(url: str) -> SpanWriter:
+def new_writer(url: str) -> Writer:
     """A writer with a window of a week."""
     return open_writer(url, retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
 
@@ -27,7 +27,7 @@ def migrated_url(database_url: str) -> str:
 
 
 @pytest.fixture
-def writer(migrated_url: str) -> Iterator[SpanWriter]:
+def writer(migrated_url: str) -> Iterator[Writer]:
     """A writer with its partitions made."""
     writer = new_writer(migrated_url)
     writer.maintain(time.time_ns())

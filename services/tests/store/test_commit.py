@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 
 from samples import NOW_NS, llm, make_log, make_span, span_id, trace_id
 from store.conftest import new_writer
-from store.reading import count, rows, trace_rows
+from store.reading import count, empty, rows, trace_rows
 from tracefoundry.model.genai import plain, registry
 from tracefoundry.model.span import Resource, Span
 from tracefoundry.model.summary import facts_of, summarise
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
 from tracefoundry.store import recompute as recompute_module
-from tracefoundry.store.contract import CommitResult, SpanWriter
+from tracefoundry.store.api import CommitResult, Writer
 from tracefoundry.store.sql.engine import make_engine
 
 
-def store(writer: SpanWriter, *spans: Span) -> CommitResult:
+def store(writer: Writer, *spans: Span) -> CommitResult:
     """Commit spans to the default project."""
     return writer.commit([writer.prepare_span(1, span) for span in spans])
 
@@ -35,7 +35,7 @@ def only_trace(url: str) -> dict[str, Any]:
     return row
 
 
-def test_a_new_span_is_stored_with_its_trace(writer: SpanWriter, migrated_url: str) -> None:
+def test_a_new_span_is_stored_with_its_trace(writer: Writer, migrated_url: str) -> None:
     """One span makes one row and one summary."""
     result = store(writer, make_span(name="root", duration=5_000))
     assert result == CommitResult()
@@ -48,7 +48,7 @@ def test_a_new_span_is_stored_with_its_trace(writer: SpanWriter, migrated_url: s
     assert trace["end_time_ns"] - trace["start_time_ns"] == 5_000
 
 
-def test_a_batch_sent_again_changes_nothing(writer: SpanWriter, migrated_url: str) -> None:
+def test_a_batch_sent_again_changes_nothing(writer: Writer, migrated_url: str) -> None:
     """Resent spans are duplicates and the summary stays as it was."""
     spans = [make_span(span=number, parent=1 if number > 1 else None) for number in range(1, 6)]
     store(writer, *spans)
@@ -60,7 +60,7 @@ def test_a_batch_sent_again_changes_nothing(writer: SpanWriter, migrated_url: st
 
 
 def test_a_batch_of_old_and_new_spans_counts_only_the_new(
-    writer: SpanWriter, migrated_url: str
+    writer: Writer, migrated_url: str
 ) -> None:
     """Counters come from rows really inserted."""
     store(writer, make_span(span=1, status=2), make_span(span=2, parent=1))
@@ -76,7 +76,7 @@ def test_a_batch_of_old_and_new_spans_counts_only_the_new(
 
 
 def test_a_span_that_stands_twice_in_one_batch_is_stored_once(
-    writer: SpanWriter, migrated_url: str
+    writer: Writer, migrated_url: str
 ) -> None:
     """The second copy is a duplicate, or a conflict when it differs."""
     result = store(writer, make_span(), make_span(), make_span(name="other"))
@@ -86,7 +86,7 @@ def test_a_span_that_stands_twice_in_one_batch_is_stored_once(
 
 
 def test_the_same_key_with_other_content_is_a_conflict_and_the_first_stays(
-    writer: SpanWriter, migrated_url: str
+    writer: Writer, migrated_url: str
 ) -> None:
     """A conflict changes nothing."""
     store(writer, make_span(name="first"))
@@ -96,7 +96,7 @@ def test_the_same_key_with_other_content_is_a_conflict_and_the_first_stays(
 
 
 def test_spans_that_share_an_id_but_not_a_start_are_both_kept(
-    writer: SpanWriter, migrated_url: str
+    writer: Writer, migrated_url: str
 ) -> None:
     """The start time is part of the key."""
     result = store(writer, make_span(start=0), make_span(start=10))
@@ -105,7 +105,7 @@ def test_spans_that_share_an_id_but_not_a_start_are_both_kept(
 
 
 def test_a_trace_that_comes_child_first_ends_like_one_that_comes_at_once(
-    writer: SpanWriter, migrated_url: str
+    writer: Writer, migrated_url: str
 ) -> None:
     """Orphans become children when their parent arrives."""
     child = make_span(span=2, parent=1, start=10, status=2, name="child")
@@ -125,7 +125,7 @@ def test_a_trace_that_comes_child_first_ends_like_one_that_comes_at_once(
 
 
 def test_a_roll_up_parent_that_comes_later_does_not_add_its_tokens(
-    writer: SpanWriter, migrated_url: str
+    writer: Writer, migrated_url: str
 ) -> None:
     """Tokens are recomputed over all spans of the trace."""
     agent = {**llm(30, 12), "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "a"}
@@ -159,14 +159,10 @@ GRAPHS = st.lists(
 )
 @given(graph=GRAPHS, data=st.data())
 def test_the_summary_does_not_depend_on_how_spans_were_delivered(
-    writer: SpanWriter, migrated_url: str, graph: list[Any], data: st.DataObject
+    writer: Writer, migrated_url: str, graph: list[Any], data: st.DataObject
 ) -> None:
     """Any split into commits, any order and any resends give the summary of all spans at once."""
-    engine = make_engine(migrated_url)
-    with engine.begin() as connection:
-        for table in ("spans", "traces"):
-            connection.execute(sa.text(f"DELETE FROM {table}"))
-    engine.dispose()
+    empty(migrated_url, "spans", "traces")
     spans = [
         make_span(
             trace, span, parent, start=start, status=status,
@@ -194,7 +190,7 @@ def test_the_summary_does_not_depend_on_how_spans_were_delivered(
 
 
 def test_concurrent_writers_of_one_trace_leave_the_right_summary(
-    writer: SpanWriter, migrated_url: str
+    writer: Writer, migrated_url: str
 ) -> None:
     """Four writers, overlapping batches: every span once, counts and tokens exact."""
     spans = [make_span(span=1, name="root")] + [
@@ -231,7 +227,7 @@ def test_concurrent_writers_of_one_trace_leave_the_right_summary(
 
 
 def test_spans_of_a_deleted_trace_are_refused_and_others_kept(
-    writer: SpanWriter, migrated_url: str
+    writer: Writer, migrated_url: str
 ) -> None:
     """A tombstone keeps a trace away, whatever else is in the batch."""
     engine = make_engine(migrated_url)
@@ -255,7 +251,7 @@ def test_spans_of_a_deleted_trace_are_refused_and_others_kept(
     assert (count(migrated_url, "spans"), count(migrated_url, "span_logs")) == (1, 0)
 
 
-def test_a_row_the_database_refuses_fails_alone(writer: SpanWriter, migrated_url: str) -> None:
+def test_a_row_the_database_refuses_fails_alone(writer: Writer, migrated_url: str) -> None:
     """A span whose bytes the database cannot take is found, refused and named; 40 others stay."""
     prepared = [writer.prepare_span(1, make_span(span=number)) for number in range(1, 42)]
     bad = prepared[17]
@@ -284,7 +280,7 @@ def test_a_span_of_a_day_without_partition_gets_one(migrated_url: str) -> None:
     assert (count(migrated_url, "spans"), count(migrated_url, "span_logs")) == (2, 1)
 
 
-def test_log_records_are_stored_once(writer: SpanWriter, migrated_url: str) -> None:
+def test_log_records_are_stored_once(writer: Writer, migrated_url: str) -> None:
     """The content is part of a log record's key, so two at one time are two, a resend is none."""
     first, second = make_log(body={"a": 1}), make_log(body={"a": 2})
     prepared = [writer.prepare_log(1, log) for log in (first, second)]
@@ -294,7 +290,7 @@ def test_log_records_are_stored_once(writer: SpanWriter, migrated_url: str) -> N
 
 
 def test_resources_are_stored_once_and_touched_once_a_day(
-    writer: SpanWriter, migrated_url: str
+    writer: Writer, migrated_url: str
 ) -> None:
     """Spans of equal resources share one dictionary row, whatever the order of the keys."""
     one = Resource({"service.name": "a", "k": 1})
@@ -312,7 +308,7 @@ def test_resources_are_stored_once_and_touched_once_a_day(
 
 
 def test_a_very_large_trace_is_recomputed_later(
-    writer: SpanWriter, migrated_url: str, monkeypatch: Any
+    writer: Writer, migrated_url: str, monkeypatch: Any
 ) -> None:
     """Above the limit the totals wait, say so, and are settled after the pause."""
     monkeypatch.setattr(recompute_module, "LARGE_TRACE_SPANS", 3)
@@ -334,7 +330,7 @@ def test_a_very_large_trace_is_recomputed_later(
     assert (settled["totals_pending"], settled["input_tokens"]) == (False, 111)
 
 
-def test_span_ids_are_bytes_in_key_order(writer: SpanWriter, migrated_url: str) -> None:
+def test_span_ids_are_bytes_in_key_order(writer: Writer, migrated_url: str) -> None:
     """Ids sort as unsigned bytes, as their hex does."""
     store(writer, make_span(span=2**63 + 1), make_span(span=5))
     found = rows(migrated_url, "SELECT span_id FROM spans ORDER BY span_id")
@@ -342,7 +338,7 @@ def test_span_ids_are_bytes_in_key_order(writer: SpanWriter, migrated_url: str) 
 
 
 def test_a_tombstone_that_is_over_lets_its_trace_in_and_is_forgotten(
-    writer: SpanWriter, migrated_url: str
+    writer: Writer, migrated_url: str
 ) -> None:
     """Kept until resent spans would be outside the window, and no longer."""
     engine = make_engine(migrated_url)
@@ -396,7 +392,7 @@ def test_logs_wait_for_a_delete_of_their_trace_and_are_then_refused(postgres_url
 
 
 def test_a_better_view_does_not_make_a_resent_span_a_conflict(
-    writer: SpanWriter, migrated_url: str, monkeypatch: Any
+    writer: Writer, migrated_url: str, monkeypatch: Any
 ) -> None:
     """The digest is over what was sent, not over what is derived from it."""
     store(writer, make_span(attributes=llm(1, 1)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
 
 from tracefoundry.auth.audit import AuditLog
 from tracefoundry.auth.authenticator import Authenticator
@@ -12,9 +11,6 @@ from tracefoundry.auth.projects import Projects
 from tracefoundry.auth.tokens import Tokens
 from tracefoundry.settings import Settings
 from tracefoundry.store.api import Administration
-
-if TYPE_CHECKING:
-    import sqlalchemy as sa
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +30,11 @@ class Access:
         self.audit.close()
 
 
-def open_access(
-    administration: Administration | sa.Engine, platform: Settings, *, ask_tokens: bool
-) -> Access:
+def open_access(administration: Administration, platform: Settings, *, ask_tokens: bool) -> Access:
     """Access over the administration of a store that stays the caller's.
 
     ``platform`` gives the settings of projects that set nothing themselves.
     """
-    administration = administration_of(administration)
     audit = AuditLog(administration)
     authenticator = Authenticator(administration.token_of) if ask_tokens else None
     return Access(
@@ -51,12 +44,3 @@ def open_access(
         Projects(administration, audit, platform),
         authenticator,
     )
-
-
-def administration_of(source: Administration | sa.Engine) -> Administration:
-    """TEMPORARY, until every process opens a store: the administration over an engine."""
-    if hasattr(source, "token_of"):
-        return cast("Administration", source)
-    from tracefoundry.store.sql.administration import SqlAdministration
-
-    return SqlAdministration(source)

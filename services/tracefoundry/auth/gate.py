@@ -18,7 +18,7 @@ from tracefoundry.auth.authenticator import Authenticator
 from tracefoundry.auth.caller import Caller, loopback_caller
 from tracefoundry.auth.errors import Unauthenticated
 from tracefoundry.auth.token_text import token_of
-from tracefoundry.store.contract import StoreUnavailable
+from tracefoundry.store.api import StoreUnavailable
 
 SEND = "otlp.send"
 """The action of sending OTLP, in the audit log."""

@@ -11,7 +11,7 @@ import msgspec
 
 from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.model.payload import Content
-from tracefoundry.store.contract import CommitResult, PreparedLog, PreparedSpan
+from tracefoundry.store.api import CommitResult, PreparedLog, PreparedSpan
 
 MESSAGE_REASONS = 5
 """Most reasons of refusal in the message of a partial success."""

@@ -25,12 +25,7 @@ from tracefoundry.payloads.offload import Offloader
 from tracefoundry.payloads.storing import PayloadWriter
 from tracefoundry.redaction.engine import Redactor
 from tracefoundry.redaction.report import Report
-from tracefoundry.store.contract import (
-    CommitResult,
-    PayloadsGone,
-    SpanWriter,
-    StoreUnavailable,
-)
+from tracefoundry.store.api import CommitResult, PayloadsGone, StoreUnavailable, Writer
 
 PAYLOAD_ATTEMPTS = 3
 """Attempts of one commit, if stored payloads are deleted between lookup and lock."""
@@ -57,7 +52,7 @@ class Pipeline:
 
     def __init__(
         self,
-        writer: SpanWriter,
+        writer: Writer,
         projects: Projects,
         open_payloads: Callable[[], PayloadWriter],
         *,

@@ -18,8 +18,8 @@ from tracefoundry.model.span import Resource
 from tracefoundry.model.times import DAY_NS, day_of
 from tracefoundry.redaction.engine import Redactor
 from tracefoundry.redaction.policy import Mode, Policy, UserPatterns
-from tracefoundry.store.contract import ProjectRecord, StoreUnavailable
-from tracefoundry.store.records import retention_of
+from tracefoundry.store.api import StoreUnavailable
+from tracefoundry.store.records import ProjectRecord, retention_of
 
 DEFAULT_PROJECT = "default"
 FRESH_S = 5.0

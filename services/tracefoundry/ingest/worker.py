@@ -35,8 +35,8 @@ from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.keys import parse_keys
 from tracefoundry.payloads.open import open_object_store
 from tracefoundry.payloads.storing import PayloadWriter
-from tracefoundry.store.contract import ProjectRecord, StoreError
-from tracefoundry.store.open import open_writer
+from tracefoundry.store.api import StoreError, open_store
+from tracefoundry.store.records import ProjectRecord
 
 COMMIT_SPANS = 5_000
 """Most spans of a commit, unless a single body has more."""
@@ -120,8 +120,9 @@ class Worker:
         config = msgspec.msgpack.decode(head, type=WorkerConfig)
         self._config = config
         _limit_memory(config.memory_bytes)
-        self._writer = open_writer(
-            config.database_url, retention_ns=config.retention_ns, ahead_ns=config.ahead_ns
+        self._store = open_store(config.database_url)
+        self._writer = self._store.writer(
+            retention_ns=config.retention_ns, ahead_ns=config.ahead_ns
         )
         projects = Projects(
             self._find_projects,
@@ -227,15 +228,13 @@ class Worker:
 
     def _find_projects(self) -> dict[str, ProjectRecord]:
         """Read the projects by a separate connection: the writer's may be in a transaction."""
-        reader = open_writer(
-            self._config.database_url,
-            retention_ns=self._config.retention_ns,
-            ahead_ns=self._config.ahead_ns,
+        writer = self._store.writer(
+            retention_ns=self._config.retention_ns, ahead_ns=self._config.ahead_ns
         )
         try:
-            return reader.projects()
+            return writer.projects()
         finally:
-            reader.close()
+            writer.close()
 
     def _answer(self, outcome: Outcome) -> None:
         head, _ = frame(outcome)

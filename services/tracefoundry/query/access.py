@@ -4,9 +4,9 @@ Authentication (``query.authentication``) has found the caller before a route ru
 names the role that it wants by one of the dependencies here; a route without one would be open, and
 a test walks all routes to prove that there is none.
 
-A trace id is looked up in every project that the caller may read. Nothing is guessed: a project
-that does not exist is 404, an id in several projects is 409, a deleted trace is 410. A caller that
-holds for one project never learns whether another one exists: both are 403.
+A trace id is looked up in every project that the caller may read: a project that does not exist is
+404, an id in several projects is 409, a deleted trace is 410. A caller whose token is for one
+project gets 403 for every other one, whether it exists or not.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ AdminCaller = Annotated[Caller, Depends(admin)]
 
 
 class Recorder(Protocol):
-    """Writes down that the caller of this request did something, before it is done."""
+    """Writes into the audit log what the caller of this request is about to do."""
 
     def __call__(
         self,

@@ -25,7 +25,7 @@ from tracefoundry.query.cursors import digest_of, read_audit_cursor, write_audit
 from tracefoundry.query.errors import ApiError, invalid_parameter
 from tracefoundry.query.parameters import MAX_NS, TIME_FORMS, time_ns
 from tracefoundry.query.shapes import encode
-from tracefoundry.store.contract import ProjectRecord
+from tracefoundry.store.records import ProjectRecord
 
 MAX_BODY_BYTES = 64 * 1024
 """Limit of a body here; they are a few names."""

@@ -2,7 +2,7 @@
 
 A cursor holds the place where the next page begins and a digest of the question, so that it
 cannot be used with other filters, where it would silently skip rows. The cursor of a trace list
-also holds the window of time that the first page settled on: "the last 24 hours" stays the same
+also holds the window of time that the first page used: "the last 24 hours" stays the same
 24 hours on every page. Cursors carry no secrets and are not signed; a forged one reads nothing
 that its sender may not read.
 """

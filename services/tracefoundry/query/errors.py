@@ -1,4 +1,4 @@
-"""Errors of the API: one shape, whatever went wrong and whoever noticed it first.
+"""Errors of the API: one shape, whichever layer found them.
 
 ``{"error": {"code", "message", "remedy"}}``. Wrong parameters are 400 ``invalid_parameter``, also
 where FastAPI finds them (it would say 422); trouble that may pass is 503 with ``Retry-After``.

@@ -8,48 +8,21 @@ its usage from one of them only where it has none at all, so that nothing is cou
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
 
 import msgspec
 import orjson
 
-from tracefoundry.model.genai import plain
 from tracefoundry.model.genai.events import view_of_event
 from tracefoundry.model.genai.merging import complete_by_events
-from tracefoundry.model.genai.view import GenAI, GenAIKind
+from tracefoundry.model.genai.view import GenAI
 from tracefoundry.store.records import StoredLog, StoredSpan
 
-_REST = ("operation", "provider", "finish_reasons", "tool_call_id", "price_version")
-_COLUMNS = (
-    "request_model",
-    "response_model",
-    "response_id",
-    "agent",
-    "tool",
-    "conversation_id",
-    "user_id",
-    "input_tokens",
-    "output_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-    "cost_usd",
-    "cost_source",
-)
 FIELDS = tuple(field.name for field in msgspec.structs.fields(GenAI))
 
 
 def view_of(span: StoredSpan, logs: Iterable[StoredLog] = ()) -> GenAI | None:
     """The view of a span, completed by its logs; None where neither says anything."""
-    view: GenAI | None = None
-    if span.genai_kind is not None:
-        rest: dict[str, Any] = {} if span.genai is None else orjson.loads(span.genai)
-        view = GenAI(
-            kind=cast("GenAIKind", span.genai_kind),
-            dialect=rest.get("dialect", plain.DIALECT),
-            **{name: rest.get(name) for name in _REST},
-            **{name: getattr(span, name) for name in _COLUMNS},
-        )
+    view = span.view()
     found = []
     for log in logs:
         body = None if log.body is None else orjson.loads(log.body)

@@ -1,6 +1,6 @@
-"""The ``payloads`` of spans: what stood where, and what is true of it now.
+"""The ``payloads`` of spans: which values are stored apart, and their state at the time of reading.
 
-A row says what was true when the span was stored. Whether a payload is still there, has expired or
+A row has the state at which the span was stored. Whether a payload is still there, has expired or
 was deleted is looked up for all spans of a page at once. Those who may not read content see that
 there is something, its size and its state, and neither ref nor preview: a short text could be
 guessed from its hash.
@@ -14,8 +14,7 @@ from typing import Any
 import orjson
 
 from tracefoundry.model.payload import LOG, digest_of
-from tracefoundry.model.times import day_of
-from tracefoundry.query.times import rfc3339
+from tracefoundry.model.times import day_of, rfc3339_microseconds
 from tracefoundry.store.api import Snapshot
 from tracefoundry.store.records import PayloadStates, SpanPage, StoredLog, StoredSpan
 
@@ -108,7 +107,7 @@ class PayloadEntries:
             stored = digest is not None and digest in self._states.anywhere
             return ("present" if stored else "dangling"), None, None
         expired_ns = self._states.expired_at_ns.get(day)
-        expired_at = None if expired_ns is None else rfc3339(expired_ns)
+        expired_at = None if expired_ns is None else rfc3339_microseconds(expired_ns)
         if state == "expired":
             return state, None, expired_at
         if state != _STORED or digest is None:

@@ -1,11 +1,9 @@
-"""Reads payloads: finds their copies, fetches what they are made of, verifies before handing out.
+"""Reads payloads: finds their copies, fetches their parts, verifies them before returning them.
 
-A payload is stored once a project and day. Any copy in a project that the caller may read will do,
-so one that is damaged is not the end: the next one is tried, newest day first. No transaction is
-open while the object store is asked. A deletion may move a blob into another object meanwhile;
-what is not where it was is looked up again once.
-
-API and exports read through here.
+A payload is stored once for each project and day. Any copy in a project that the caller may read is
+good: where one is damaged, the next one is tried, newest day first. No transaction is open while
+the object store is read. A deletion may move a blob into another object at that time; a blob that
+is not where it was is looked up once more.
 """
 
 from __future__ import annotations
@@ -34,11 +32,11 @@ from tracefoundry.store.api import Reader
 from tracefoundry.store.records import BlobCopy
 
 LARGE_BYTES = 1024 * 1024
-"""A payload above this takes one of the few places for large ones while it is put together."""
+"""At most :data:`LARGE_AT_ONCE` payloads above this size are assembled at the same time."""
 LARGE_AT_ONCE = 4
 LARGE_WAIT_SECONDS = 10.0
-LOOKS = 2
-"""How often a copy is looked up: what a deletion has just moved is found at the second look."""
+LOOKUPS = 2
+"""How often a copy is looked up: the second time finds what a deletion has just moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,7 @@ class ReadPayload:
 class PayloadReader:
     """Reads through one store's database and objects. Safe between threads.
 
-    ``objects`` is None where no payload store is configured; what the database then still knows
-    cannot be read.
+    ``objects`` is None where no payload store is configured; then no payload can be read.
     """
 
     def __init__(self, reader: Reader, objects: ObjectStore | None, keys: KeyRing) -> None:
@@ -129,13 +126,13 @@ class PayloadReader:
             return assemble(ref, fetch)
 
         with self._place_for(copy.plain_bytes):
-            for look in range(1, LOOKS + 1):
+            for lookup in range(1, LOOKUPS + 1):
                 try:
                     return ReadPayload(assembled(), project, copy.day)
                 except (ObjectMissing, PayloadMissing, PayloadCorrupt):
-                    if look == LOOKS:
+                    if lookup == LOOKUPS:
                         raise
-        raise AssertionError("the last look returns or raises")
+        raise AssertionError("the last lookup returns or raises")
 
     def _locations(self, copy: BlobCopy, project: str, refs: Sequence[str]) -> list[BlobLocation]:
         with self._reader.snapshot() as snapshot:
@@ -155,7 +152,7 @@ class PayloadReader:
 
     @contextmanager
     def _place_for(self, plain_bytes: int) -> Iterator[None]:
-        """Bounds the memory of large payloads that are put together at the same time."""
+        """Bound the memory of large payloads that are assembled at the same time."""
         if plain_bytes <= LARGE_BYTES:
             yield
             return

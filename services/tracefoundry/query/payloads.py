@@ -1,8 +1,8 @@
 """``GET /api/payloads/{ref}``: the content of a payload, to those who may read content.
 
 Everything is verified before the first byte goes out, and recorded in the audit log before that.
-The answer is what some agent was told or said, so a browser must never run it: it is typed as data,
-sandboxed, and not to be guessed at or kept.
+The content comes from outside, from a model or a user, so a browser must never run it: the answer
+has the media type of data, a sandbox policy, and headers that forbid sniffing and caching.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import orjson
 from fastapi import APIRouter, Path, Response
 
 from tracefoundry.model.payload import digest_of
+from tracefoundry.model.times import rfc3339_microseconds
 from tracefoundry.payloads.errors import PayloadCorrupt, UnknownKey
 from tracefoundry.query.access import Audit, EngineerCaller, readable
 from tracefoundry.query.errors import ApiError, invalid_parameter
 from tracefoundry.query.parameters import Project
 from tracefoundry.query.payload_reading import PayloadReader
-from tracefoundry.query.times import rfc3339
 from tracefoundry.store.api import Reader
 from tracefoundry.store.records import PayloadFate
 
@@ -140,7 +140,7 @@ def _gone(ref: str, fate: PayloadFate | None) -> Response:
         "remedy": "Its content cannot be had back; the span that referred to it stays.",
         "tombstone": {
             "state": fate.state,
-            "at": None if fate.at_ns is None else rfc3339(fate.at_ns),
+            "at": None if fate.at_ns is None else rfc3339_microseconds(fate.at_ns),
             "reason": fate.reason,
         },
     }

@@ -1,11 +1,11 @@
 """The spans of a trace as a forest: pure functions over any graph a sender can produce.
 
-Parents are ids, and ids can be absent, wrong, doubled or circular. Whatever comes, every span has
-one place:
+Parents are ids, and ids can be absent, wrong, doubled or circular. Every span has one
+place:
 
 * a *root* has no parent, or its parent is not there (an *orphan*, listed as such too);
 * a member of a *cycle* of parents stands in that cycle only, and its other children are roots
-  marked ``below_cycle``: they have no way up that ends, and must not vanish with the cycle;
+  marked ``below_cycle``: their chain of parents never ends, and they must still be shown;
 * every other span hangs below one parent: of parents that share the id the one whose interval
   holds the child, else the earliest.
 

@@ -87,7 +87,7 @@ class Policy:
     @property
     def version(self) -> int:
         """A 31-bit number that differs where policies do: :data:`OFF_VERSION` for ``off``, a larger
-        one for every other. 0 is no policy's: rows that were stored before redaction have it."""
+        one for every other. 0 is no policy's: it marks spans that redaction has not seen yet."""
         if self.mode is Mode.OFF:
             return OFF_VERSION
         parts = [str(ENGINE_VERSION), self.mode.value]

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 from tracefoundry.model.times import SECOND_NS, day_of
 from tracefoundry.settings import Settings
-from tracefoundry.store.contract import ProjectRecord
-from tracefoundry.store.records import retention_of
+from tracefoundry.store.records import ProjectRecord, retention_of
 
 GRACE_NS = 120 * SECOND_NS
 """Added to every retention: what was accepted in the last moment of its window has been committed

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime
 
 from tracefoundry.model.times import SECOND_NS
@@ -22,13 +21,13 @@ from tracefoundry.retention.records import delete_records
 from tracefoundry.retention.report import RetentionReport
 from tracefoundry.retention.spans import expire_spans
 from tracefoundry.settings import Settings
-from tracefoundry.store.api import AnotherProcess, Store, open_store
+from tracefoundry.store.api import AnotherProcess, Store
 
 _log = logging.getLogger("tracefoundry.retention")
 
 
 def run_once(
-    url: str,
+    store: Store,
     objects: ObjectStore | None,
     settings: Settings,
     now_ns: int,
@@ -44,7 +43,7 @@ def run_once(
     and does not keep the others from their work.
 
     Args:
-        url: the database, migrated.
+        store: the database, migrated; the caller closes it.
         objects: the payload store; None leaves payloads, their rows and objects, as they are.
         settings: retentions and the disk rule; projects may have retentions of their own.
         now_ns: the moment that everything is compared with.
@@ -53,7 +52,6 @@ def run_once(
         measure: how full everything is; by default what can be seen from here.
 
     Raises:
-        StoreMisconfigured: the URL can never work.
         StoreUnavailable: the database cannot be reached, or its schema is not there yet.
     """
     started = datetime.fromtimestamp(now_ns // SECOND_NS, UTC)
@@ -64,10 +62,7 @@ def run_once(
             raise Stopped
 
     try:
-        with (
-            closing(open_store(url)) as store,
-            store.deletion.retention_run(dry_run=dry_run, check=check) as data,
-        ):
+        with store.deletion.retention_run(dry_run=dry_run, check=check) as data:
             run = Run(
                 deletion=store.deletion,
                 data=data,

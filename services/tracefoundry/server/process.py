@@ -42,7 +42,7 @@ from tracefoundry.server.stores import (
 )
 from tracefoundry.server.tokens import hint_at_first_token
 from tracefoundry.settings import Settings
-from tracefoundry.store.contract import StoreError
+from tracefoundry.store.api import StoreError
 
 if TYPE_CHECKING:
     from grpc import aio

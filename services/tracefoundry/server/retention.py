@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from tracefoundry.payloads.errors import ObjectStoreError
 from tracefoundry.server.configuration import database_url, payload_url, read_settings
 from tracefoundry.server.errors import CommandError
-from tracefoundry.server.stores import StoreConfiguration, open_payloads
+from tracefoundry.server.stores import StoreConfiguration, opened_for_retention
 from tracefoundry.settings import Settings
-from tracefoundry.store.contract import StoreError
+from tracefoundry.store.api import StoreError
 
 if TYPE_CHECKING:
     from tracefoundry.retention import RetentionReport
@@ -61,12 +61,8 @@ def _run_once(
 ) -> RetentionReport:
     from tracefoundry.retention import run_once
 
-    objects = open_payloads(payloads, make_folder=make_folder)
-    try:
-        return run_once(database, objects, settings, time.time_ns(), dry_run, stop=stop)
-    finally:
-        if objects is not None:
-            objects.close()
+    with opened_for_retention(database, payloads, make_folder=make_folder) as (store, objects):
+        return run_once(store, objects, settings, time.time_ns(), dry_run, stop=stop)
 
 
 class HourlyRetention:

@@ -188,6 +188,24 @@ def opened(
 
 
 @contextlib.contextmanager
+def opened_for_retention(
+    database_url: str, payload_url: str, *, make_folder: bool
+) -> Iterator[tuple[Store, ObjectStore | None]]:
+    """The stores that a run of retention works on; payloads as :func:`open_payloads` opens them.
+    Closed with the block.
+
+    Raises:
+        StoreMisconfigured: the database can never work.
+    """
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(contextlib.closing(open_store(database_url)))
+        objects = open_payloads(payload_url, make_folder=make_folder)
+        if objects is not None:
+            stack.callback(objects.close)
+        yield store, objects
+
+
+@contextlib.contextmanager
 def access_at(data: Path | None, database: str | None) -> Iterator[Access]:
     """Tokens and projects in the database of ``--data`` or ``--database``, without a server. The
     database is made where it is new.

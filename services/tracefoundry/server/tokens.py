@@ -13,7 +13,7 @@ from tracefoundry.auth.tokens import Tokens
 from tracefoundry.server.errors import CommandError
 from tracefoundry.server.stores import access_to
 from tracefoundry.settings import Settings
-from tracefoundry.store.contract import StoreError
+from tracefoundry.store.api import StoreError
 
 REGISTER_VARIABLE = "TRACEFOUNDRY_REGISTER_TOKENS"
 MAX_FILE_BYTES = 4_096

@@ -64,9 +64,6 @@ from tracefoundry.store.records import (
     TraceSelection,
 )
 
-BEFORE_REDACTION = 0
-"""``policy_version`` of rows stored before redaction existed, with their content in them."""
-
 RefusalReason = Literal["trace_deleted", "data_error"]
 
 ContentSource = Callable[[int, int, Collection[str]], Mapping[str, bytes]]
@@ -335,13 +332,18 @@ class Snapshot(Protocol):
         chunk_spans: int = 1_000,
         chunk_bytes: int = 8 * 1024 * 1024,
     ) -> Iterator[list[Span]]:
-        """All spans of a trace as the model has them, by start, then span id, in chunks of at most
-        ``chunk_spans`` spans and about ``chunk_bytes`` bytes of stored text (one larger span is a
-        chunk of its own).
+        """All spans of a trace as the model has them, by start, then span id.
+
+        They come in chunks of at most ``chunk_spans`` spans and ``chunk_bytes`` bytes, none empty;
+        one span that is larger is a chunk of its own. What counts is the stored text, with the
+        resources and scopes that the chunk before did not have, and payloads that are put back.
+        Only one chunk is read at a time. Spans that follow each other share their ``Resource``
+        and ``Scope`` objects where these are equal.
 
         With ``contents`` the values of payloads stand again where they stood; those that are not
-        there any more stay out and keep their entry in ``payloads``. Without it nothing is put back
-        and ``payloads`` says what stood where, by ref.
+        there any more stay out and keep their entry in ``payloads``. It is asked once for each day
+        of a chunk, and what it raises passes through. Without it nothing is put back, and
+        ``payloads`` says what stood where, by ref.
         """
         ...
 

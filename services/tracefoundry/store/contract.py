@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tracefoundry.store.api import (
-    BEFORE_REDACTION,
     CommitResult,
     PayloadsGone,
     PreparedLog,
@@ -20,7 +19,6 @@ from tracefoundry.store.records import ProjectRecord
 SpanWriter = Writer
 
 __all__ = [
-    "BEFORE_REDACTION",
     "CommitResult",
     "PayloadsGone",
     "PreparedLog",

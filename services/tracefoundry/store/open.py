@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from tracefoundry.store.api import Writer, open_store
 
-POSTGRES_SCHEMES = ("postgresql://", "postgres://")
-
 
 def open_writer(url: str, *, retention_ns: int, ahead_ns: int) -> Writer:
     """A writer; it connects when first used.

@@ -1,4 +1,4 @@
-"""The recompute of what is not additive in a trace's summary, and when it is put off."""
+"""The recompute of what is not additive in a trace's summary, and when it is deferred."""
 
 from __future__ import annotations
 
@@ -6,40 +6,36 @@ from tracefoundry.model.summary import TraceKey, summarise
 from tracefoundry.store.transaction import ExistingTrace, Transaction
 
 LARGE_TRACE_SPANS = 100_000
-"""Above this many spans a trace's recompute is put off to once in ``LARGE_TRACE_PAUSE_NS``."""
+"""Above this many spans a trace is recomputed at most once in ``LARGE_TRACE_PAUSE_NS``."""
 LARGE_TRACE_PAUSE_NS = 5_000_000_000
 LARGEST_RECOMPUTE_SPANS = 500_000
 """Above this many spans a trace's summary is no longer recomputed, as reading it back would not fit
 a worker's memory: it says ``totals_pending`` for good, and only counts and times stay exact."""
 
 
-def settle(tx: Transaction, pending: dict[TraceKey, ExistingTrace], now_ns: int) -> int:
-    """Recompute summaries that were put off and are due; returns how many."""
-    due = {
-        key: state
-        for key, state in pending.items()
-        if now_ns - state.recomputed_at_ns >= LARGE_TRACE_PAUSE_NS
-    }
+def recompute_deferred(tx: Transaction, now_ns: int) -> int:
+    """Recompute a few of the summaries that were deferred and are due; returns how many."""
+    due = tx.pending(now_ns - LARGE_TRACE_PAUSE_NS, LARGEST_RECOMPUTE_SPANS)
     if due:
         recompute(tx, due, now_ns)
     return len(due)
 
 
 def recompute(tx: Transaction, existing: dict[TraceKey, ExistingTrace], now_ns: int) -> None:
-    """Recompute summaries from all stored spans, or put a very large trace's off.
+    """Recompute summaries from all stored spans, or defer it for very large traces.
 
-    A trace of which spans have expired keeps its summary: what is left does not tell the whole.
+    A trace of which spans have expired keeps its summary: the spans that are left are not all.
     """
     due: list[TraceKey] = []
     later: list[TraceKey] = []
     for key, state in sorted(existing.items()):
         if state.missing_expired:
             continue
-        young = now_ns - state.recomputed_at_ns < LARGE_TRACE_PAUSE_NS
-        wait = state.span_count > LARGE_TRACE_SPANS and young
+        recent = now_ns - state.recomputed_at_ns < LARGE_TRACE_PAUSE_NS
+        wait = recent and state.span_count > LARGE_TRACE_SPANS
         (later if wait or state.span_count > LARGEST_RECOMPUTE_SPANS else due).append(key)
     if later:
-        tx.put_off(later)
+        tx.defer_recompute(later)
     if due:
         facts = tx.facts(due)
         tx.rewrite_summaries(

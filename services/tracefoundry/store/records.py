@@ -9,10 +9,11 @@ unknown or empty is None.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import msgspec
 
+from tracefoundry.model.genai.view import GenAI, GenAIKind
 from tracefoundry.model.summary import TraceSummary
 
 JsonText = str
@@ -286,6 +287,19 @@ class StoredSpan(msgspec.Struct, frozen=True, gc=False):
     cost_usd: float | None
     cost_source: str | None
     genai: JsonText | None
+
+    def view(self) -> GenAI | None:
+        """The GenAI view; None where the span has none."""
+        if self.genai_kind is None or self.genai is None:
+            return None
+        rest = msgspec.json.decode(self.genai)
+        del rest["version"]  # of the dialect's reader
+        fields = {name: getattr(self, name) for name in _VIEW_FIELDS}
+        return GenAI(kind=cast("GenAIKind", self.genai_kind), **fields, **rest)
+
+
+# The field ``kind`` of a stored span is not that of its view, which is ``genai_kind``.
+_VIEW_FIELDS = tuple(set(GenAI.__struct_fields__) & set(StoredSpan.__struct_fields__) - {"kind"})
 
 
 class StoredLog(msgspec.Struct, frozen=True, gc=False):

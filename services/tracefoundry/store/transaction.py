@@ -10,7 +10,7 @@ import msgspec
 from tracefoundry.model.payload import BlobKey, BlobRow
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
-from tracefoundry.store.contract import PreparedLog, PreparedSpan, StoreError
+from tracefoundry.store.api import PreparedLog, PreparedSpan, StoreError
 
 _Result = TypeVar("_Result")
 
@@ -70,7 +70,8 @@ class Transaction(Protocol):
         ...
 
     def lock_traces(self, keys: Sequence[TraceKey]) -> None:
-        """Wait for whoever deletes these traces, and keep others from it until the end."""
+        """Wait for deletions of these traces to end, and keep others from beginning until our
+        transaction ends."""
         ...
 
     def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:
@@ -78,14 +79,19 @@ class Transaction(Protocol):
         ...
 
     def remove_spans(self, keys: Sequence[SpanKey]) -> None: ...
-    def remove_logs(self, logs: Sequence[PreparedLog]) -> None: ...
+    def remove_logs(self, keys: Sequence[LogKey]) -> None: ...
     def remove_traces(self, keys: Sequence[TraceKey]) -> None: ...
     def facts(self, keys: Sequence[TraceKey]) -> dict[TraceKey, list[SpanFacts]]: ...
     def rewrite_summaries(
         self, summaries: Sequence[tuple[TraceKey, TraceSummary]], now_ns: int
     ) -> None: ...
-    def put_off(self, keys: Sequence[TraceKey]) -> None:
+    def defer_recompute(self, keys: Sequence[TraceKey]) -> None:
         """Mark traces as ``totals_pending``."""
+        ...
+
+    def pending(self, before_ns: int, largest: int) -> dict[TraceKey, ExistingTrace]:
+        """A few traces that are ``totals_pending``, were recomputed last at ``before_ns`` or
+        earlier and have at most ``largest`` spans; locked until the end."""
         ...
 
 

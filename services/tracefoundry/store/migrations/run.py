@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.pool import NullPool
 
-from tracefoundry.store.contract import StoreMisconfigured, StoreUnavailable
-from tracefoundry.store.open import POSTGRES_SCHEMES
-from tracefoundry.store.postgres.url import check_url
-from tracefoundry.store.sqlite.connection import BUSY_TIMEOUT_S, database_path
+from tracefoundry.store.api import StoreMisconfigured, StoreUnavailable
+from tracefoundry.store.sql.engine import make_engine, reading, writing
+from tracefoundry.store.sql.errors import reason_of
 
 ADVISORY_LOCK = 0x7F0D_DA74
 """Key of the PostgreSQL advisory lock that one migration holds."""
@@ -46,14 +44,8 @@ def current(url: str) -> str | None:
         StoreMisconfigured: the URL can never work.
         StoreUnavailable: the database cannot be reached.
     """
-    engine = _engine(url)
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    except sa.exc.DBAPIError as error:
-        raise _unavailable(error) from error
-    finally:
-        engine.dispose()
+    with _engine(url) as engine, reading(engine) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def upgrade(url: str, revision: str = "head") -> str:
@@ -63,31 +55,39 @@ def upgrade(url: str, revision: str = "head") -> str:
         StoreMisconfigured: the URL can never work, or the schema is newer than this code.
         StoreUnavailable: the database cannot be reached.
     """
-    engine = _engine(url)
+    # Another process may be migrating a large database: no limit on waiting for it.
+    with (
+        _engine(url) as engine,
+        writing(engine, statement_timeout_ms=0, lock_timeout_ms=0) as connection,
+    ):
+        if engine.dialect.name == "postgresql":
+            connection.execute(
+                sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK}
+            )
+        before = MigrationContext.configure(connection).get_current_revision()
+        if before is not None and before not in older() | {head()}:
+            raise StoreMisconfigured(
+                f"the database is at schema {before}, which this version does not know:"
+                " it was migrated by a newer TraceFoundry; upgrade this one"
+            )
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        after = MigrationContext.configure(connection).get_current_revision()
+    if before != after:
+        _log.info("migrated the database from %s to %s", before or "empty", after)
+    return after or ""
+
+
+@contextmanager
+def _engine(url: str) -> Iterator[sa.Engine]:
+    """An engine of one connection, for as long as the block runs."""
+    engine = make_engine(url, create=True, pool_size=1, application="tracefoundry-migrate")
     try:
-        with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(
-                    sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK}
-                )
-            config = _config()
-            before = MigrationContext.configure(connection).get_current_revision()
-            known = {
-                script.revision for script in ScriptDirectory.from_config(config).walk_revisions()
-            }
-            if before is not None and before not in known:
-                raise StoreMisconfigured(
-                    f"the database is at schema {before}, which this version does not know:"
-                    " it was migrated by a newer TraceFoundry; upgrade this one"
-                )
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
-            after = MigrationContext.configure(connection).get_current_revision()
-        if before != after:
-            _log.info("migrated the database from %s to %s", before or "empty", after)
-        return after or ""
+        yield engine
     except sa.exc.DBAPIError as error:
-        raise _unavailable(error) from error
+        # Not even a missing privilege is worth a traceback.
+        raise StoreUnavailable(f"database: {reason_of(error.orig or error)}") from error
     finally:
         engine.dispose()
 
@@ -96,49 +96,3 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     return config
-
-
-def _engine(url: str) -> sa.Engine:
-    if url.startswith("sqlite:"):
-        path = database_path(url)
-        engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(path)),
-            poolclass=NullPool,
-            connect_args={"timeout": BUSY_TIMEOUT_S},
-        )
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_immediate)
-        return engine
-    if not url.startswith(POSTGRES_SCHEMES):
-        raise StoreMisconfigured(
-            "the database URL is not of the form postgresql://USER:PASSWORD@HOST:PORT/NAME or"
-            " sqlite:///PATH"
-        )
-    check_url(url)
-    return sa.create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(
-            url, connect_timeout=5, application_name="tracefoundry-migrate"
-        ),
-        poolclass=NullPool,
-    )
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """Set what must be set before the first table, and leave transactions to us.
-
-    The driver's own transaction control would commit before every DDL statement.
-    """
-    connection.isolation_level = None
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-
-
-def _begin_immediate(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _unavailable(error: sa.exc.DBAPIError) -> StoreUnavailable:
-    lines = str(error.orig).strip().splitlines() or [type(error).__name__]
-    return StoreUnavailable(f"database: {lines[0][:300]}")

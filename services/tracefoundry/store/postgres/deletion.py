@@ -22,6 +22,7 @@ from tracefoundry.store.postgres.partition_drops import driver_errors
 from tracefoundry.store.sql.deletion.deletion import SqlDeletion
 from tracefoundry.store.sql.deletion.retention_run import SqlRetentionRun
 from tracefoundry.store.sql.engine import reading, store_errors
+from tracefoundry.store.sql.sessions import set_postgres
 
 RUN_LOCK = 0x7F0D_DA76
 """Key of the advisory lock that one run of retention holds."""
@@ -153,11 +154,11 @@ def _own_connection(engine: sa.Engine) -> Iterator[psycopg.Connection]:
             raise TypeError(f"{type(connection).__name__} is not a connection of psycopg")
         with driver_errors():
             connection.autocommit = True
-            connection.execute(
-                "SELECT set_config('lock_timeout', %s, false),"
-                " set_config('statement_timeout', %s, false),"
-                " set_config('application_name', 'tracefoundry-retention', false)",
-                (str(LOCK_TIMEOUT_MS), str(STATEMENT_TIMEOUT_MS)),
+            set_postgres(
+                connection,
+                application="tracefoundry-retention",
+                statement_ms=STATEMENT_TIMEOUT_MS,
+                lock_ms=LOCK_TIMEOUT_MS,
             )
         yield connection
     finally:

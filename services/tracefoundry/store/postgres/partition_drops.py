@@ -29,8 +29,8 @@ from tracefoundry.store.deletion_records import (
     DayPartition,
     DayTable,
 )
-from tracefoundry.store.postgres.errors import first_line
 from tracefoundry.store.postgres.partitions import ADVISORY_LOCK
+from tracefoundry.store.sql.errors import reason_of
 
 TRIES = 5
 PAUSE_S = 0.5
@@ -142,7 +142,7 @@ def driver_errors() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise StoreUnavailable(f"PostgreSQL: {first_line(error)}") from error
+        raise StoreUnavailable(f"PostgreSQL: {reason_of(error)}") from error
 
 
 def _try(connection: psycopg.Connection, work: Callable[[], None]) -> bool:

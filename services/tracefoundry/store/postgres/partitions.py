@@ -12,14 +12,11 @@ from collections.abc import Iterable
 import psycopg
 from psycopg import sql
 
-from tracefoundry.model.times import DAY_NS, date_of, day_of
+from tracefoundry.model.times import date_of, day_of
+from tracefoundry.store.sql.columns import TABLES
 
 PARTITIONED: dict[str, int] = {
-    "spans": DAY_NS,
-    "span_logs": DAY_NS,
-    "payload_blobs": 1,
-    "payload_list_parts": 1,
-    "span_payload_refs": 1,
+    table.name: table.day_length for table in TABLES if table.partition_by is not None
 }
 """Partitioned tables and how long a day is in the unit of their range: ns or days."""
 

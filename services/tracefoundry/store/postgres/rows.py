@@ -1,153 +1,144 @@
-"""Binary COPY rows, built by hand.
+"""Binary COPY rows, in buffers that are put together by hand.
 
 psycopg's ``write_row`` adapts value by value and costs about 20 us a span; these buffers cost a
 third of that. The format (PostgreSQL documentation, COPY, "Binary Format"): per row a 16-bit
 field count, then per field a 32-bit length (-1 for NULL) and the value in network byte order.
-jsonb is a version byte 1 and the text. The field order is the column order of ``store.tables``.
+jsonb is a version byte 1 and the text. The fields are ``Table.written``, as in the column list of
+the COPY statement.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
+from typing import Any
 
-import orjson
-
-from tracefoundry.model.genai.view import GenAI
-from tracefoundry.model.span import LogRecord, Span
-from tracefoundry.store.sql import columns
+from tracefoundry.store.preparation import LogRow, SpanRow
+from tracefoundry.store.sql.columns import ID_BYTES, SPAN_LOGS, SPANS
+from tracefoundry.store.sql.encoding import make_encoder
+from tracefoundry.store.sql.schema import Column, Table, Type
 
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 COPY_TRAILER = struct.pack(">h", -1)
 
-SPAN_FIELDS = 37
-LOG_FIELDS = 16
-
 _NULL = struct.pack(">i", -1)
-_length = struct.Struct(">i").pack
-_bigint = struct.Struct(">iq").pack
-_double = struct.Struct(">id").pack
-_jsonb_length = struct.Struct(">ib").pack
 
-# field count; project, trace, span, start; end; parent; kind, status; flags; policy; envelope ids
-_head_child = struct.Struct(">h ii i16s i8s iq iq i8s ih ih iq ii i16s i16s").pack
-_head_root = struct.Struct(">h ii i16s i8s iq iq i ih ih iq ii i16s i16s").pack
-_digest_length = _length(columns.ID_BYTES)
-_no_genai = _NULL * 16
-_no_payloads_or_redactions = _NULL * 2
-_log_head = struct.Struct(">h ii i16s i8s iq").pack
-_log_middle = struct.Struct(">ii i16s i16s ih").pack
+_NUMBERS = {
+    Type.SMALLINT: ("h", 2),
+    Type.INT: ("i", 4),
+    Type.BIGINT: ("q", 8),
+    Type.DOUBLE: ("d", 8),
+    Type.BOOL: ("?", 1),
+}
+"""By type: the value in :mod:`struct`'s notation, and its length in bytes."""
 
 
-def span_row(
-    project_id: int, span: Span, resource_id: bytes, scope_id: bytes
-) -> tuple[bytes, bytes]:
-    """The COPY row of a span and its digest."""
-    parent = span.parent_span_id
-    if parent:
-        head = _head_child(
-            SPAN_FIELDS, 4, project_id, 16, span.trace_id, 8, span.span_id, 8, span.start_time_ns,
-            8, span.end_time_ns, 8, parent, 2, span.kind, 2, span.status_code, 8, span.flags,
-            4, span.policy_version, 16, resource_id, 16, scope_id,
-        )  # fmt: skip
-    else:
-        head = _head_root(
-            SPAN_FIELDS, 4, project_id, 16, span.trace_id, 8, span.span_id, 8, span.start_time_ns,
-            8, span.end_time_ns, -1, 2, span.kind, 2, span.status_code, 8, span.flags,
-            4, span.policy_version, 16, resource_id, 16, scope_id,
-        )  # fmt: skip
-    name = span.name.encode()
-    attributes = span.encoded_attributes or orjson.dumps(span.attributes)
-    content = b"".join(
-        (
-            _length(len(name)),
-            name,
-            _text(span.status_message) if span.status_message else _NULL,
-            _jsonb_length(len(attributes) + 1, 1),
-            attributes,
-            _jsonb(columns.events_json(span)) if span.events else _NULL,
-            _jsonb(columns.links_json(span)) if span.links else _NULL,
-            _jsonb(columns.span_extra(span)),
-        )
-    )
-    # Over what was sent, not over what is derived from it: a better view is no other span.
-    hasher = blake2b(head, digest_size=columns.ID_BYTES)
-    hasher.update(content)
-    if span.payloads or span.redactions:
-        if span.payloads:
-            hasher.update(columns.payload_identity(span.payloads))
-        aside = _jsonb(columns.payloads_json(span.payloads)) + _jsonb(
-            columns.redactions_json(span.redactions)
-        )
-    else:
-        aside = _no_payloads_or_redactions
-    digest = hasher.digest()
-    genai = _genai(span.genai) if span.genai is not None else _no_genai
-    row = b"".join((head, _digest_length, digest, content, aside, genai))
-    return row, digest
+def copy_encoder(table: Table) -> Callable[..., tuple[bytes, bytes]]:
+    """The encoder of COPY rows of a table that has a digest; see :func:`make_encoder`."""
+    return make_encoder(table, CopyFormat(len(table.written)))
 
 
-def log_row(
-    project_id: int, log: LogRecord, resource_id: bytes, scope_id: bytes
-) -> tuple[bytes, bytes]:
-    """The COPY row of a log record and its content hash."""
-    attributes = orjson.dumps(log.attributes)
-    body = orjson.dumps(log.body) if log.body is not None else None
-    content_hash = columns.log_hash(log, attributes, body, resource_id)
-    row = b"".join(
-        (
-            _log_head(LOG_FIELDS, 4, project_id, 16, log.trace_id, 8, log.span_id, 8, log.time_ns),
-            _digest_length,
-            content_hash,
-            _log_middle(
-                4, log.policy_version, 16, resource_id, 16, scope_id, 2, log.severity_number
-            ),
-            _text(log.name),
-            _text(log.severity_text) if log.severity_text else _NULL,
-            _jsonb_length(len(attributes) + 1, 1),
-            attributes,
-            _jsonb(body),
-            _jsonb(columns.log_extra(log)),
-            _jsonb(columns.payloads_json(log.payloads)),
-            _jsonb(columns.redactions_json(log.redactions)),
-        )
-    )
-    return row, content_hash
+class CopyFormat:
+    """Source of binary COPY rows; see :class:`tracefoundry.store.sql.encoding.RowFormat`.
+
+    Neighbours of fixed length are packed by one call of :mod:`struct`, whose format holds their
+    lengths. Of these one may be NULL: there are two formats then, with and without it.
+    """
+
+    def __init__(self, fields: int) -> None:
+        self.names: dict[str, Any] = {
+            "NULL": _NULL,
+            "FIELDS": struct.pack(">h", fields),
+            "DIGEST_LENGTH": struct.pack(">i", ID_BYTES),
+            "length": struct.Struct(">i").pack,
+            "json_length": struct.Struct(">ib").pack,
+            "join": b"".join,
+            "blake2b": blake2b,
+        }
+
+    def run(self, columns: Sequence[Column]) -> str:
+        cells: list[str] = []
+        fixed: list[Column] = []
+        for column in columns:
+            if _fixed(column) is None:
+                cells += self._packed(fixed)
+                cells += _variable(column)
+                fixed = []
+                continue
+            if column.null and any(other.null for other in fixed):
+                cells += self._packed(fixed)
+                fixed = []
+            fixed.append(column)
+        cells += self._packed(fixed)
+        return cells[0] if len(cells) == 1 else f"join(({', '.join(cells)},))"
+
+    def _packed(self, columns: Sequence[Column]) -> list[str]:
+        """The cell of neighbours of fixed length; nothing for none."""
+        if not columns:
+            return []
+        without = self._pack(columns, with_null=True)
+        for column in columns:
+            if column.null:
+                there = self._pack(columns, with_null=False)
+                return [f"({without} if (given := {column.value}) is None else {there})"]
+        return [without]
+
+    def _pack(self, columns: Sequence[Column], *, with_null: bool) -> str:
+        """A call that packs these columns, the nullable one as NULL or from ``given``."""
+        layout = ">"
+        arguments: list[str] = []
+        for column in columns:
+            code, size = _fixed(column) or ("", 0)
+            if column.null and with_null:
+                layout += "i"
+                arguments.append("-1")
+            else:
+                layout += f"i{code}"
+                arguments += [str(size), "given" if column.null else str(column.value)]
+        if arguments == ["-1"]:
+            return "NULL"
+        name = f"pack_{len(self.names)}"
+        self.names[name] = struct.Struct(layout).pack
+        return f"{name}({', '.join(arguments)})"
+
+    def nulls(self, count: int) -> str:
+        self.names[f"NULLS_{count}"] = _NULL * count
+        return f"NULLS_{count}"
+
+    def digest(self, runs: Sequence[str], identity: str) -> str:
+        return f"blake2b(join(({', '.join(runs)}, {identity})), digest_size={ID_BYTES}).digest()"
+
+    def row(self, runs: Sequence[str]) -> str:
+        parts = ["DIGEST_LENGTH, digest" if run == "digest" else run for run in runs]
+        return f"join((FIELDS, {', '.join(parts)}))"
 
 
-def _genai(genai: GenAI) -> bytes:
-    return b"".join(
-        (
-            _text(genai.kind),
-            _text(genai.request_model),
-            _text(genai.response_model),
-            _text(genai.response_id),
-            _text(genai.agent),
-            _text(genai.tool),
-            _text(genai.conversation_id),
-            _text(genai.user_id),
-            _int(genai.input_tokens),
-            _int(genai.output_tokens),
-            _int(genai.cached_tokens),
-            _int(genai.cache_write_tokens),
-            _int(genai.reasoning_tokens),
-            _NULL if genai.cost_usd is None else _double(8, genai.cost_usd),
-            _text(genai.cost_source),
-            _jsonb(columns.genai_json(genai)),
-        )
-    )
+def _fixed(column: Column) -> tuple[str, int] | None:
+    """Notation and length of values of fixed length; None for other columns."""
+    if column.type is Type.BYTES and column.size is not None:
+        return f"{column.size}s", column.size
+    return _NUMBERS.get(column.type)
 
 
-def _text(value: str | None) -> bytes:
-    if value is None:
-        return _NULL
-    encoded = value.encode()
-    return _length(len(encoded)) + encoded
+def _variable(column: Column) -> list[str]:
+    """The cells of a column whose values differ in length: its length, and its value."""
+    value = column.value
+    if column.type is Type.JSON:
+        if column.null:
+            return [
+                f"(NULL if (json := {value}) is None else json_length(len(json) + 1, 1) + json)"
+            ]
+        return [f"json_length(len(json := {value}) + 1, 1)", "json"]
+    encode = ".encode()" if column.type is Type.TEXT else ""
+    if column.null:
+        with_length = f"length(len(text := text{encode})) + text"
+        return [f"(NULL if (text := {value}) is None else {with_length})"]
+    return [f"length(len(text := ({value}){encode}))", "text"]
 
 
-def _int(value: int | None) -> bytes:
-    return _NULL if value is None else _bigint(8, value)
+span_row: SpanRow = copy_encoder(SPANS)
+"""The COPY row of a span and its digest."""
 
-
-def _jsonb(value: bytes | None) -> bytes:
-    return _NULL if value is None else _jsonb_length(len(value) + 1, 1) + value
+log_row: LogRow = copy_encoder(SPAN_LOGS)
+"""The COPY row of a log record and its content hash."""

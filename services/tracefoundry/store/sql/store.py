@@ -11,7 +11,7 @@ import functools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tracefoundry.store.api import (
     Administration,
@@ -19,10 +19,10 @@ from tracefoundry.store.api import (
     Capabilities,
     Deletion,
     Reader,
-    StoreMisconfigured,
     StoreUnavailable,
     Writer,
 )
+from tracefoundry.store.sql.urls import check_postgres_url, is_sqlite, sqlite_path
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -31,8 +31,6 @@ READING_CONNECTIONS = 8
 """Most connections for reading and deleting."""
 ADMINISTRATION_CONNECTIONS = 3
 """Most connections for tokens, projects and the audit log."""
-
-_POSTGRES_SCHEMES = ("postgresql://", "postgres://")
 
 
 class SqlStore:
@@ -46,19 +44,10 @@ class SqlStore:
         """
         self._url = url
         self._file: Path | None = None
-        if url.startswith("sqlite:"):
-            from tracefoundry.store.sqlite.connection import database_path
-
-            self._file = database_path(url)
-        elif url.startswith(_POSTGRES_SCHEMES):
-            from tracefoundry.store.postgres.url import check_url
-
-            check_url(url)
+        if is_sqlite(url):
+            self._file = sqlite_path(url)
         else:
-            raise StoreMisconfigured(
-                "the database URL is not of the form postgresql://USER:PASSWORD@HOST:PORT/NAME or"
-                " sqlite:///PATH"
-            )
+            check_postgres_url(url)
         self._lock = threading.Lock()
         self._engines: dict[int, sa.Engine] = {}
 
@@ -77,7 +66,7 @@ class SqlStore:
     def reader(self) -> Reader:
         from tracefoundry.store.sql.reader import SqlReader
 
-        return cast("Reader", SqlReader(self._engine(READING_CONNECTIONS)))
+        return SqlReader(self._engine(READING_CONNECTIONS))
 
     @property
     def deletion(self) -> Deletion:

@@ -1,9 +1,9 @@
 """Text search over traces, in the order of the list, bounded in time and resumable.
 
 There is no text index in this version: candidates come from the list (filters applied), in steps
-of bounded size, and their spans are read. The database throws out what cannot match by ``LIKE``
-over the name and the JSON text of the attributes; what is left is decided exactly here, because
-JSON text also holds keys and numbers. Then, for those who may read content, the previews of their
+of bounded size, and their spans are read. The database leaves out what cannot match, by ``LIKE``
+over the name and the JSON text of the attributes; the rest is matched exactly here, because JSON
+text also holds keys and numbers. Then, for those who may read content, the previews of their
 payloads. A step ends between two traces, or inside a very large trace (between two spans or two
 previews), so a search that runs out of time says where it goes on.
 """
@@ -34,9 +34,9 @@ from tracefoundry.store.sql.tables import payload_blobs, span_payload_refs, span
 CANDIDATES = 64
 """Traces listed at once."""
 STEP_SPANS = 2_000
-"""Most spans read between two looks at the clock."""
+"""Most spans read before the time is checked."""
 STEP_PREVIEWS = 5_000
-"""Most payloads of a very large trace looked into between two looks at the clock."""
+"""Most previews of a very large trace read before the time is checked."""
 
 _IN_PREVIEWS = -1
 """The start of a position among the previews of a trace, where no span can start; in the place of

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import sqlalchemy as sa
 
+from tracefoundry.model.span import LogRecord, Span
+from tracefoundry.store.api import ContentSource
 from tracefoundry.store.records import (
     BlobCopy,
     BlobPlace,
@@ -25,6 +27,7 @@ from tracefoundry.store.records import (
 )
 from tracefoundry.store.sql.reader import (
     lists,
+    model_chunks,
     payload_rows,
     search,
     span_pages,
@@ -138,6 +141,29 @@ class SqlSnapshot:
 
     def links(self, trace: StoredTrace, limit: int) -> list[SpanLinks]:
         return spans.links_of(self._connection, trace, limit)
+
+    def model_spans(
+        self,
+        trace: StoredTrace,
+        *,
+        contents: ContentSource | None = None,
+        chunk_spans: int = 1_000,
+        chunk_bytes: int = 8 * 1024 * 1024,
+    ) -> Iterator[list[Span]]:
+        limits = model_chunks.ChunkLimits(chunk_spans, chunk_bytes)
+        return model_chunks.span_chunks(self._connection, trace, contents, limits)
+
+    def model_logs(
+        self,
+        project_id: int,
+        trace_id: bytes,
+        *,
+        contents: ContentSource | None = None,
+        chunk_logs: int = 1_000,
+        chunk_bytes: int = 8 * 1024 * 1024,
+    ) -> Iterator[list[LogRecord]]:
+        limits = model_chunks.ChunkLimits(chunk_logs, chunk_bytes)
+        return model_chunks.log_chunks(self._connection, project_id, trace_id, contents, limits)
 
     def payload_states(
         self, project_id: int, wanted: Collection[tuple[bytes, int]], pointed: Collection[bytes]

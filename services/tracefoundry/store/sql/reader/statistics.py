@@ -2,7 +2,7 @@
 
 Usage is summed over the spans that record model calls themselves: every kind but agent, chain and
 tool, whose usage repeats that of the calls below them. The exact rule of a trace's totals needs
-the whole trace and is too dear over a window; the two differ where a framework reports usage on an
+the whole trace and is too slow over a window; the two differ where a framework reports usage on an
 agent span alone, or two libraries record one call.
 
 Percentiles are the nearest rank: the smallest duration that at least that share of the spans does

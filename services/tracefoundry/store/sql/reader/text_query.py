@@ -1,4 +1,4 @@
-"""What a text search looks for: as SQL that throws out what cannot match, and exactly.
+"""What a text search looks for: as SQL that leaves out what cannot match, and exactly.
 
 Case is ignored as Python's :mod:`re` ignores it (one character against one character, all of
 Unicode). The ``LIKE`` only sees characters that have no case, or ASCII ones, which every database
@@ -34,7 +34,7 @@ class TextQuery:
         self._json_like = _like(orjson.dumps(text)[1:-1].decode("utf-8"))
 
     def may_match(self, name: Any, attributes: Any) -> sa.ColumnElement[bool]:
-        """SQL that holds for every row that :meth:`matches`, and for some others."""
+        """SQL that is true for every row that :meth:`matches`, and for some others."""
         return sa.or_(
             name.ilike(self._name_like, escape="!"),
             attributes.ilike(self._json_like, escape="!"),
@@ -42,7 +42,7 @@ class TextQuery:
         )
 
     def may_match_preview(self, preview: Any) -> sa.ColumnElement[bool]:
-        """SQL that holds for every preview that :meth:`found` says yes to, and for some others."""
+        """SQL that is true for every preview that has the text, and for some others."""
         condition: sa.ColumnElement[bool] = preview.ilike(self._name_like, escape="!")
         return condition
 

@@ -103,7 +103,7 @@ def test_a_batch_ends_with_the_trace_that_has_too_many_logs(
 
 @pytest.fixture
 def postgres(postgres_url: str) -> Iterator[tuple[str, sa.Engine]]:
-    """A migrated database with one lone log of trace 1, and partitions for today."""
+    """A migrated database with one log of trace 1 and no spans, and partitions for today."""
     migrations.upgrade(postgres_url)
     writer = open_writer(postgres_url, retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
     writer.maintain(time.time_ns())
