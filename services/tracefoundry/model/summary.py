@@ -219,6 +219,7 @@ def _names(names: set[str]) -> list[str]:
 
 
 _MAX_TOTAL = 2**63 - 1
+"""Largest total of tokens: what a bigint column holds. A larger sum becomes this."""
 
 
 class _Usage:

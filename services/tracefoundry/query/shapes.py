@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from tracefoundry.model.payload import LOG, RESOURCE, SCOPE, SPAN
-from tracefoundry.model.usage import fields_of, names_of_fields
+from tracefoundry.model.usage import fields_of
 from tracefoundry.query.log_views import FIELDS as GENAI_FIELDS
 from tracefoundry.query.log_views import view_of
 from tracefoundry.query.payload_entries import PayloadEntries
@@ -194,10 +194,15 @@ def group_json(group: StatisticsGroup) -> Json:
         "errors": group.errors,
         "p50_ns": str(group.p50_ns),
         "p95_ns": str(group.p95_ns),
-        "input_tokens": group.input_tokens,
-        "output_tokens": group.output_tokens,
+        "input_tokens": _integer(group.input_tokens),
+        "output_tokens": _integer(group.output_tokens),
         "cost_usd": group.cost_usd,
     }
+
+
+def _integer(value: int | None) -> Any:
+    """An integer of any size; the encoder itself ends at 64 bits."""
+    return value if value is None or value < 2**64 else orjson.Fragment(str(value))
 
 
 def _genai(
@@ -207,10 +212,9 @@ def _genai(
     if view is None:
         return None
     shown: Json = {name: getattr(view, name) for name in GENAI_FIELDS}
-    shown["counts"] = shown["counted_fields"] = None
+    shown["counts"] = None
     if fields_of(view) and counting is not None:
-        counted = names_of_fields(counting.get((span.start_time_ns, span.span_id), 0))
-        shown["counts"], shown["counted_fields"] = bool(counted), counted
+        shown["counts"] = bool(counting.get((span.start_time_ns, span.span_id)))
     return shown
 
 

@@ -61,7 +61,8 @@ def test_counts_are_whole_numbers_also_in_strings(value: Any, expected: int | No
 @pytest.mark.parametrize(
     ("value", "expected"),
     [(1, 1.0), (0.5, 0.5), ("0.25", 0.25), (0, 0.0), (-1, None), ("nan", None), ("1e999", None),
-     ("x", None), (True, None), (None, None), ("1" * 40, None), (10**400, None)],
+     ("1e13", None), (1e308, None), (10**12, 1e12), ("x", None), (True, None), (None, None),
+     ("1" * 40, None), (10**400, None)],
 )  # fmt: skip
 def test_amounts_are_finite_and_not_negative(value: Any, expected: float | None) -> None:
     """Numbers, also in strings."""

@@ -7,7 +7,6 @@ come from outside and reading a span must stay cheap.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -22,6 +21,8 @@ Get = Callable[[str], Any]
 
 MAX_COUNT = 2**63 - 1
 """Largest token count kept: what a bigint column holds."""
+MAX_AMOUNT = 1e12
+"""Largest amount of money that is believed. Sums of larger ones could pass what a double holds."""
 MAX_PARSED_CHARS = 65_536
 """Longest string that is parsed as JSON; a longer one is content, not usage."""
 MAX_SKIMMED_CHARS = 1_048_576
@@ -90,16 +91,14 @@ def first_count(get: Get, *keys: str) -> int | None:
 
 
 def amount(value: Any) -> float | None:
-    """An amount of US dollars: a finite number that is not negative, also in a string."""
+    """An amount of US dollars from 0 to :data:`MAX_AMOUNT`, also in a string."""
     if type(value) is str and 0 < len(value) <= _MAX_NUMBER_CHARS:
         try:
             value = float(value)
         except ValueError:
             return None
-    if type(value) is int and 0 <= value <= MAX_COUNT:
+    if type(value) in (int, float) and 0 <= value <= MAX_AMOUNT:
         return float(value)
-    if type(value) is float and math.isfinite(value) and value >= 0:
-        return value
     return None
 
 
