@@ -320,9 +320,9 @@ class Snapshot(Protocol):
         are here."""
         ...
 
-    def counting_spans(self, trace: StoredTrace) -> set[tuple[int, bytes]] | None:
-        """(start, span id) of spans whose usage counts in the trace; None where the trace is too
-        large to tell."""
+    def counting_spans(self, trace: StoredTrace) -> dict[tuple[int, bytes], int] | None:
+        """Which usage fields of which spans count in the trace: by (start, span id), as bits (see
+        :mod:`tracefoundry.model.usage`). None where the trace is too large to tell."""
         ...
 
     def links(self, trace: StoredTrace, limit: int) -> list[SpanLinks]:
