@@ -158,14 +158,14 @@ class OpenStores:
     access: Access
     objects: ObjectStore
 
-    def database_reason(self) -> str | None:
-        """Why the database cannot be used now; None when it can. A readiness check."""
-        try:
-            self.store.check()
-            self.store.check_schema()
-        except StoreError as error:
-            return str(error)
-        return None
+    def check_database(self) -> None:
+        """Make sure that the database can be used now.
+
+        Raises:
+            StoreError: it cannot.
+        """
+        self.store.check()
+        self.store.check_schema()
 
 
 @contextlib.contextmanager
