@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -31,15 +31,17 @@ class Records:
     by_hash: dict[bytes, TokenRecord] = field(default_factory=dict)
     down: bool = False
     asked: int = 0
+    batches: list[int] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
 
-    def find(self, token_hash: bytes) -> TokenRecord | None:
-        """The record, or trouble."""
+    def find(self, token_hashes: Sequence[bytes]) -> list[TokenRecord]:
+        """The records, or trouble."""
         self.asked += 1
         self.before()
         if self.down:
             raise StoreUnavailable("the database is down")
-        return self.by_hash.get(token_hash)
+        self.batches.append(len(token_hashes))
+        return [self.by_hash[each] for each in token_hashes if each in self.by_hash]
 
     def add(self, **changes: Any) -> str:
         """A new token's text."""
@@ -245,6 +247,44 @@ def test_the_number_of_lookups_is_bounded(
 
     kinds = [type(result) for result in run(many())]
     assert (3, 2) == (kinds.count(Unauthenticated), kinds.count(StoreUnavailable))
+
+
+def test_one_address_leaves_room_for_others(
+    known: Authenticator, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And all that wait are looked up together, in turns of the addresses."""
+    monkeypatch.setattr(authenticator, "MOST_WAITING_PER_ADDRESS", 3)
+    monkeypatch.setattr(authenticator, "MOST_TOGETHER", 4)
+    text = records.add()
+    first, go_on = threading.Event(), threading.Event()
+    records.before = lambda: assert_true(first.set() is None and go_on.wait(30))
+
+    async def many() -> tuple[Caller, list[BaseException | Caller]]:
+        waiting = [asyncio.create_task(known.authenticate(new_token(), "10.0.0.1"))]
+        await asyncio.to_thread(first.wait, 30)
+        waiting += [
+            asyncio.create_task(known.authenticate(new_token(), "10.0.0.1")) for _ in range(5)
+        ]
+        good = asyncio.create_task(known.authenticate(text, "10.0.0.2"))
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        go_on.set()
+        return await good, await asyncio.gather(*waiting, return_exceptions=True)
+
+    caller, results = run(many())
+    assert "ci" == caller.name
+    kinds = [type(result) for result in results]
+    assert (4, 2) == (kinds.count(Unauthenticated), kinds.count(StoreUnavailable))
+    assert [1, 4] == records.batches
+
+
+def test_a_defect_in_a_lookup_reaches_who_waits(known: Authenticator, records: Records) -> None:
+    """Nobody waits for an answer that never comes."""
+    records.before = lambda: assert_true(False)
+    with pytest.raises(AssertionError):
+        run(known.authenticate(new_token()))
+    records.before = lambda: None
+    with pytest.raises(Unauthenticated):
+        run(known.authenticate(new_token()))
 
 
 def test_both_caches_are_bounded(

@@ -65,9 +65,8 @@ def test_a_token_is_printed_once_on_a_database_that_is_new(run: Run, tmp_path: P
     )
     assert made["expires_at"].endswith("Z")
     engine = make_engine(f"sqlite:///{tmp_path}/data/tracefoundry.db")
-    found = SqlAdministration(engine).token_of(hash_of(made["token"]))
+    [found] = SqlAdministration(engine).tokens_of([hash_of(made["token"])])
     engine.dispose()
-    assert found is not None
     assert made["id"] == found.token_id
     for listing in (("token", "list"), ("token", "list", "--json")):
         _, out, err = run(*listing)

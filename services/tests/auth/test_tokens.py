@@ -23,7 +23,7 @@ from tracefoundry.store.sql.engine import make_engine, reading
 
 def found(office: Office, text: str) -> TokenRecord | None:
     """The record of a token's text."""
-    return office.administration.token_of(hash_of(text))
+    return next(iter(office.administration.tokens_of([hash_of(text)])), None)
 
 
 def states(office: Office) -> dict[str, str]:

@@ -90,9 +90,10 @@ def test_a_full_budget_is_resource_exhausted_with_retry_info(
 )
 def test_outcomes_become_codes(status: str, code: grpc.StatusCode) -> None:
     """Only UNAVAILABLE says that sending again may help."""
-    outcome = Outcome(0, status, "the reason")  # type: ignore[arg-type]
+    reason = "the ingest worker ended before answering"
+    outcome = Outcome(0, status, reason)  # type: ignore[arg-type]
     error = asyncio.run(export(Admission(10_000), outcome, next(iter(SERVICES))))
-    assert (code, "the reason") == (error.code(), error.details())
+    assert (code, reason) == (error.code(), error.details())
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -187,3 +188,28 @@ def test_a_cancelled_call_keeps_its_bytes_in_the_budget_until_the_worker_is_done
     during, after = asyncio.run(scenario())
     assert during > 0
     assert 0 == after
+
+
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        (
+            'the database cannot answer now: connection to server at "db.internal" (10.1.2.3),'
+            ' port 5432 failed: FATAL: password authentication failed for user "tf"',
+            "the database cannot be reached",
+        ),
+        (
+            "payload store: cannot write bucket 'traces' at http://s3.internal: it answered 500",
+            "the payload store cannot be reached",
+        ),
+        ("the ingest worker ended before answering", "the ingest worker ended before answering"),
+    ],
+)
+def test_senders_hear_no_host_user_or_bucket(
+    detail: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They may be strangers; the log has it, once."""
+    outcome = Outcome(0, "unavailable", detail)
+    error = asyncio.run(export(Admission(10_000), outcome, next(iter(SERVICES))))
+    assert (grpc.StatusCode.UNAVAILABLE, said) == (error.code(), error.details())
+    assert 1 == sum(detail in record.message for record in caplog.records)

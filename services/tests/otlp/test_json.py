@@ -522,3 +522,64 @@ def test_a_log_without_a_time_has_the_observed_one() -> None:
     record = json_log(timeUnixNano=None, observedTimeUnixNano=str(START + 9))
     (log,) = decode_logs(json_logs(record)).logs
     assert (START + 9, START + 9) == (log.time_ns, log.observed_time_ns)
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ('"1e2"', 100),
+        ("1e2", 100),
+        ('"1E+2"', 100),
+        ("1.5e3", 1500),
+        ('"1.5e3"', 1500),
+        ('"1500e-1"', 150),
+        ("7.0", 7),
+        ('"7.000"', 7),
+        ("-2e0", -2),
+        ('"-9.223372036854775808e18"', -(2**63)),
+        ('"9.223372036854775807E18"', 2**63 - 1),
+        ('"9007199254740993.0"', 9_007_199_254_740_993),
+        ("1.8e18", 1_800_000_000_000_000_000),
+    ],
+)
+def test_integers_may_have_exponents_quoted_or_not(written: str, number: int) -> None:
+    """ProtoJSON allows both, and fractions of zeros; strings are exact."""
+    body = json_traces(json_span(attributes=[attribute({"intValue": "Q"})]))
+    span = only_span(body.replace(b'"Q"', written.encode()))
+    assert [number] == list(span.attributes.values())
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_times_counts_and_enums_may_have_exponents(quote: str) -> None:
+    """Every integer field is read alike."""
+    fields = {
+        "startTimeUnixNano": "1.7960000000e18",
+        "endTimeUnixNano": "1796000000000000000.0",
+        "kind": "3e0",
+        "flags": "2.57e2",
+        "droppedAttributesCount": "1E1",
+    }
+    body = json_traces(json_span(**{name: f"<{name}>" for name in fields}))
+    for name, text in fields.items():
+        body = body.replace(f'"<{name}>"'.encode(), f"{quote}{text}{quote}".encode())
+    span = only_span(body)
+    assert (1_796_000_000_000_000_000, 1_796_000_000_000_000_000, 3, 257, 10) == (
+        span.start_time_ns,
+        span.end_time_ns,
+        span.kind,
+        span.flags,
+        span.dropped_attributes_count,
+    )
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['"1e-1"', "1.5e0", '"1.5"', '"1e19"', "1e19", '"1e999999"', '"1e-999999"', '"+1e2"', '" 1e2"',
+     '"1e"', '".5e1"', '"5.e1"', '"0x1e2"', '"1_0e2"', '"Infinity"', '"' + "1" * 101 + '"'],
+)  # fmt: skip
+def test_what_is_no_64_bit_integer_is_refused_alone(written: str) -> None:
+    """Whatever its form, and without computing a number of a million digits."""
+    bad = json_span(attributes=[attribute({"intValue": "Q"})])
+    body = json_traces(json_span(), bad).replace(b'"Q"', written.encode())
+    decoded = decode_traces(body)
+    assert (1, {"invalid_attribute": 1}) == (len(decoded.spans), decoded.rejected_count)

@@ -12,7 +12,8 @@ from ingest.bodies import body, new_trace_id, span
 from platform_process import eventually
 from raw_http import RawConnection, connected, head
 from server.limited_platform import LimitedPlatform, limited
-from tracefoundry.server.connections import ConnectionLimits, ConnectionTable, peer_of
+from tracefoundry.auth.failed_attempts import peer_of
+from tracefoundry.server.connections import ConnectionLimits, ConnectionTable
 
 HEALTH = head(line="GET /healthz HTTP/1.1", content_type=None)
 READY = head(line="GET /readyz HTTP/1.1", content_type=None)

@@ -119,8 +119,9 @@ def test_tokens_are_found_by_hash_name_and_id(store: Store) -> None:
         assert change.find_token(token_id=999) is None
     assert (revoked.name, revoked.expires_at_ns, revoked.revoked_at_ns) == ("ci#1", 8, 5)
     assert revoked.token_hash == token.token_hash
-    assert store.administration.token_of(token.token_hash) == revoked
-    assert store.administration.token_of(bytes(32)) is None
+    asked = [bytes(32), token.token_hash, bytes(31) + b"1"]
+    assert store.administration.tokens_of(asked) == [revoked]
+    assert store.administration.tokens_of(asked[:1]) == []
 
 
 def test_a_token_that_is_not_there_cannot_be_changed(store: Store) -> None:

@@ -36,7 +36,7 @@ def open_access(administration: Administration, platform: Settings, *, ask_token
     ``platform`` gives the settings of projects that set nothing themselves.
     """
     audit = AuditLog(administration)
-    authenticator = Authenticator(administration.token_of) if ask_tokens else None
+    authenticator = Authenticator(administration.tokens_of) if ask_tokens else None
     return Access(
         Gate(authenticator, audit),
         audit,

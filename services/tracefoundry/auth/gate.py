@@ -17,7 +17,9 @@ from tracefoundry.auth.audit import AuditLog
 from tracefoundry.auth.authenticator import Authenticator
 from tracefoundry.auth.caller import Caller, loopback_caller
 from tracefoundry.auth.errors import Unauthenticated
+from tracefoundry.auth.failed_attempts import FailedAttempts
 from tracefoundry.auth.token_text import token_of
+from tracefoundry.rare_log import RareLog
 from tracefoundry.store.api import StoreUnavailable
 
 SEND = "otlp.send"
@@ -50,6 +52,8 @@ class Gate:
 
     def __init__(self, authenticator: Authenticator | None, audit: AuditLog) -> None:
         self._authenticator = authenticator
+        self._failed_attempts = FailedAttempts()
+        self._rare_log = RareLog()
         self.audit = audit
 
     @property
@@ -83,9 +87,12 @@ class Gate:
             return await self._authenticator.authenticate(token, address)
         except Unauthenticated as error:
             self.audit.record_denied(action, status=401, address=address)
+            await self._failed_attempts.failed(address)
             raise Refused("unauthenticated", str(error)) from error
         except StoreUnavailable as error:
-            raise Refused("unavailable", f"the token cannot be checked now: {error}") from error
+            # Why is nothing that strangers should know: it may name the database's host and user.
+            self._rare_log.warn(str(error), f"tokens cannot be checked: {error}")
+            raise Refused("unavailable", "the token cannot be checked now; try again") from error
 
     async def admit_sender(
         self, authorization: Sequence[str], *, address: str | None, target: str

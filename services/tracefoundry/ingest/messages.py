@@ -51,6 +51,11 @@ class IngestRequest(msgspec.Struct):
     token_project: str | None = None
 
 
+DECODING_DEFECT = "internal error while decoding"
+STORING_DEFECT = "internal error while storing"
+DEFECT_MESSAGES = (DECODING_DEFECT, STORING_DEFECT)
+"""What is answered for a defect of a worker; its log has the place."""
+
 OutcomeStatus = Literal["ok", "undecodable", "too_large", "unsupported_encoding", "unavailable"]
 
 

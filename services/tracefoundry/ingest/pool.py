@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import msgspec
 
 from tracefoundry.ingest.messages import (
+    DEFECT_MESSAGES,
     FRAME,
     IngestRequest,
     Outcome,
@@ -40,6 +41,10 @@ KILLER_MESSAGE = (
     "this body ended an ingest worker twice and is not tried again; send smaller batches, and"
     " report it with the server's log"
 )
+
+NO_WORKER_MESSAGE = "no ingest worker could be started"
+OWN_MESSAGES = frozenset({DIED_MESSAGE, NO_WORKER_MESSAGE, *DEFECT_MESSAGES})
+"""Messages of unavailable outcomes that name no host, user or bucket."""
 
 _log = logging.getLogger(__name__)
 
@@ -134,7 +139,7 @@ class WorkerPool:
             return await self._submit_alone(suspect, request, body)
         worker = await self._choose()
         if worker is None:
-            return Outcome(request.id, "unavailable", "no ingest worker could be started")
+            return Outcome(request.id, "unavailable", NO_WORKER_MESSAGE)
         return await self._send(worker, request, body)
 
     async def _submit_alone(self, suspect: bytes, request: IngestRequest, body: bytes) -> Outcome:
@@ -142,7 +147,7 @@ class WorkerPool:
         async with self._alone:
             worker = await self._choose()
             if worker is None:
-                return Outcome(request.id, "unavailable", "no ingest worker could be started")
+                return Outcome(request.id, "unavailable", NO_WORKER_MESSAGE)
             worker.suspect = suspect
             try:
                 await worker.idle.wait()

@@ -28,7 +28,15 @@ from pathlib import Path
 import msgspec
 
 from tracefoundry.ingest.batch import Batch
-from tracefoundry.ingest.messages import FRAME, IngestRequest, Outcome, WorkerConfig, frame
+from tracefoundry.ingest.messages import (
+    DECODING_DEFECT,
+    FRAME,
+    STORING_DEFECT,
+    IngestRequest,
+    Outcome,
+    WorkerConfig,
+    frame,
+)
 from tracefoundry.ingest.pipeline import Pipeline
 from tracefoundry.ingest.projects import Projects
 from tracefoundry.otlp.decoded import BodyLimits
@@ -168,7 +176,7 @@ class Worker:
             )
         except Exception as error:  # noqa: BLE001 - a defect must not make the sender drop its data
             _log_defect("defect in decoding", error)
-            self._answer(Outcome(request.id, "unavailable", "internal error while decoding"))
+            self._answer(Outcome(request.id, "unavailable", DECODING_DEFECT))
             return
         if isinstance(prepared, Outcome):
             self._answer(prepared)
@@ -208,8 +216,7 @@ class Worker:
             _log_defect("defect in a commit", error)
             self._writer.close()
             outcomes = [
-                Outcome(batch.request.id, "unavailable", "internal error while storing")
-                for batch in batches
+                Outcome(batch.request.id, "unavailable", STORING_DEFECT) for batch in batches
             ]
         for outcome in outcomes:
             self._answer(outcome)

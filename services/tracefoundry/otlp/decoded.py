@@ -66,7 +66,8 @@ class BodyLimits(msgspec.Struct, frozen=True, kw_only=True):
         values: attributes and entries of maps, at any depth; ``ELEMENTS_A_VALUE`` elements of
             arrays count as one.
         json_values: values of any kind in JSON, estimated before it is parsed.
-        span_parts: attributes, events and links of one span, each counted apart.
+        span_parts: attributes, events and links of one span and entries of one map, each counted
+            apart.
     """
 
     records: int = 250_000

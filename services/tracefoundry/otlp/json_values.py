@@ -12,6 +12,7 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from tracefoundry.model.attributes import REPLACEMENT, broken_text, double, obj, raw_bytes
@@ -29,13 +30,27 @@ from tracefoundry.otlp.decoded import (
 MAX_DEPTH: Final = 100
 """Deepest nesting of messages below the request; protobuf's own parser has the same limit."""
 
-_EXACT_DOUBLE: Final = 2**53
 _INT64: Final = (-(2**63), 2**63 - 1)
+MAX_NUMBER_CHARACTERS: Final = 100
+MAX_DIGITS: Final = 20
+"""2^64 has so many."""
+
 _DIGITS = re.compile(r"-?[0-9]{1,20}")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _SPECIAL_DOUBLES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNFIT_FOR_LABEL = re.compile("[\x00\ud800-\udfff]")
+
+
+def _integer_in(text: str) -> int | None:
+    """The integer of a string with a fraction or an exponent. Bounded, because ``1e999999`` is one
+    too."""
+    if len(text) > MAX_NUMBER_CHARACTERS or not _NUMBER.fullmatch(text):
+        return None
+    number = Decimal(text)
+    if number.adjusted() > MAX_DIGITS or number != number.to_integral_value():
+        return None
+    return int(number)
 
 
 class BadValue(Exception):
@@ -163,9 +178,6 @@ class Reader:
 
     def attributes(self, holder: dict[str, Any], depth: int) -> Attributes:
         """The field ``attributes``, whose holder is a message at ``depth`` (the request is 0)."""
-        pairs = holder.get("attributes")
-        if type(pairs) is list:
-            check_span_parts("attributes", len(pairs), self.limits)
         return self._pairs(holder, "attributes", depth)
 
     def value(self, value: Any, depth: int) -> Any:
@@ -185,6 +197,7 @@ class Reader:
         pairs = self._list(holder, name, name)
         if not pairs:
             return {}
+        check_span_parts("attributes", len(pairs), self.limits)
         self._count_values(len(pairs))
         if depth + 1 > MAX_DEPTH:
             raise Undecodable(f"{self.place(name)}: nested deeper than {MAX_DEPTH} messages")
@@ -231,13 +244,15 @@ class Reader:
         raise self._wrong((camel,), "an array", value)
 
     def _integer(self, value: Any, name: str) -> int | None:
-        """The integer in a number or decimal string; None if it is not an integer."""
+        """The integer in a number or string; None if it is not an integer. Both may be written with
+        a fraction of zeros or an exponent (ProtoJSON). A number in such a form has the precision of
+        a double, a string is exact."""
         if type(value) is int:
             return value
         if type(value) is str:
-            return int(value) if _DIGITS.fullmatch(value) else None
+            return int(value) if _DIGITS.fullmatch(value) else _integer_in(value)
         if type(value) is float:
-            return int(value) if abs(value) <= _EXACT_DOUBLE and value.is_integer() else None
+            return int(value) if value.is_integer() else None
         raise self._wrong((name,), "a number or a decimal string", value)
 
     def _wrong(self, names: tuple[str, ...], expected: str, value: Any) -> Undecodable:

@@ -113,13 +113,14 @@ class _Walk:
     """State of one decoding: the prefix of mended values, the number of mended strings, and how
     many values the body may still have."""
 
-    __slots__ = ("limits", "mended", "sentinel", "values_left")
+    __slots__ = ("limits", "mended", "sentinel", "span_parts", "values_left")
 
     def __init__(self, sentinel: str | None, limits: BodyLimits) -> None:
         self.sentinel = sentinel
         self.mended = 0
         self.limits = limits
         self.values_left = limits.values
+        self.span_parts = limits.span_parts
 
     def label(self, value: str) -> str:
         """A name without NUL; a mended one is counted."""
@@ -323,14 +324,9 @@ def _event_name_attribute(pairs: Iterable[Any]) -> str:
 
 def _attributes(pairs: Any, walk: _Walk) -> Attributes:
     count = len(pairs)
-    if count > walk.limits.span_parts:
-        check_span_parts("attributes", count, walk.limits)
-    return _entries(pairs, count, walk)
-
-
-def _entries(pairs: Any, count: int, walk: _Walk) -> Attributes:
     walk.values_left -= count
-    if walk.values_left < 0:
+    if count > walk.span_parts or walk.values_left < 0:
+        check_span_parts("attributes", count, walk.limits)
         raise too_many_values(walk.limits)
     attributes: Attributes = {}
     for pair in pairs:
@@ -375,8 +371,7 @@ def _value(value: Any, walk: _Walk) -> Any:
         string = value.string_value
         return string if "\x00" not in string else walk.broken(string)
     if case == "kvlist_value":
-        entries = value.kvlist_value.values
-        return obj(_entries(entries, len(entries), walk))
+        return obj(_attributes(value.kvlist_value.values, walk))
     if case == "array_value":
         elements = value.array_value.values
         walk.values_left -= -(-len(elements) // ELEMENTS_A_VALUE)

@@ -8,12 +8,12 @@ health: probes are answered, however many others keep connections open.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import resource
-import time
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
+
+from tracefoundry.auth.failed_attempts import peer_of
 
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 """What connections of the reserve are answered."""
@@ -23,10 +23,6 @@ FILES_WANTED = 16_384
 FILES_KEPT = 4_096
 """Open files that are not HTTP connections: those of gRPC, databases, workers, payloads."""
 HTTP_PORTS = 2
-LOG_INTERVAL_S = 10.0
-"""Least time between two log lines of a port about its peers."""
-IPV6_PEER_BITS = 64
-"""An IPv6 peer is a network of this prefix: one host usually has all of its addresses."""
 
 _log = logging.getLogger("tracefoundry")
 
@@ -72,20 +68,6 @@ class ConnectionLimits:
 
 
 DEFAULT_LIMITS = ConnectionLimits()
-
-
-class RareLog:
-    """Warnings that peers can cause, at most one in ``LOG_INTERVAL_S``."""
-
-    def __init__(self) -> None:
-        self._logged_at = float("-inf")
-
-    def warn(self, text: str) -> None:
-        """Log a warning, unless one was logged a moment ago."""
-        now = time.monotonic()
-        if now - self._logged_at >= LOG_INTERVAL_S:
-            self._logged_at = now
-            _log.warning("%s", text)
 
 
 class Connection(Protocol):
@@ -183,19 +165,6 @@ class ConnectionTable:
         if not peers:
             return None
         return next(iter(max(peers, key=lambda peer: len(peer.waiting)).waiting))
-
-
-def peer_of(address: str | None) -> str:
-    """The peer that an address belongs to: itself, or its IPv6 network."""
-    if address is None or ":" not in address:
-        return address or ""
-    try:
-        found = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(found), IPV6_PEER_BITS), strict=False))
 
 
 def within_open_files(limits: ConnectionLimits) -> ConnectionLimits:

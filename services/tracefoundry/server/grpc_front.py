@@ -30,7 +30,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from tracefoundry.server.connections import ConnectionLimits, ConnectionTable, RareLog
+from tracefoundry.rare_log import RareLog
+from tracefoundry.server.connections import ConnectionLimits, ConnectionTable
 
 if TYPE_CHECKING:
     from grpc import aio
@@ -165,7 +166,7 @@ class _Client(asyncio.Protocol):
         peer = self.transport.get_extra_info("peername")
         self._address = peer[0] if peer else None
         if self._front.table.add(self, self._address) == "reserve":
-            self._front.rare_log.warn("refused gRPC connections: there are too many")
+            self._front.rare_log.warn("bound", "refused gRPC connections: there are too many")
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -177,7 +178,7 @@ class _Client(asyncio.Protocol):
         try:
             self._server.write(self._frames.rewritten(data))
         except _TooLarge:
-            self._front.rare_log.warn(f"{self._address} sent too large gRPC metadata")
+            self._front.rare_log.warn("size", f"{self._address} sent too large gRPC metadata")
             self.close()
 
     def write(self, data: bytes) -> None:
@@ -240,7 +241,7 @@ class _Client(asyncio.Protocol):
             try:
                 self._name, ours = self._front.connect(self, self._address)
             except OSError:
-                self._front.rare_log.warn("the gRPC server takes no more connections")
+                self._front.rare_log.warn("full", "the gRPC server takes no more connections")
                 self.close()
                 return
             self._server = _Server(self)
@@ -255,7 +256,9 @@ class _Client(asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         if _HTTP_1.match(self._begun):
-            self._front.rare_log.warn(f"{self._address} spoke HTTP/1 to the gRPC port: {hint}")
+            self._front.rare_log.warn(
+                "HTTP/1", f"{self._address} spoke HTTP/1 to the gRPC port: {hint}"
+            )
             text = f"this port speaks OTLP/gRPC; {hint}\n".encode()
             transport.write(
                 b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
@@ -263,7 +266,8 @@ class _Client(asyncio.Protocol):
             )
         elif self._begun.startswith(_TLS_HANDSHAKE):
             self._front.rare_log.warn(
-                f"{self._address} spoke TLS to the gRPC port, which has none: set insecure=true"
+                "TLS",
+                f"{self._address} spoke TLS to the gRPC port, which has none: set insecure=true",
             )
         transport.close()
 

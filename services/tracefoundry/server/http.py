@@ -23,7 +23,13 @@ from tracefoundry.ingest.service import IngestService
 from tracefoundry.model.limits import MAX_BODY_BYTES
 from tracefoundry.query.authentication import origin_check
 from tracefoundry.query.errors import error_response
-from tracefoundry.server.readiness import ObjectStoreCheck, Readiness, health_app, health_router
+from tracefoundry.server.readiness import (
+    ObjectStoreCheck,
+    Readiness,
+    database_check,
+    health_app,
+    health_router,
+)
 from tracefoundry.server.stores import OpenStores, StoreConfiguration
 from tracefoundry.settings import Settings
 
@@ -122,5 +128,8 @@ def ingest_health_app(
 def readiness(stores: OpenStores) -> Readiness:
     """What a process with a database and a payload store needs to work."""
     return Readiness(
-        {"database": stores.database_reason, "object_store": ObjectStoreCheck(stores.objects)}
+        {
+            "database": database_check(stores.check_database),
+            "object_store": ObjectStoreCheck(stores.objects),
+        }
     )

@@ -21,7 +21,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from tracefoundry.server.connections import HEALTH_PATHS, ConnectionTable, Place, RareLog
+from tracefoundry.rare_log import RareLog
+from tracefoundry.server.connections import HEALTH_PATHS, ConnectionTable, Place
 
 CANCEL_ON_DISCONNECT = "cancel_on_disconnect"
 """Key of an ASGI scope's ``state``: an application sets it where a request that nobody waits for
@@ -370,10 +371,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             debug = struct.pack(">II", 0, _HTTP_1_1_REQUIRED) + message.encode()
             goaway = struct.pack(">I", len(debug))[1:] + bytes([_HTTP2_GOAWAY, 0, 0, 0, 0, 0])
             self.transport.write(_HTTP2_SETTINGS + goaway + debug)
-            self._port.rare_log.warn(f"{who} spoke HTTP/2, perhaps gRPC: {message}")
+            self._port.rare_log.warn("HTTP/2", f"{who} spoke HTTP/2, perhaps gRPC: {message}")
         elif data.startswith(_TLS_HANDSHAKE):
             self._port.rare_log.warn(
-                f"{who} spoke TLS to a port without it: use http:// instead of https://"
+                "TLS", f"{who} spoke TLS to a port without it: use http:// instead of https://"
             )
         else:
             return False

@@ -24,7 +24,9 @@ from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.query import errors
 from tracefoundry.query.answers import json_response
 from tracefoundry.query.openapi import answers
+from tracefoundry.rare_log import RareLog
 from tracefoundry.schemas import health as schemas
+from tracefoundry.store.api import StoreError, StoreUnavailable
 
 RETRY_AFTER_S = 2
 """``Retry-After`` of a 503."""
@@ -68,6 +70,33 @@ class Readiness:
         )
 
 
+def database_check(check: Callable[[], None]) -> Check:
+    """A check of the database that says why it fails without naming its host, port or user: probes
+    are answered to everybody. The log has the details.
+
+    Args:
+        check: raises :class:`StoreError`.
+    """
+    rare_log = RareLog()
+
+    def reason() -> str | None:
+        try:
+            check()
+        except StoreError as error:
+            rare_log.warn(str(error), f"not ready: {error}")
+            if "tracefoundry migrate" in str(error):
+                return (
+                    "the database does not have the schema of this version: run"
+                    " `tracefoundry migrate`"
+                )
+            if type(error) is StoreUnavailable:
+                return "the database cannot be reached"
+            return str(error)
+        return None
+
+    return reason
+
+
 class ObjectStoreCheck:
     """Whether an object store answers, as a :data:`Check` that never waits long for it.
 
@@ -81,6 +110,7 @@ class ObjectStoreCheck:
         self._checking = False
         self._checked_at = float("-inf")
         self._reason: str | None = None
+        self._rare_log = RareLog()
 
     def __call__(self) -> str | None:
         """Why the last check failed, or that the present one takes too long."""
@@ -104,7 +134,10 @@ class ObjectStoreCheck:
             self._objects.check()
             reason = None
         except ObjectStoreUnavailable as error:
-            reason = str(error)
+            # Without bucket, endpoint and folder, which come first.
+            self._rare_log.warn(str(error), f"not ready: {error}")
+            cause = str(error).partition(": ")[2] or "it does not answer"
+            reason = f"the payload store cannot be used: {cause}"
         finally:
             with self._changed:
                 self._reason = reason

@@ -161,14 +161,14 @@ class OpenStores:
     objects: ObjectStore
     writes_spans: bool = False
 
-    def database_reason(self) -> str | None:
-        """Why the database cannot be used now; None when it can. A readiness check."""
-        try:
-            self.store.check(writes=self.writes_spans)
-            self.store.check_schema()
-        except StoreError as error:
-            return str(error)
-        return None
+    def check_database(self) -> None:
+        """Make sure that the database can be used now.
+
+        Raises:
+            StoreError: it cannot.
+        """
+        self.store.check(writes=self.writes_spans)
+        self.store.check_schema()
 
 
 @contextlib.contextmanager

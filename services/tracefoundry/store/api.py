@@ -503,8 +503,8 @@ class Administration(Protocol):
         """Every token by name, expired and revoked ones too."""
         ...
 
-    def token_of(self, token_hash: bytes) -> TokenRecord | None:
-        """The token with this hash, in whatever state."""
+    def tokens_of(self, token_hashes: Sequence[bytes]) -> list[TokenRecord]:
+        """The tokens with these hashes, in whatever state and order, in one round trip."""
         ...
 
     def has_live_token(self, now_ns: int) -> bool:

@@ -30,8 +30,9 @@ class MemoryAdministration:
     def tokens(self) -> list[TokenRecord]:
         return sorted(self._memory.tables.tokens.values(), key=lambda token: token.name)
 
-    def token_of(self, token_hash: bytes) -> TokenRecord | None:
-        return MemoryChange(self._memory.tables).find_token(token_hash=token_hash)
+    def tokens_of(self, token_hashes: Sequence[bytes]) -> list[TokenRecord]:
+        wanted = frozenset(token_hashes)
+        return [token for token in self.tokens() if token.token_hash in wanted]
 
     def has_live_token(self, now_ns: int) -> bool:
         return any(token.state(now_ns) == "live" for token in self._memory.tables.tokens.values())

@@ -66,9 +66,10 @@ class SqlAdministration:
             rows = connection.execute(_TOKEN.order_by(tokens.c.name)).mappings()
             return [TokenRecord(**row) for row in rows]
 
-    def token_of(self, token_hash: bytes) -> TokenRecord | None:
+    def tokens_of(self, token_hashes: Sequence[bytes]) -> list[TokenRecord]:
         with self._reading() as connection:
-            return _token(connection, tokens.c.token_hash == token_hash)
+            rows = connection.execute(_TOKEN.where(tokens.c.token_hash.in_(token_hashes)))
+            return [TokenRecord(**row) for row in rows.mappings()]
 
     def has_live_token(self, now_ns: int) -> bool:
         statement = sa.select(tokens.c.token_id).where(
