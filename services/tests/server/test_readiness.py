@@ -27,7 +27,7 @@ from tracefoundry.server.readiness import (
 from tracefoundry.server.stores import OpenStores
 from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
-from tracefoundry.store.api import open_store
+from tracefoundry.store.api import StoreUnavailable, open_store
 from tracefoundry.store.sql.engine import make_engine
 
 
@@ -102,8 +102,9 @@ def test_a_read_only_database_is_refused_by_processes_that_write_spans(postgres_
         connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
     stores = stores_at(postgres_url)
     writing = dataclasses.replace(stores, writes_spans=True)
-    assert stores.database_reason() is None
-    assert "the database is read-only" in (writing.database_reason() or "")
+    stores.check_database()
+    with pytest.raises(StoreUnavailable, match="the database is read-only"):
+        writing.check_database()
     stores.access.close()
     stores.store.close()
 
