@@ -107,7 +107,8 @@ def span_router(reader: Reader) -> APIRouter:
 
 def _full(snapshot: Snapshot, trace: StoredTrace, page: SpanPage, caller: Caller) -> dict[str, Any]:
     """Full spans with what they refer to, as far as the caller may see it."""
-    counting = snapshot.counting_spans(trace) if any(map(fields_of, page.spans)) else None
+    with_usage = page.logs or any(map(fields_of, page.spans))
+    counting = snapshot.counting_spans(trace) if with_usage else None
     content = caller.may_read_content
     entries = PayloadEntries(snapshot, trace.project_id, page, content=content)
     answer: dict[str, Any] = {

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import starmap
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import sqlalchemy as sa
 
+from tracefoundry.model.event_facts import complete_facts, completed_view
+from tracefoundry.model.genai.view import GenAI, GenAIKind
 from tracefoundry.model.usage import counted_fields
 from tracefoundry.store.records import (
+    EVENT_VIEW,
     SkeletonPage,
     SpanLinks,
     SpanPosition,
@@ -22,7 +25,8 @@ from tracefoundry.store.records import (
     StoredTrace,
 )
 from tracefoundry.store.sql.reader.rows import Statement, columns_of, fetch
-from tracefoundry.store.sql.tables import spans
+from tracefoundry.store.sql.statements import MOST_EVENT_VIEWS
+from tracefoundry.store.sql.tables import span_logs, spans
 
 COUNTS_LIMIT = 100_000
 """Largest trace, in spans, for which it is worked out whose usage counts."""
@@ -41,10 +45,54 @@ def skeletons(
     """A page of skeletons."""
     rows = fetch(connection, page_of(trace, _SKELETON, after, parent_id, limit + 1))
     found = list(map(SpanSkeleton._make, rows))
+    views = event_views(connection, trace)
+    if views:
+        found = [_completed(span, views.get(span.span_id, ())) for span in found]
     if len(found) <= limit:
         return SkeletonPage(found, None)
     del found[limit:]
     return SkeletonPage(found, SpanPosition(found[-1].start_time_ns, found[-1].span_id))
+
+
+def _completed(span: SpanSkeleton, events: Sequence[GenAI]) -> SpanSkeleton:
+    """A skeleton with what the span's events say."""
+    view: GenAI | None = None
+    if span.genai_kind is not None:
+        view = GenAI(
+            cast("GenAIKind", span.genai_kind),
+            "",
+            input_tokens=span.input_tokens,
+            output_tokens=span.output_tokens,
+            # A cost of 0 may have been computed from counts of 0, which an event replaces.
+            cost_usd=span.cost_usd or None,
+        )
+    view = completed_view(view, events, span.start_time_ns)
+    if view is None:
+        return span
+    return span._replace(
+        genai_kind=view.kind,
+        input_tokens=view.input_tokens,
+        output_tokens=view.output_tokens,
+        cost_usd=view.cost_usd,
+    )
+
+
+def event_views(connection: sa.Connection, trace: StoredTrace) -> dict[bytes, list[GenAI]]:
+    """What the logs of a trace say about its spans, by span id and time."""
+    statement = (
+        sa.select(span_logs.c.span_id, sa.cast(span_logs.c.genai, sa.Text))
+        .where(
+            span_logs.c.project_id == trace.project_id,
+            span_logs.c.trace_id == trace.trace_id,
+            span_logs.c.genai.is_not(None),
+        )
+        .order_by(span_logs.c.time_ns)
+        .limit(MOST_EVENT_VIEWS)
+    )
+    views: dict[bytes, list[GenAI]] = {}
+    for span_id, view in fetch(connection, statement):
+        views.setdefault(span_id, []).append(EVENT_VIEW.decode(view))
+    return views
 
 
 def links_of(connection: sa.Connection, trace: StoredTrace, limit: int) -> list[SpanLinks]:
@@ -91,6 +139,7 @@ def counting_spans(
         return None
     rows = fetch(connection, sa.select(*_USAGE).where(*of_trace(trace)))
     facts = list(starmap(_Usage, rows))
+    complete_facts(facts, event_views(connection, trace))
     return {
         (facts[index].start_time_ns, facts[index].span_id): fields
         for index, fields in counted_fields(facts).items()
