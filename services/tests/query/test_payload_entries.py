@@ -241,3 +241,8 @@ def test_logs_complete_the_view_of_their_span(shelf: PayloadShelf) -> None:
         for view in views
     ]
     assert {plain.DIALECT} == {view["dialect"] for view in views}
+    skeletons = spans(shelf, "viewer", view="skeleton")
+    assert [(7, None), (50, 60), (50, 60), None] == [
+        (span["genai"]["input_tokens"], span["genai"]["output_tokens"]) if span["genai"] else None
+        for span in skeletons
+    ]

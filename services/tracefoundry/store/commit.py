@@ -12,9 +12,9 @@ other's totals from an old snapshot:
 6. which traces refer to which payloads;
 7. the recompute of what is not additive, for traces that had a row before.
 
-A trace that is new with this commit needs no recompute: its summary was computed from the spans at
-hand. A row that the database refuses for its content is found by halving the batch and reported;
-the rest is stored. Steps 2 to 7 are in ``store.insertion``.
+A trace that is new with this commit needs no recompute, as its summary was computed from the spans
+at hand, unless log events that complete its spans came before it. A row that the database refuses
+for its content is found by halving the batch and reported; the rest is stored. Steps 2 to 7 are in ``store.insertion``.
 """
 
 from __future__ import annotations
