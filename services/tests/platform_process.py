@@ -96,10 +96,9 @@ class Platform:
 
     def start(self) -> Platform:
         """Start (again, on new ports) and wait for the ``ready`` line."""
-        ports = [part for option in _PORTS[self.command] for part in (option, "0")]
         with self.stderr_path.open("ab") as stderr:
             self._process = subprocess.Popen(
-                command_line(self.command, *ports, *self._arguments),
+                self.command_line(),
                 env=clean_environment(self._environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -111,6 +110,11 @@ class Platform:
         self.otlp = addresses.get("otlp", "")
         self.grpc = addresses.get("grpc", "")
         return self
+
+    def command_line(self) -> list[str]:
+        """What is run."""
+        ports = [part for option in _PORTS[self.command] for part in (option, "0")]
+        return command_line(self.command, *ports, *self._arguments)
 
     def _ready_line(self) -> str:
         assert self._process is not None
@@ -231,6 +235,13 @@ def running(
 ) -> Iterator[Platform]:
     """A started platform; afterwards it is ended, and must never have logged a traceback."""
     platform = Platform(command, *arguments, folder=folder, environment=environment)
+    with started(platform):
+        yield platform
+
+
+@contextmanager
+def started(platform: Platform) -> Iterator[Platform]:
+    """The same for a platform that was made already."""
     try:
         yield platform.start()
         if platform.running:

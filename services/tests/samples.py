@@ -53,8 +53,7 @@ def make_span(
         attributes,
         resource,
         SCOPE,
-        genai=plain.derive(attributes),
-        **{"policy_version": 2, **fields},
+        **{"genai": plain.derive(attributes), "policy_version": 2, **fields},
     )
 
 

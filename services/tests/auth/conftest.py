@@ -1,4 +1,4 @@
-"""Access on migrated databases of every supported kind, with a clock that tests can move."""
+"""Access on stores of every kind, with a clock that tests can move."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-import sqlalchemy as sa
 
 from tracefoundry.auth.audit import AuditLog
 from tracefoundry.auth.caller import Caller, loopback_caller
@@ -14,11 +13,8 @@ from tracefoundry.auth.projects import Projects
 from tracefoundry.auth.tokens import Tokens
 from tracefoundry.model.times import SECOND_NS
 from tracefoundry.settings import Settings
-from tracefoundry.store import migrations
-from tracefoundry.store.api import Administration
+from tracefoundry.store.api import Administration, Store
 from tracefoundry.store.records import AuditEntry
-from tracefoundry.store.sql.administration import SqlAdministration
-from tracefoundry.store.sql.engine import make_engine
 
 START_NS = 1_700_000_000 * SECOND_NS
 
@@ -40,9 +36,8 @@ class Clock:
 
 @dataclass
 class Office:
-    """What admins work with, on one database."""
+    """What admins work with, on one store."""
 
-    engine: sa.Engine
     administration: Administration
     clock: Clock
     audit: AuditLog
@@ -62,14 +57,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def office(database_url: str, clock: Clock) -> Iterator[Office]:
-    """Tokens, projects and audit log on a migrated database."""
-    migrations.upgrade(database_url)
-    engine = make_engine(database_url)
-    administration = SqlAdministration(engine)
+def office(store: Store, clock: Clock) -> Iterator[Office]:
+    """Tokens, projects and audit log on a store of each kind."""
+    administration = store.administration
     audit = AuditLog(administration, now_ns=clock.now_ns)
     yield Office(
-        engine,
         administration,
         clock,
         audit,
@@ -77,4 +69,3 @@ def office(database_url: str, clock: Clock) -> Iterator[Office]:
         Projects(administration, audit, Settings(), now_ns=clock.now_ns),
     )
     audit.close()
-    engine.dispose()

@@ -18,7 +18,7 @@ from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.errors import Unauthenticated
 from tracefoundry.auth.token_text import hash_of, new_token
 from tracefoundry.model.times import SECOND_NS
-from tracefoundry.store.contract import StoreUnavailable
+from tracefoundry.store.api import StoreUnavailable
 from tracefoundry.store.records import TokenRecord
 
 Result = TypeVar("Result")

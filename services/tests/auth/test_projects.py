@@ -8,8 +8,7 @@ from auth.conftest import Office
 from tracefoundry.auth.errors import AccessError
 from tracefoundry.auth.projects import ProjectChange, duration
 from tracefoundry.model.times import DAY_NS
-from tracefoundry.store.contract import ProjectRecord
-from tracefoundry.store.records import retention_of
+from tracefoundry.store.records import ProjectRecord, retention_of
 
 
 def test_a_new_project_follows_the_platform(office: Office) -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from cli.canned_server import Canned, CannedServer
 from cli.conftest import Run
-from tracefoundry.cli.answers import Span
 from tracefoundry.cli.clear import STEP_TRACES
 from tracefoundry.cli.listing import MAX_TRACES, PAGE_TRACES
 from tracefoundry.cli.span_view import span_view
+from tracefoundry.schemas.spans import PayloadEntry, Span
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "00f067aa0ba902b7"
@@ -290,10 +290,12 @@ def test_show_wants_a_trace_or_a_payload(run: Run, arguments: list[str]) -> None
 
 def test_a_preview_is_cut_to_the_line_of_a_terminal() -> None:
     """Whatever it holds, it stays on one line."""
-    payload = {"slot": "documents", "key": "k", "state": "present", "preview": "x\n" * 100}
-    lines = [
-        line.plain for line in span_view(Span(span_id=SPAN, name="s", payloads=[payload]), width=40)
-    ]
+    payload = PayloadEntry(
+        slot="documents", place="span", key="k", type="string", state="present",
+        preview="x\n" * 100,
+    )  # fmt: skip
+    span = Span(trace_id=TRACE, span_id=SPAN, name="s", payloads=[payload])
+    lines = [line.plain for line in span_view(span, width=40)]
     assert ("    x␊x", "…", 40) == (lines[-1][:7], lines[-1][-1], len(lines[-1]))
 
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tracefoundry.cli.answers import Trace, Tree
 from tracefoundry.cli.trace_view import trace_view
 from tracefoundry.cli.waterfall import Row, bar, rows, waterfall
+from tracefoundry.schemas.spans import Tree
+from tracefoundry.schemas.traces import Trace
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_795_262_400_000_000_000  # 2026-11-21T12:00:00Z

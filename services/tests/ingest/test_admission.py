@@ -125,6 +125,73 @@ def test_a_body_above_the_whole_budget_is_admitted_alone() -> None:
     scenario(body)
 
 
+def test_a_holder_gets_half_of_the_budget() -> None:
+    """The rest is there for others, also while one of its bodies waits."""
+
+    async def body() -> None:
+        budget = Admission(10)
+        await budget.acquire(3, ("token a",))
+        waiting = asyncio.create_task(budget.acquire(3, ("token a",)))
+        await turns()
+        assert not waiting.done()
+        await budget.acquire(4, ("token b",))
+        with pytest.raises(Overloaded):
+            budget.grow(3, 0, ("token a",))
+        budget.release(3, ("token a",))
+        await waiting
+        budget.release(3, ("token a",))
+        budget.release(4, ("token b",))
+        assert (0, {}) == (budget.in_flight_bytes, budget._held)
+
+    scenario(body)
+
+
+def test_tokens_of_one_project_share_its_half() -> None:
+    """However many tokens a project has."""
+
+    async def body() -> None:
+        budget = Admission(10)
+        await budget.acquire(3, ("token a", "project p"))
+        with pytest.raises(Overloaded):
+            budget.grow(3, 0, ("token b", "project p"))
+        budget.grow(3, 0, ("token b", "project q"))
+        assert 6 == budget.in_flight_bytes
+
+    scenario(body)
+
+
+def test_one_body_may_be_larger_than_a_share() -> None:
+    """If its holder has nothing else in flight: it is within the limit of a body."""
+
+    async def body() -> None:
+        budget = Admission(10)
+        await budget.acquire(2, ("token a",))
+        budget.grow(5, 2, ("token a",))
+        assert 7 == budget.in_flight_bytes
+        with pytest.raises(Overloaded):
+            budget.grow(1, 0, ("token a",))
+
+    scenario(body)
+
+
+def test_a_holder_cannot_fill_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of it is left for others."""
+    monkeypatch.setattr(admission, "QUEUE_LIMIT", 4)
+
+    async def body() -> None:
+        budget = Admission(10)
+        await budget.acquire(5, ("token a",))
+        first = [asyncio.create_task(budget.acquire(1, ("token a",))) for _ in range(2)]
+        await turns()
+        with pytest.raises(Overloaded):
+            await budget.acquire(1, ("token a",))
+        await budget.acquire(1, ("token b",))
+        budget.release(5, ("token a",))
+        await asyncio.gather(*first)
+
+    scenario(body)
+
+
 def test_growth_is_at_once_or_not_at_all() -> None:
     """Two half-received bodies must not wait for each other."""
 

@@ -29,7 +29,7 @@ from tracefoundry.payloads.packs import BlobLocation, read_blobs
 from tracefoundry.payloads.storing import PayloadWriter
 from tracefoundry.redaction.policy import UserPatterns
 from tracefoundry.store import migrations
-from tracefoundry.store.contract import SpanWriter
+from tracefoundry.store.api import Writer
 from tracefoundry.store.sql.engine import make_engine
 
 ENTRY_FIELDS = ["slot", "place", "key", "type", "ref", "bytes", "media_type", "state"]
@@ -43,7 +43,7 @@ class Platform:
         self.url = url
         self.folder = folder
         self.keys = KeyRing()
-        self.writer: SpanWriter = new_writer(url)
+        self.writer: Writer = new_writer(url)
         self.writer.maintain(time.time_ns())
         self._reader = new_writer(url)
         self.pipeline = Pipeline(

@@ -8,7 +8,6 @@ from typing import Any
 
 import grpc
 import pytest
-import sqlalchemy as sa
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from prometheus_client import CollectorRegistry
@@ -23,12 +22,12 @@ from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.metrics import IngestMetrics
 from tracefoundry.ingest.pool import WorkerPool
 from tracefoundry.ingest.service import IngestService
-from tracefoundry.store.sql.administration import SqlAdministration
+from tracefoundry.store.memory.store import MemoryStore
 
 
 def open_gate() -> Gate:
     """A gate that asks nobody, as on loopback."""
-    return Gate(None, AuditLog(SqlAdministration(sa.create_engine("sqlite://"))))
+    return Gate(None, AuditLog(MemoryStore().administration))
 
 
 class OutcomePool(WorkerPool):
@@ -112,11 +111,16 @@ class SlowPool(WorkerPool):
         self.most_held = 0
 
     async def submit(self, request: IngestRequest, body: bytes) -> Outcome:
-        """Ok, after the test's word."""
+        """Ok, after the test's word; as the real one, a cancelled export waits for its worker."""
         self.held += 1
         self.most_held = max(self.most_held, self.held)
-        await self.go_on.wait()
-        self.held -= 1
+        try:
+            await self.go_on.wait()
+        except asyncio.CancelledError:
+            await self.go_on.wait()
+            raise
+        finally:
+            self.held -= 1
         return Outcome(request.id, "ok")
 
 

@@ -32,7 +32,7 @@ from tracefoundry.payloads.errors import ObjectStoreUnavailable
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.payloads.storing import PayloadWriter
 from tracefoundry.redaction.policy import UserPatterns
-from tracefoundry.store.contract import (
+from tracefoundry.store.api import (
     CommitResult,
     PreparedLog,
     PreparedSpan,

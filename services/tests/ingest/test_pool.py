@@ -16,8 +16,10 @@ import pytest
 from ingest.bodies import body, new_trace_id, span
 from store.reading import count
 from tracefoundry.ingest import pool as pool_module
+from tracefoundry.ingest import suspects as suspects_module
 from tracefoundry.ingest.messages import IngestRequest, Outcome, WorkerConfig
 from tracefoundry.ingest.pool import WorkerPool
+from tracefoundry.ingest.suspects import Suspects
 from tracefoundry.model.limits import MAX_BODY_BYTES
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
@@ -111,6 +113,112 @@ def test_a_dead_workers_requests_are_unavailable_and_another_takes_over(
 
     with_pool(migrated_url, scenario)
     assert 2 == count(migrated_url, "spans")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let other tasks go on until a condition holds."""
+    while not condition():  # noqa: ASYNC110 - no event tells of it; the scenario has a deadline
+        await asyncio.sleep(0)
+
+
+def with_dying_workers(
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    scenario: Callable[[WorkerPool], Coroutine[Any, Any, None]],
+    size: int = 1,
+) -> None:
+    """The same with workers of :mod:`ingest.dying_worker`, which start at once."""
+    monkeypatch.setattr(pool_module, "RESTART_PAUSE_S", 0.0)
+    monkeypatch.setattr(pool_module, "WORKER_MODULE", "ingest.dying_worker")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    with_pool(url, scenario, size)
+
+
+@pytest.mark.parametrize("body", [b"SEGV", b"ABRT", b"EXIT"])
+def test_a_body_that_kills_two_workers_is_refused_for_good(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    """The second time it is alone, so it is the cause. No third worker dies."""
+
+    async def scenario(pool: WorkerPool) -> None:
+        statuses = [(await pool.submit(traces_request(), body)).status for _ in range(4)]
+        assert ["unavailable", "too_large", "too_large", "too_large"] == statuses
+        assert [] == pool.pids
+        assert "ok" == (await pool.submit(traces_request(), body + b"?")).status
+        assert "ok" == (await pool.submit(traces_request(), b"fine")).status
+
+    with_dying_workers(sqlite_url, monkeypatch, scenario)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_bodies_beside_a_killer_are_stored(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """They are suspects too, and each is found innocent alone."""
+
+    async def scenario(pool: WorkerPool) -> None:
+        bodies = [b"HOLD%d" % number for number in range(8)]
+        first = [asyncio.create_task(pool.submit(traces_request(), each)) for each in bodies]
+        await until(lambda: bool(pool.pids))
+        killers = [asyncio.create_task(pool.submit(traces_request(), b"SEGV")) for _ in range(2)]
+        assert {"unavailable"} == {(await each).status for each in [*first, *killers][: 8 // size]}
+        again = [pool.submit(traces_request(), each + b"!") for each in bodies]
+        again += [pool.submit(traces_request(), b"fine")]
+        assert {"ok"} == {outcome.status for outcome in await asyncio.gather(*again)}
+
+    with_dying_workers(sqlite_url, monkeypatch, scenario, size)
+
+
+def test_a_worker_killed_from_outside_convicts_nobody(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same body may be with it time after time."""
+
+    async def scenario(pool: WorkerPool) -> None:
+        for _ in range(4):
+            assert "unavailable" == (await pool.submit(traces_request(), b"KILL")).status
+
+    with_dying_workers(sqlite_url, monkeypatch, scenario)
+
+
+def test_an_abandoned_export_is_dropped_before_its_worker_has_it(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And waited for afterwards, because its bytes are in use."""
+
+    async def scenario(pool: WorkerPool) -> None:
+        await pool.submit(traces_request(), b"fine")
+        [worker] = [worker for worker in pool._workers if worker is not None]
+        async with worker.sending:
+            waiting = asyncio.create_task(pool.submit(traces_request(), b"x" * 100))
+            await until(lambda: bool(worker.outstanding))
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            assert {} == worker.outstanding
+        sent = asyncio.create_task(pool.submit(traces_request(), b"HOLD"))
+        await until(lambda: bool(worker.outstanding) and not worker.sending.locked())
+        sent.cancel()
+        assert {sent} == (await asyncio.wait([sent], timeout=0.05))[1]
+        os.kill(worker.process.pid, signal.SIGKILL)
+        with pytest.raises(asyncio.CancelledError):
+            await sent
+
+    with_dying_workers(sqlite_url, monkeypatch, scenario)
+
+
+def test_the_memory_of_suspects_and_killers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest is forgotten first."""
+    monkeypatch.setattr(suspects_module, "MOST_SUSPECTS", 2)
+    monkeypatch.setattr(suspects_module, "MOST_KILLERS", 1)
+    suspects = Suspects()
+    suspects.add((traces_request(), body) for body in (b"a", b"bb", b"ccc"))
+    found = [suspects.suspect(traces_request(), body) for body in (b"a", b"bb", b"ccc", b"d")]
+    assert [False, True, True, False] == [digest is not None for digest in found]
+    for digest in found[1:3]:
+        assert digest is not None
+        suspects.convict(digest)
+    assert [False, True] == [suspects.kills(traces_request(), body) for body in (b"bb", b"ccc")]
 
 
 def test_a_worker_that_dies_at_once_is_not_started_in_a_busy_loop(migrated_url: str) -> None:

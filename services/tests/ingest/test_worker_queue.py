@@ -11,7 +11,7 @@ from tracefoundry.ingest import worker
 from tracefoundry.ingest.batch import Batch
 from tracefoundry.ingest.messages import IngestRequest
 from tracefoundry.ingest.worker import BatchQueue
-from tracefoundry.store.contract import PreparedSpan
+from tracefoundry.store.api import PreparedSpan
 
 DEADLINE_S = 10.0
 

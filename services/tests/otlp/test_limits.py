@@ -20,8 +20,8 @@ from otlp.wire import (
 )
 from samples import make_span
 from tracefoundry.model.span import Event, Link, Resource
-from tracefoundry.otlp import decoded, json, json_body, protobuf
-from tracefoundry.otlp.decoded import TooLarge, Undecodable
+from tracefoundry.otlp import json, protobuf
+from tracefoundry.otlp.decoded import FULL_LIMITS_BYTES, BodyLimits, TooLarge, Undecodable
 from tracefoundry.otlp.encode import encode_traces, encode_traces_json
 
 
@@ -160,29 +160,24 @@ def test_many_broken_strings_are_all_mended() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["protobuf", "json"])
-def test_a_body_of_very_many_spans_is_too_large(
-    encoding: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_body_of_very_many_spans_is_too_large(encoding: str) -> None:
     """Nearly empty spans would fill memory long before the body reaches its limit in bytes."""
-    monkeypatch.setattr(decoded, "MAX_RECORDS", 3)
+    limits = BodyLimits(records=3)
     spans = [make_span(span=number) for number in range(1, 5)]
     if encoding == "protobuf":
-        assert 3 == len(protobuf.decode_traces(encode_traces(spans[:3])).spans)
+        assert 3 == len(protobuf.decode_traces(encode_traces(spans[:3]), limits).spans)
         with pytest.raises(TooLarge, match="smaller batches"):
-            protobuf.decode_traces(encode_traces(spans))
+            protobuf.decode_traces(encode_traces(spans), limits)
     else:
-        assert 3 == len(json.decode_traces(encode_traces_json(spans[:3])).spans)
+        assert 3 == len(json.decode_traces(encode_traces_json(spans[:3]), limits).spans)
         with pytest.raises(TooLarge, match="smaller batches"):
-            json.decode_traces(encode_traces_json(spans))
+            json.decode_traces(encode_traces_json(spans), limits)
 
 
 @pytest.mark.parametrize("encoding", ["protobuf", "json"])
 @pytest.mark.parametrize("part", ["events", "links", "resources"])
-def test_a_body_of_very_many_small_parts_is_too_large(
-    encoding: str, part: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_body_of_very_many_small_parts_is_too_large(encoding: str, part: str) -> None:
     """Events, links and envelopes cost two bytes on the wire and hundreds as objects."""
-    monkeypatch.setattr(decoded, "MAX_PARTS", 6)
     span = make_span()
     spans = [span]
     if part == "events":
@@ -194,13 +189,80 @@ def test_a_body_of_very_many_small_parts_is_too_large(
     body = encode_traces(spans) if encoding == "protobuf" else encode_traces_json(spans)
     decode = protobuf.decode_traces if encoding == "protobuf" else json.decode_traces
     with pytest.raises(TooLarge, match="smaller batches"):
-        decode(body)
+        decode(body, BodyLimits(parts=6))
 
 
-def test_a_json_body_that_may_hold_very_many_values_is_too_large(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_json_body_that_may_hold_very_many_values_is_too_large() -> None:
     """The JSON parser cannot be stopped once it runs, so it is not begun."""
-    monkeypatch.setattr(json_body, "MAX_VALUES", 100)
     with pytest.raises(TooLarge, match="smaller batches"):
-        json.decode_traces(b'{"unknown": [' + b"{}," * 100 + b"{}]}")
+        json.decode_traces(b'{"unknown": [' + b"{}," * 100 + b"{}]}", BodyLimits(json_values=100))
+
+
+MANY = {f"k{number}": number for number in range(8)}
+
+PLACES = {
+    "span attributes": lambda: [make_span(attributes=MANY)],
+    "attributes of two spans": lambda: [
+        make_span(span=number, attributes={"a": 1, "b": 2, "c": 3, "d": 4}) for number in (1, 2)
+    ],
+    "event attributes": lambda: [make_span(events=[Event("e", 1, MANY)])],
+    "link attributes": lambda: [make_span(links=[Link(bytes(16), bytes(8), MANY)])],
+    "resource attributes": lambda: [make_span(resource=Resource(MANY))],
+    "entries of a map": lambda: [make_span(attributes={"a": MANY})],
+    "elements of an array": lambda: [make_span(attributes={"a": list(range(40))})],
+    "elements of nested arrays": lambda: [make_span(attributes={"a": [[1] * 16, [[2] * 16]]})],
+}
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_body_of_very_many_values_is_too_large(encoding: str, place: str) -> None:
+    """Attributes are counted wherever they are, entries of maps too; four elements are one."""
+    spans = PLACES[place]()
+    body = encode_traces(spans) if encoding == "protobuf" else encode_traces_json(spans)
+    decode = protobuf.decode_traces if encoding == "protobuf" else json.decode_traces
+    assert len(spans) == len(decode(body, BodyLimits(values=20)).spans)
+    with pytest.raises(TooLarge, match="smaller batches"):
+        decode(body, BodyLimits(values=7))
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+@pytest.mark.parametrize("part", ["attributes", "events", "links", "event attributes"])
+def test_a_span_of_very_many_parts_is_refused_alone(encoding: str, part: str) -> None:
+    """Its neighbours are kept, and the sender hears why."""
+    big = {
+        "attributes": lambda: make_span(span=1, attributes=MANY),
+        "events": lambda: make_span(span=1, events=[Event("e", 1)] * 8),
+        "links": lambda: make_span(span=1, links=[Link(bytes(16), bytes(8))] * 8),
+        "event attributes": lambda: make_span(span=1, events=[Event("e", 1, MANY)]),
+    }[part]()
+    spans = [big, make_span(span=2)]
+    body = encode_traces(spans) if encoding == "protobuf" else encode_traces_json(spans)
+    decode = protobuf.decode_traces if encoding == "protobuf" else json.decode_traces
+    assert 2 == len(decode(body, BodyLimits(span_parts=8)).spans)
+    result = decode(body, BodyLimits(span_parts=7))
+    assert [spans[1].span_id] == [span.span_id for span in result.spans]
+    assert {"too_many_parts": 1} == result.rejected_count
+    assert f"more than 7 {part.split()[-1]}" in result.rejected[0].detail
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+def test_a_resource_of_very_many_attributes_is_too_large(encoding: str) -> None:
+    """It is no span that could be refused alone."""
+    spans = [make_span(resource=Resource(MANY))]
+    body = encode_traces(spans) if encoding == "protobuf" else encode_traces_json(spans)
+    decode = protobuf.decode_traces if encoding == "protobuf" else json.decode_traces
+    with pytest.raises(TooLarge, match="more than 7 attributes"):
+        decode(body, BodyLimits(span_parts=7))
+
+
+def test_a_worker_with_less_memory_takes_smaller_bodies() -> None:
+    """In proportion; the limits of one span stay."""
+    half = BodyLimits.within(FULL_LIMITS_BYTES // 2)
+    assert (125_000, 500_000, 500_000, 100_000) == (
+        half.records,
+        half.parts,
+        half.values,
+        half.span_parts,
+    )
+    assert BodyLimits() == BodyLimits.within(8 * FULL_LIMITS_BYTES)

@@ -1,6 +1,6 @@
 """No planted secret reaches the database, the object store, the logs or an answer.
 
-Secrets of every kind go in at every door, hidden in every way in every place; then everything that
+Secrets of every kind go in at every input, hidden in every way in every place; then everything that
 the platform has stored or said is searched, objects decompressed first. A harmless word that goes
 in by the same ways shows that the search looks where things are.
 """
@@ -35,7 +35,7 @@ from redaction import hiding, looking, secret_samples
 from tracefoundry.payloads.planning import CHUNK_BYTES
 
 WORD, CONTENT_WORD, STRICT = "marigolds-everywhere", "hyacinths-in-content", "strictly"
-Doors = dict[str, Callable[[planting.Export], None]]
+Inputs = dict[str, Callable[[planting.Export], None]]
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Swept:
         return answer.content
 
 
-def doors(platform: Platform, channel: grpc.Channel) -> Doors:
+def inputs(platform: Platform, channel: grpc.Channel) -> Inputs:
     """Every way in; each takes an export and wants it stored."""
 
     def http(compress: Callable[[bytes], bytes], encoding: str, *, as_json: bool = False) -> Any:
@@ -140,7 +140,7 @@ def swept(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Swept]:
-    """A platform after all secrets have gone in by all doors, into two projects."""
+    """A platform after all secrets have gone in by all inputs, into two projects."""
     folder = tmp_path_factory.mktemp("swept")
     environment: dict[str, str] = {}
     data: Path | None = None
@@ -168,7 +168,7 @@ def swept(
         rules = {rule for rule, _, _ in samples.values()}
         swept = Swept(platform, url, objects, data, search, rules)
         with grpc.insecure_channel(platform.grpc) as channel:
-            _send_everything(swept, doors(platform, channel), samples)
+            _send_everything(swept, inputs(platform, channel), samples)
         yield swept
 
 
@@ -177,18 +177,18 @@ def hiding_from(number: int) -> Callable[[int, str], str]:
     return lambda place, text: hiding.ENCODINGS[(place + number) % len(hiding.ENCODINGS)](text)
 
 
-def _send_everything(swept: Swept, ways: Doors, samples: dict[str, secret_samples.Sample]) -> None:
-    """Each kind in every place, in an encoding and by a door that go round; some of them into the
+def _send_everything(swept: Swept, ways: Inputs, samples: dict[str, secret_samples.Sample]) -> None:
+    """Each kind in every place, in an encoding and by an input that go round; some of them into the
     other project too."""
     names = list(ways)
     for number, (_, text, _) in enumerate(samples.values()):
         for project in (None, STRICT) if number % 8 == 0 else (None,):
             spans, logs = planting.in_every_place(text, hiding_from(number))
-            door = ways[names[number % len(names)]]
+            way_in = ways[names[number % len(names)]]
             for export in (spans, logs):
                 if project is not None:
                     planting.into_project(export, project)
-                door(export)
+                way_in(export)
             swept.traces.append(spans.resource_spans[0].scope_spans[0].spans[0].trace_id.hex())
     for word, project in ((WORD, None), (CONTENT_WORD, STRICT)):
         spans, logs = planting.in_every_place(

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import facts_of, summarise
+from tracefoundry.store import values
 from tracefoundry.store.postgres.partitions import PARTITIONED
-from tracefoundry.store.sql import columns, tables, values
+from tracefoundry.store.sql import columns, tables
 from tracefoundry.store.sql.rows import log_row, resource_row, scope_row, span_row, trace_row
 from tracefoundry.store.sql.schema import Table
 

@@ -109,7 +109,7 @@ def routes_of(app: FastAPI) -> set[str]:
 
 
 @dataclass
-class Door:
+class ProtectedApp:
     """An application that asks for tokens, and a token of every kind."""
 
     app: FastAPI
@@ -154,7 +154,7 @@ class Door:
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProtectedApp]:
     """The application over a database with two projects; the trace is in ``default``."""
     url = f"sqlite:///{tmp_path_factory.mktemp('matrix')}/test.db"
     migrations.upgrade(url)
@@ -181,21 +181,21 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         )
     app = create_app(store, QuerySettings(), access=access)
     app.include_router(health_router(Readiness({}), CollectorRegistry()))
-    yield Door(app, AppClient(app), access, made)
+    yield ProtectedApp(app, AppClient(app), access, made)
     access.close()
     store.close()
     engine.dispose()
 
 
-def test_every_route_of_the_application_is_in_the_matrix(door: Door) -> None:
+def test_every_route_of_the_application_is_in_the_matrix(protected: ProtectedApp) -> None:
     """And the matrix holds no route that is gone."""
-    assert set(MATRIX) == routes_of(door.app)
+    assert set(MATRIX) == routes_of(protected.app)
 
 
-def test_every_route_that_is_not_open_wants_a_role(door: Door) -> None:
+def test_every_route_that_is_not_open_wants_a_role(protected: ProtectedApp) -> None:
     """Told by its dependencies, so that a route cannot be protected by luck alone."""
     wants = {"viewer", "engineer", "admin"}
-    waiting, without = list(door.app.routes), set()
+    waiting, without = list(protected.app.routes), set()
     while waiting:
         route = waiting.pop()
         waiting += getattr(getattr(route, "original_router", None), "routes", [])
@@ -209,22 +209,24 @@ def test_every_route_that_is_not_open_wants_a_role(door: Door) -> None:
 
 @pytest.mark.parametrize("route", MATRIX)
 @pytest.mark.parametrize("who", STRANGERS)
-def test_strangers_get_nothing(door: Door, route: str, who: str) -> None:
+def test_strangers_get_nothing(protected: ProtectedApp, route: str, who: str) -> None:
     """401 with a challenge, whatever is wrong with what they show; the open routes answer."""
     method, entry = route.split()[0], MATRIX[route]
     if entry.level == "open":
         if who != "in_the_query":
-            assert 200 == door.ask(method, entry, who)[0]
+            assert 200 == protected.ask(method, entry, who)[0]
         return
-    assert (401, "unauthenticated") == door.ask(method, entry, who)
+    assert (401, "unauthenticated") == protected.ask(method, entry, who)
 
 
 @pytest.mark.parametrize("route", MATRIX)
 @pytest.mark.parametrize("role", [role.value for role in Role])
-def test_each_role_may_do_what_the_contract_says(door: Door, route: str, role: str) -> None:
+def test_each_role_may_do_what_the_contract_says(
+    protected: ProtectedApp, route: str, role: str
+) -> None:
     """403 where it may not; elsewhere the route itself answers, if only that a value is wrong."""
     method, entry = route.split()[0], MATRIX[route]
-    status, code = door.ask(method, entry, role)
+    status, code = protected.ask(method, entry, role)
     if role in ALLOWED[entry.level]:
         assert status not in (401, 403, 500, 503), code
     else:
@@ -234,22 +236,24 @@ def test_each_role_may_do_what_the_contract_says(door: Door, route: str, role: s
 @pytest.mark.parametrize("project", ["default", "nowhere", "SHOP", "x" * 60])
 @pytest.mark.parametrize("route", [route for route, entry in MATRIX.items() if entry.scoped])
 def test_a_token_of_one_project_cannot_tell_whether_another_exists(
-    door: Door, route: str, project: str
+    protected: ProtectedApp, route: str, project: str
 ) -> None:
     """403 for one that is there and for one that is not."""
     method, entry = route.split()[0], MATRIX[route]
     for role in ALLOWED[entry.level] - {"ingest"}:
         expected = (403, "forbidden_project")
-        assert expected == door.ask(method, entry, f"{role}@shop", project=project)
+        assert expected == protected.ask(method, entry, f"{role}@shop", project=project)
 
 
 @pytest.mark.parametrize("route", [route for route, entry in MATRIX.items() if entry.scoped])
-def test_a_token_of_one_project_sees_nothing_of_another(door: Door, route: str) -> None:
+def test_a_token_of_one_project_sees_nothing_of_another(
+    protected: ProtectedApp, route: str
+) -> None:
     """Ids of another project are as if they had never been; its own project is open to it."""
     method, entry = route.split()[0], MATRIX[route]
     for role in ALLOWED[entry.level] - {"ingest"}:
         for parameters in ({}, {"project": "shop"}):
-            status, _ = door.ask(method, entry, f"{role}@shop", **parameters)
+            status, _ = protected.ask(method, entry, f"{role}@shop", **parameters)
             assert (
                 404 if entry.path.startswith(f"/api/traces/{TRACE.hex()}") else status
             ) == status
@@ -264,40 +268,46 @@ def test_a_token_of_one_project_sees_nothing_of_another(door: Door, route: str) 
         ("PATCH /api/projects/{name}", "/api/projects/nowhere"),
     ],
 )
-def test_an_admin_of_one_project_administers_that_one(door: Door, route: str, path: str) -> None:
+def test_an_admin_of_one_project_administers_that_one(
+    protected: ProtectedApp, route: str, path: str
+) -> None:
     """Others are forbidden, there or not."""
     entry = Entry("admin", path, MATRIX[route].body)
-    assert (403, "forbidden_project") == door.ask(route.split()[0], entry, "admin@shop")
+    assert (403, "forbidden_project") == protected.ask(route.split()[0], entry, "admin@shop")
 
 
 @pytest.mark.parametrize("project", ["default", "nowhere"])
-def test_an_admin_of_one_project_makes_tokens_for_it_alone(door: Door, project: str) -> None:
+def test_an_admin_of_one_project_makes_tokens_for_it_alone(
+    protected: ProtectedApp, project: str
+) -> None:
     """Not for others and not for all."""
     entry = Entry("admin", "/api/tokens", {"name": "n", "role": "admin", "project": project})
-    assert (403, "forbidden_project") == door.ask("POST", entry, "admin@shop")
+    assert (403, "forbidden_project") == protected.ask("POST", entry, "admin@shop")
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/", "/api", "/healthz/", "/docs/x", "/metrics/"])
-def test_paths_that_are_not_there_say_so_to_callers_only(door: Door, path: str) -> None:
+def test_paths_that_are_not_there_say_so_to_callers_only(
+    protected: ProtectedApp, path: str
+) -> None:
     """Strangers cannot feel their way, and a slash opens nothing."""
     entry = Entry("viewer", path)
-    assert (401, "unauthenticated") == door.ask("GET", entry, "none")
-    assert (404, "not_found") == door.ask("GET", entry, "viewer")
+    assert (401, "unauthenticated") == protected.ask("GET", entry, "none")
+    assert (404, "not_found") == protected.ask("GET", entry, "viewer")
 
 
-def test_what_a_refused_caller_typed_is_not_on_record(door: Door) -> None:
+def test_what_a_refused_caller_typed_is_not_on_record(protected: ProtectedApp) -> None:
     """It may be a secret in the wrong place."""
     typed = "sk-" + "ant-" + "a1b2c3d4" * 5
     entry = Entry("engineer", f"/api/payloads/{typed}?project={typed}", scoped=False)
-    assert 403 == door.ask("GET", entry, "viewer")[0]
-    denial = door.denials()[0]
+    assert 403 == protected.ask("GET", entry, "viewer")[0]
+    denial = protected.denials()[0]
     assert (None, "/api/payloads/...") == (denial.project, denial.target)
 
 
-def test_a_denied_read_of_content_is_on_record(door: Door) -> None:
+def test_a_denied_read_of_content_is_on_record(protected: ProtectedApp) -> None:
     """Who, what, from where, before the answer is out."""
-    door.ask("GET", MATRIX["GET /api/payloads/{ref}"], "viewer", project="shop")
-    entry = door.denials()[0]
+    protected.ask("GET", MATRIX["GET /api/payloads/{ref}"], "viewer", project="shop")
+    entry = protected.denials()[0]
     assert ("payload.read", "viewer", "viewer", "shop", f"/api/payloads/{REF}", 403) == (
         entry.action,
         entry.actor,
@@ -308,9 +318,9 @@ def test_a_denied_read_of_content_is_on_record(door: Door) -> None:
     )
 
 
-def test_no_token_stands_in_an_answer_or_on_record(door: Door) -> None:
+def test_no_token_stands_in_an_answer_or_on_record(protected: ProtectedApp) -> None:
     """Wherever it was put."""
-    token = door.tokens["admin"]
+    token = protected.tokens["admin"]
     for entry in (
         Entry("admin", f"/api/tokens/{token}"),
         Entry("admin", f"/api/projects/{token}"),
@@ -318,9 +328,9 @@ def test_no_token_stands_in_an_answer_or_on_record(door: Door) -> None:
         Entry("admin", f"/api/traces?project={token}"),
     ):
         for who in ("viewer@shop", "none", "wrong", "ingest"):
-            door.ask("DELETE", entry, who)
-    assert token not in repr(door.denials())
-    shown = door.client.get("/api/tokens", headers={"authorization": f"Bearer {token}"}).text
-    assert not any(text in shown for text in door.tokens.values())
-    listed = door.client.get("/api/audit", headers={"authorization": f"Bearer {token}"}).text
-    assert not any(text in listed for text in door.tokens.values())
+            protected.ask("DELETE", entry, who)
+    assert token not in repr(protected.denials())
+    shown = protected.client.get("/api/tokens", headers={"authorization": f"Bearer {token}"}).text
+    assert not any(text in shown for text in protected.tokens.values())
+    listed = protected.client.get("/api/audit", headers={"authorization": f"Bearer {token}"}).text
+    assert not any(text in listed for text in protected.tokens.values())

@@ -10,7 +10,6 @@ from tracefoundry.model.limits import WINDOW_AHEAD_NS
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
 from tracefoundry.store.api import open_store
-from tracefoundry.store.open import open_writer
 from tracefoundry.store.sql.engine import make_engine
 
 
@@ -23,7 +22,7 @@ def test_spans_that_come_during_and_after_a_delete_stay_out(database_url: str) -
     failures: list[BaseException] = []
 
     def write() -> None:
-        writer = open_writer(database_url, retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
+        writer = open_store(database_url).writer(retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
         try:
             writer.maintain(time.time_ns())
             after = 0

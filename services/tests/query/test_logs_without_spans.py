@@ -17,7 +17,6 @@ from tracefoundry.model.limits import WINDOW_AHEAD_NS
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
 from tracefoundry.store.api import CommitResult, Store, open_store
-from tracefoundry.store.open import open_writer
 from tracefoundry.store.records import Deleted
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine
@@ -105,7 +104,7 @@ def test_a_batch_ends_with_the_trace_that_has_too_many_logs(
 def postgres(postgres_url: str) -> Iterator[tuple[str, sa.Engine]]:
     """A migrated database with one log of trace 1 and no spans, and partitions for today."""
     migrations.upgrade(postgres_url)
-    writer = open_writer(postgres_url, retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
+    writer = open_store(postgres_url).writer(retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
     writer.maintain(time.time_ns())
     writer.close()
     engine = make_engine(postgres_url)
@@ -187,7 +186,7 @@ def test_what_is_written_while_the_delete_is_at_it_is_refused(
     store = open_store(url)
 
     def write() -> CommitResult:
-        writer = open_writer(url, retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
+        writer = open_store(url).writer(retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
         try:
             if kind == "span":
                 return writer.commit([writer.prepare_span(1, make_span(1, 1))])

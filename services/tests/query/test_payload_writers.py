@@ -22,7 +22,6 @@ from tracefoundry.payloads.storing import PayloadWriter
 from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.store import migrations
 from tracefoundry.store.api import PayloadsGone, PreparedSpan, open_store
-from tracefoundry.store.open import open_writer
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine
 
@@ -50,7 +49,7 @@ def test_no_live_payload_is_lost_beside_deletions(
     done = threading.Event()
 
     def write(numbers: range) -> None:
-        writer = open_writer(database_url, retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
+        writer = open_store(database_url).writer(retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
         payloads = PayloadWriter(objects, BlobCodec(keys), previews=not encrypted)
         try:
             writer.maintain(time.time_ns())
@@ -122,7 +121,7 @@ def test_a_commit_that_relied_on_a_payload_that_was_deleted_is_told_so(
     store = open_store(database_url)
     engine = make_engine(database_url)
     objects = FilesystemStore(tmp_path / "payloads")
-    writer = open_writer(database_url, retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
+    writer = open_store(database_url).writer(retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
     writer.maintain(time.time_ns())
     payloads = PayloadWriter(objects, BlobCodec(), previews=True)
     value = b"shared by two traces"

@@ -185,7 +185,7 @@ def test_a_url_of_several_hosts_finds_the_one_that_answers(
 
 
 def test_a_connection_that_takes_no_writes_any_more_is_replaced(postgres_url: str) -> None:
-    """After a failover the pool must not stay with the old primary for ever."""
+    """After a failover the pool must not keep its connections to the old primary."""
     engine = make_engine(postgres_url, pool_size=1)
     create_tables(engine)
     with engine.connect() as connection:

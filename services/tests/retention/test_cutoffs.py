@@ -7,7 +7,7 @@ import pytest
 from tracefoundry.model.times import DAY_NS, date_of, day_of_date
 from tracefoundry.retention.cutoffs import GRACE_NS, cutoffs
 from tracefoundry.settings import Settings
-from tracefoundry.store.contract import ProjectRecord
+from tracefoundry.store.records import ProjectRecord
 
 
 @pytest.mark.parametrize(("after_ns", "expected"), [(-1, 92), (0, 93), (DAY_NS - 1, 93)])

@@ -14,7 +14,7 @@ from retention.stock import SETTINGS, noon, run, select, span_at
 from store.conftest import new_writer
 from tracefoundry.model.times import DAY_NS, day_of
 from tracefoundry.retention.report import DiskUse
-from tracefoundry.store.contract import SpanWriter
+from tracefoundry.store.api import Writer
 from tracefoundry.store.sql.tables import spans, traces
 
 pytestmark = pytest.mark.faults
@@ -23,7 +23,7 @@ TODAY = day_of(time.time_ns())
 
 
 @contextmanager
-def writing(url: str, commit: Callable[[SpanWriter, int], None]) -> Iterator[list[int]]:
+def writing(url: str, commit: Callable[[Writer, int], None]) -> Iterator[list[int]]:
     """A writer that commits until the block ends; gives how many commits it has made. What it
     raises is raised at the end."""
     done = [0]
@@ -68,7 +68,7 @@ def test_writers_of_kept_days_do_not_notice(migrated_url: str) -> None:
     writer.commit([writer.prepare_span(1, span) for span in expired])
     writer.close()
 
-    def commit(writer: SpanWriter, number: int) -> None:
+    def commit(writer: Writer, number: int) -> None:
         new = [span_at(noon(TODAY - day) + number, trace=number, span=day) for day in range(1, 6)]
         writer.commit([writer.prepare_span(1, span) for span in new])
 
@@ -87,7 +87,7 @@ def test_no_span_that_is_written_on_a_day_that_goes_is_left_without_its_trace(
 ) -> None:
     """A trace of that day alone, and one that goes on today; the last run takes what is left."""
 
-    def commit(writer: SpanWriter, number: int) -> None:
+    def commit(writer: Writer, number: int) -> None:
         new = [
             span_at(noon(TODAY - 9) + number, trace=number),
             span_at(noon(TODAY - 9) + number, trace=10_000_000, span=2 * number),
@@ -116,7 +116,7 @@ def test_a_day_that_the_disk_rule_drops_can_be_written_at_the_same_time(
     def full() -> list[DiskUse]:
         return [DiskUse(name="disk", holds="database", used_bytes=95, capacity_bytes=100)]
 
-    def commit(writer: SpanWriter, number: int) -> None:
+    def commit(writer: Writer, number: int) -> None:
         new = [span_at(noon(TODAY - 1) + number, trace=number), span_at(TODAY * DAY_NS + number)]
         sent_until_taken(writer, lambda: [writer.prepare_span(1, span) for span in new])
 
@@ -132,9 +132,9 @@ def test_a_day_that_the_disk_rule_drops_can_be_written_at_the_same_time(
     assert done[0] == len(today)
 
 
-def sent_until_taken(writer: SpanWriter, prepared: Callable[[], list]) -> None:  # type: ignore[type-arg]
+def sent_until_taken(writer: Writer, prepared: Callable[[], list]) -> None:  # type: ignore[type-arg]
     """Commit as a sender does, who comes again after a 503."""
-    from tracefoundry.store.contract import StoreUnavailable
+    from tracefoundry.store.api import StoreUnavailable
 
     for attempt in range(200):
         try:

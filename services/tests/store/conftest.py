@@ -1,4 +1,8 @@
-"""Writers on migrated databases of every supported kind."""
+"""Writers, for the one suite that runs over every store.
+
+Tests of the suite take :func:`store` and :func:`writer` and know ``store.api`` alone. Tests of one
+database's own ways take ``migrated_url`` or ``postgres_url`` and look into the tables.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +11,35 @@ from collections.abc import Iterator
 
 import pytest
 
-from tracefoundry.model.limits import WINDOW_AHEAD_NS
-from tracefoundry.model.times import DAY_NS
+from stores import writer_of
 from tracefoundry.store import migrations
-from tracefoundry.store.api import Writer
-from tracefoundry.store.open import open_writer
+from tracefoundry.store.api import Store, Writer, open_store
 
 
 def new_writer(url: str) -> Writer:
     """A writer with a window of a week."""
-    return open_writer(url, retention_ns=7 * DAY_NS, ahead_ns=WINDOW_AHEAD_NS)
+    return writer_of(open_store(url))
+
+
+@pytest.fixture
+def writer(store: Store) -> Iterator[Writer]:
+    """A writer of the store."""
+    made = writer_of(store)
+    yield made
+    made.close()
 
 
 @pytest.fixture
 def migrated_url(database_url: str) -> str:
-    """A database at the newest schema."""
+    """A database at the newest schema, for tests that look into its tables."""
     migrations.upgrade(database_url)
     return database_url
 
 
 @pytest.fixture
-def writer(migrated_url: str) -> Iterator[Writer]:
-    """A writer with its partitions made."""
-    writer = new_writer(migrated_url)
-    writer.maintain(time.time_ns())
-    yield writer
-    writer.close()
+def url_writer(migrated_url: str) -> Iterator[Writer]:
+    """A writer of that database, with its partitions made."""
+    made = new_writer(migrated_url)
+    made.maintain(time.time_ns())
+    yield made
+    made.close()

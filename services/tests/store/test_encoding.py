@@ -20,10 +20,11 @@ from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import facts_of, summarise
 from tracefoundry.model.times import DAY_NS
+from tracefoundry.store import values
 from tracefoundry.store.api import Writer
 from tracefoundry.store.postgres import rows as copy_rows
 from tracefoundry.store.records import StoredLog, StoredSpan
-from tracefoundry.store.sql import decoding, values
+from tracefoundry.store.sql import decoding
 from tracefoundry.store.sql import rows as tuple_rows
 from tracefoundry.store.sql.columns import SPAN_LOGS, SPANS
 from tracefoundry.store.sql.schema import Column, Table, Type
@@ -230,7 +231,7 @@ def test_a_log_decodes_to_itself(log: LogRecord) -> None:
     logs=st.lists(stored_logs(), min_size=1, max_size=4),
 )
 def test_what_is_written_is_read_back(
-    writer: Writer, migrated_url: str, spans: list[Span], logs: list[LogRecord]
+    url_writer: Writer, migrated_url: str, spans: list[Span], logs: list[LogRecord]
 ) -> None:
     """Through the database too, with resources, scopes and the trace's summary."""
     empty(migrated_url, "spans", "span_logs", "traces")
@@ -239,9 +240,9 @@ def test_what_is_written_is_read_back(
         span.trace_id, span.start_time_ns = bytes(15) + b"\x01", today + number
     for number, log in enumerate(logs):
         log.trace_id, log.time_ns = bytes(15) + b"\x01", today + number
-    result = writer.commit(
-        [writer.prepare_span(1, span) for span in spans],
-        [writer.prepare_log(1, log) for log in logs],
+    result = url_writer.commit(
+        [url_writer.prepare_span(1, span) for span in spans],
+        [url_writer.prepare_log(1, log) for log in logs],
     )
     assert (result.refused_spans, result.refused_logs) == ([], [])
     assert read_spans(migrated_url) == spans

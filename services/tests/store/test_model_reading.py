@@ -1,14 +1,13 @@
-"""Spans and logs come back from every database as the model had them, in order and in chunks."""
+"""Spans and logs come back from every store as the model had them, in order and in chunks."""
 
 from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +18,7 @@ from tracefoundry.model.payload import Content, ref_of
 from tracefoundry.model.span import LogRecord, Resource, Span
 from tracefoundry.model.times import day_of
 from tracefoundry.payloads.offload import Offloader
-from tracefoundry.store.api import Store, Writer, open_store
+from tracefoundry.store.api import Store, Writer
 
 CONTENT_KEYS = ("gen_ai.input.messages", "gen_ai.tool.call.arguments", "input.value")
 
@@ -33,14 +32,6 @@ PROPERTY = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-
-
-@pytest.fixture
-def store(migrated_url: str, writer: Writer) -> Iterator[Store]:
-    """The database of ``writer``."""
-    store = open_store(migrated_url)
-    yield store
-    store.close()
 
 
 def keep(writer: Writer, spans: Sequence[Span], logs: Sequence[LogRecord] = ()) -> None:

@@ -68,14 +68,14 @@ def span(number: int) -> Span:
 
 
 def test_a_new_column_is_written_by_both_writers_and_taken_by_the_old_one(
-    writer: Writer, migrated_url: str, monkeypatch: pytest.MonkeyPatch
+    url_writer: Writer, migrated_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows from before have no value in it; a writer of the version before goes on beside the new
     one; and what was stored by one is no conflict for the other."""
-    assert writer.commit([writer.prepare_span(1, span(1))]) == CommitResult()
+    assert url_writer.commit([url_writer.prepare_span(1, span(1))]) == CommitResult()
     migrate(migrated_url)
-    assert writer.commit([writer.prepare_span(1, span(2))]) == CommitResult()
-    writer.close()
+    assert url_writer.commit([url_writer.prepare_span(1, span(2))]) == CommitResult()
+    url_writer.close()
     extend(monkeypatch)
     newer = new_writer(migrated_url)
     sent = [newer.prepare_span(1, span(number)) for number in (1, 3)]

@@ -13,8 +13,8 @@ from tracefoundry.cli.inputs import MAX_NS
 from tracefoundry.server.errors import CommandError
 
 if TYPE_CHECKING:
-    from tracefoundry.cli.answers import Receipt
     from tracefoundry.cli.api import Api
+    from tracefoundry.schemas.traces import DeletionReceipt
 
 COUNTED_TRACES = 20_000
 """Traces counted before asking; above it the question says `more than`."""
@@ -78,8 +78,9 @@ class _Selected:
 
 
 def _count(api: Api, project: str | None, before_ns: int) -> _Selected:
-    from tracefoundry.cli.answers import TraceList, as_ns
+    from tracefoundry.cli.answers import as_ns
     from tracefoundry.cli.api import Params, path_of
+    from tracefoundry.schemas.traces import TraceList
 
     ends_ns: list[int] = []
     spans = listed = 0
@@ -110,20 +111,20 @@ def _question(selected: _Selected, before: str | None, project: str | None, url:
     return safe(f"{more}{count:,} {traces} ({selected.spans:,} {spans}){when} {where} at {url}")
 
 
-def _delete(api: Api, project: str | None, before_ns: int, selected: _Selected) -> Receipt:
+def _delete(api: Api, project: str | None, before_ns: int, selected: _Selected) -> DeletionReceipt:
     from rich.progress import Progress
 
-    from tracefoundry.cli.answers import Receipt
     from tracefoundry.cli.api import path_of
     from tracefoundry.cli.display import stderr_console
+    from tracefoundry.schemas.traces import DeletionReceipt
 
-    total = Receipt()
+    total = DeletionReceipt()
     console = stderr_console()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("Deleting", total=len(selected.ends_ns))
         for limit_ns, traces in _steps(selected.ends_ns, before_ns):
             body = api.delete(path_of("traces"), {"project": project, "before": limit_ns})
-            part = api.decode(body, Receipt)
+            part = api.decode(body, DeletionReceipt)
             total.traces += part.traces
             total.spans += part.spans
             total.logs += part.logs
@@ -146,7 +147,7 @@ def _steps(ends_ns: list[int], before_ns: int) -> list[tuple[int, int]]:
     return [*steps, (before_ns, len(ends_ns) - done)]
 
 
-def receipt_line(receipt: Receipt) -> str:
+def receipt_line(receipt: DeletionReceipt) -> str:
     """What was removed, in one line."""
     counts = (
         (receipt.traces, "trace"),

@@ -11,6 +11,7 @@ import re
 import sys
 from datetime import UTC, datetime, tzinfo
 
+import msgspec
 from rich.console import Console
 from rich.text import Text
 
@@ -60,6 +61,11 @@ def write_raw(body: bytes) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(body + b"\n")
     sys.stdout.buffer.flush()
+
+
+def print_answer(answer: msgspec.Struct) -> None:
+    """An answer that was made here, as the API would send it."""
+    write_raw(msgspec.json.encode(answer))
 
 
 def unicode_output() -> bool:

@@ -10,8 +10,8 @@ import typer
 from tracefoundry.cli import options
 
 if TYPE_CHECKING:
-    from tracefoundry.cli.answers import Trace, TraceList
     from tracefoundry.cli.api import Api, Params
+    from tracefoundry.schemas.traces import Trace, TraceList
 
 MAX_TRACES = 10_000
 """Most traces that ``--all`` lists; it says so when there are more."""
@@ -136,9 +136,9 @@ def list_traces(
 
 def _list(api: Api, params: Params, cursor: str | None, *, every: bool, as_json: bool) -> None:
     """Fetch a page or all of them, and print the answers or one table."""
-    from tracefoundry.cli.answers import TraceList
     from tracefoundry.cli.api import path_of
     from tracefoundry.cli.display import write_raw
+    from tracefoundry.schemas.traces import TraceList
 
     traces: list[Trace] = []
     listed = 0

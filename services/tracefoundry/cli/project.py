@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tracefoundry.cli import options
+from tracefoundry.schemas.administration import Project, ProjectList
 from tracefoundry.server.errors import CommandError
 
 if TYPE_CHECKING:
@@ -53,14 +55,14 @@ def create(
     as_json: options.PrintJson = False,
 ) -> None:
     """Make a project."""
+    from tracefoundry.auth.answers import project_answer
     from tracefoundry.auth.caller import terminal_caller
-    from tracefoundry.auth.shapes import project_json
     from tracefoundry.server.stores import access_at
 
     change = _change(redaction, retention_spans, retention_payloads)
     with access_at(data, database) as access:
         project = access.projects.create(name, terminal_caller(), change)
-        shown = project_json(access.projects, project)
+        shown = project_answer(access.projects, project)
     _show([shown], shown if as_json else None)
 
 
@@ -75,8 +77,8 @@ def set_project(
     as_json: options.PrintJson = False,
 ) -> None:
     """Change what a project sets for itself; what is not given stays as it is."""
+    from tracefoundry.auth.answers import project_answer
     from tracefoundry.auth.caller import terminal_caller
-    from tracefoundry.auth.shapes import project_json
     from tracefoundry.server.stores import access_at
 
     change = _change(redaction, retention_spans, retention_payloads)
@@ -86,7 +88,7 @@ def set_project(
         )
     with access_at(data, database) as access:
         project = access.projects.change(name, terminal_caller(), change)
-        shown = project_json(access.projects, project)
+        shown = project_answer(access.projects, project)
     _show([shown], shown if as_json else None)
 
 
@@ -95,12 +97,12 @@ def list_projects(
     data: options.Data = None, database: options.Database = None, as_json: options.PrintJson = False
 ) -> None:
     """List projects by name, with what holds for them."""
-    from tracefoundry.auth.shapes import project_json
+    from tracefoundry.auth.answers import project_answer
     from tracefoundry.server.stores import access_at
 
     with access_at(data, database) as access:
-        shown = [project_json(access.projects, project) for project in access.projects.all()]
-    _show(shown, {"projects": shown} if as_json else None)
+        shown = [project_answer(access.projects, project) for project in access.projects.all()]
+    _show(shown, ProjectList(shown) if as_json else None)
 
 
 def _change(
@@ -115,29 +117,27 @@ def _change(
     )
 
 
-def _show(projects: list[dict[str, Any]], as_json: dict[str, Any] | None) -> None:
+def _show(projects: Sequence[Project], as_json: Project | ProjectList | None) -> None:
     """The JSON, else a table: what holds, dim where it is the platform's."""
     from rich.text import Text
 
     from tracefoundry.cli.columns import Column, print_columns
-    from tracefoundry.cli.display import safe, stdout_console, write_raw
+    from tracefoundry.cli.display import print_answer, safe, stdout_console
 
     if as_json is not None:
-        import orjson
-
-        write_raw(orjson.dumps(as_json))
+        print_answer(as_json)
         return
-    columns = [Column("NAME", [Text(safe(project["name"])) for project in projects])]
+    columns = [Column("NAME", [Text(safe(project.name)) for project in projects])]
     for header, key in (
         ("REDACTION", "redaction"),
         ("SPANS", "retention_spans"),
         ("PAYLOADS", "retention_payloads"),
     ):
         cells = [
-            Text(project["effective"][key], style="" if project[key] else "dim")
+            Text(getattr(project.effective, key), style="" if getattr(project, key) else "dim")
             for project in projects
         ]
         columns.append(Column(header, cells))
-    created = [Text(project["created_at"]) for project in projects]
+    created = [Text(project.created_at) for project in projects]
     columns.append(Column("CREATED", created, rank=1))
     print_columns(stdout_console(), columns)

@@ -70,10 +70,11 @@ def show(
 
 
 def _show_tree(api: Api, trace_id: str, project: str | None, *, as_json: bool) -> None:
-    from tracefoundry.cli.answers import Trace, Tree
     from tracefoundry.cli.api import path_of
     from tracefoundry.cli.display import stdout_console, write_raw
     from tracefoundry.cli.trace_view import trace_view
+    from tracefoundry.schemas.spans import Tree
+    from tracefoundry.schemas.traces import Trace
 
     body = api.get(path_of("traces", trace_id, "tree"), {"project": project})
     if as_json:
@@ -96,11 +97,11 @@ def _show_spans(
     *,
     as_json: bool,
 ) -> None:
-    from tracefoundry.cli.answers import SkeletonPage
     from tracefoundry.cli.api import path_of
     from tracefoundry.cli.columns import print_columns
     from tracefoundry.cli.display import safe, stderr_console, stdout_console, write_raw
     from tracefoundry.cli.span_view import span_columns
+    from tracefoundry.schemas.spans import SkeletonPage
 
     params = {
         "project": project,
@@ -151,16 +152,16 @@ def _show_payload(api: Api, ref: str, project: str | None) -> None:
 def _show_span(
     api: Api, trace_id: str, span_id: str, project: str | None, *, as_json: bool
 ) -> None:
-    from tracefoundry.cli.answers import SpanAnswer
     from tracefoundry.cli.api import path_of
     from tracefoundry.cli.display import stdout_console, write_raw
     from tracefoundry.cli.span_view import span_view
+    from tracefoundry.schemas.spans import SpansOfId
 
     body = api.get(path_of("spans", span_id), {"trace_id": trace_id, "project": project})
     if as_json:
         write_raw(body)
         return
-    answer = api.decode(body, SpanAnswer)
+    answer = api.decode(body, SpansOfId)
     console = stdout_console()
     for number, span in enumerate(answer.spans):
         if number:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
-from tracefoundry.cli.answers import Skeleton, Span, as_ns
+from tracefoundry.cli.answers import as_ns, shown_kind, usage
 from tracefoundry.cli.columns import Column
 from tracefoundry.cli.display import (
     exact_time,
@@ -21,6 +21,7 @@ from tracefoundry.cli.display import (
     safe,
     status_mark,
 )
+from tracefoundry.schemas.spans import PayloadEntry, RedactionCount, Skeleton, Span
 
 TERMINAL_VALUE = 2_000
 """Characters of one value shown on a terminal; the cut is said. Elsewhere all are shown."""
@@ -44,10 +45,10 @@ def span_columns(spans: Sequence[Skeleton]) -> list[Column]:
         span_id.cells.append(Text(safe(span.span_id), "cyan"))
         parent_id.cells.append(Text(safe(span.parent_span_id or ""), "dim"))
         name.cells.append(Text(safe(span.name)))
-        kind.cells.append(Text(safe(span.shown_kind), "dim"))
+        kind.cells.append(Text(safe(shown_kind(span)), "dim"))
         status.cells.append(status_mark(span.status.code, glyphs=False))
         duration.cells.append(Text(human_duration(as_ns(span.duration_ns))))
-        counts = span.usage
+        counts = usage(span)
         tokens_in.cells.append(Text(human_count(counts[0])))
         tokens_out.cells.append(Text(human_count(counts[1])))
     return [start, span_id, parent_id, name, kind, status, duration, tokens_in, tokens_out]
@@ -62,7 +63,7 @@ def span_view(span: Span, *, width: int | None) -> Iterator[Text]:
     yield (
         Text()
         .append(safe(span.name) or "(no name)", "bold")
-        .append(f"  {safe(span.shown_kind)}", "dim")
+        .append(f"  {safe(shown_kind(span))}", "dim")
     )
     status = Text().append_text(status_mark(span.status.code, glyphs=False))
     if span.status.message:
@@ -78,7 +79,7 @@ def span_view(span: Span, *, width: int | None) -> Iterator[Text]:
         yield _fact("scope", _plain(scope))
     times = joined([exact_time(as_ns(span.start_time_ns)), human_duration(as_ns(span.duration_ns))])
     yield _fact("time", _plain(times))
-    for warning in span.warnings:
+    for warning in span.warnings or ():
         yield _fact("note", Text(safe(warning.replace("_", " ")), "yellow"))
     yield from _section("Attributes", span.attributes, most)
     yield from _section("Resource", span.resource or {}, most)
@@ -107,38 +108,34 @@ def span_view(span: Span, *, width: int | None) -> Iterator[Text]:
             yield Text(INDENT).append(safe(rule), "cyan").append(f" = {count:,}")
 
 
-def _payload(payload: Mapping[str, Any], width: int | None) -> Iterator[Text]:
+def _payload(payload: PayloadEntry, width: int | None) -> Iterator[Text]:
     """One payload: where it stood and its state, the ref to ask for it by, how it begins."""
-    size = payload.get("bytes")
-    expired_at = payload.get("expired_at")
-    state = str(payload.get("state"))
+    state = payload.state
     facts = [
-        safe(str(payload.get("slot"))),
-        safe(str(payload.get("place"))),
-        f"{size:,} bytes" if type(size) is int else "",
-        safe(f"{state} {expired_at}" if expired_at else state),
+        safe(payload.slot),
+        safe(payload.place),
+        "" if payload.bytes is None else f"{payload.bytes:,} bytes",
+        safe(f"{state} {payload.expired_at}" if payload.expired_at else state),
     ]
     yield (
         Text(INDENT)
-        .append(safe(str(payload.get("key"))), "cyan")
+        .append(safe(payload.key), "cyan")
         .append("  " + joined(facts), "" if state == "present" else "yellow")
     )
-    ref, preview = payload.get("ref"), payload.get("preview")
-    if ref:
-        yield Text(2 * INDENT + safe(str(ref)), "dim")
-    if preview:
-        line = Text(2 * INDENT + safe(str(preview)))
+    if payload.ref:
+        yield Text(2 * INDENT + safe(payload.ref), "dim")
+    if payload.preview:
+        line = Text(2 * INDENT + safe(payload.preview))
         if width is not None:
             line.truncate(width, overflow="ellipsis")
         yield line
 
 
-def _counts(redactions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def _counts(redactions: Sequence[RedactionCount]) -> dict[str, int]:
     """How often each rule took something out."""
     counts: dict[str, int] = {}
     for one in redactions:
-        rule, count = str(one.get("rule")), one.get("count")
-        counts[rule] = counts.get(rule, 0) + (count if type(count) is int else 0)
+        counts[one.rule] = counts.get(one.rule, 0) + one.count
     return counts
 
 

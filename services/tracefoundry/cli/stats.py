@@ -12,8 +12,8 @@ from tracefoundry.cli import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracefoundry.cli.answers import Group
     from tracefoundry.cli.columns import Column
+    from tracefoundry.schemas.traces import StatisticsGroup
 
 
 class By(StrEnum):
@@ -35,11 +35,12 @@ def stats(
     as_json: options.AsJson = False,
 ) -> None:
     """Count spans, errors, latency and tokens by service, model, tool or agent."""
-    from tracefoundry.cli.answers import Stats, as_ns
+    from tracefoundry.cli.answers import as_ns
     from tracefoundry.cli.api import Api, path_of
     from tracefoundry.cli.columns import print_columns
     from tracefoundry.cli.display import stderr_console, stdout_console, window, write_raw
     from tracefoundry.cli.inputs import now_ns
+    from tracefoundry.schemas.traces import Statistics
 
     params = {
         "project": project,
@@ -52,13 +53,11 @@ def stats(
         if as_json:
             write_raw(body)
             return
-        answer = api.decode(body, Stats)
+        answer = api.decode(body, Statistics)
     hints = stderr_console()
     if answer.groups:
         print_columns(stdout_console(), group_columns(by.value, answer.groups))
-    covered = ""
-    if answer.start_ns is not None and answer.end_ns is not None:
-        covered = window(as_ns(answer.start_ns), as_ns(answer.end_ns), now_ns=now_ns())
+    covered = window(as_ns(answer.start_ns), as_ns(answer.end_ns), now_ns=now_ns())
     count = f"{len(answer.groups):,} {by.value}{'' if len(answer.groups) == 1 else 's'}"
     older = "" if answer.groups else ". For older ones: --since all"
     hints.print(f"{count}{covered}{older}", style="dim")
@@ -66,7 +65,7 @@ def stats(
         hints.print("There are more groups than the answer holds.", style="yellow")
 
 
-def group_columns(by: str, groups: Sequence[Group]) -> list[Column]:
+def group_columns(by: str, groups: Sequence[StatisticsGroup]) -> list[Column]:
     """The columns of the statistics."""
     from rich.text import Text
 
@@ -74,16 +73,16 @@ def group_columns(by: str, groups: Sequence[Group]) -> list[Column]:
     from tracefoundry.cli.columns import Column
     from tracefoundry.cli.display import human_cost, human_count, human_duration, safe
 
-    def key(group: Group) -> Text:
+    def key(group: StatisticsGroup) -> Text:
         return Text("(none)", "dim") if group.key is None else Text(safe(group.key))
 
-    def errors(group: Group) -> Text:
+    def errors(group: StatisticsGroup) -> Text:
         if not group.errors:
             return Text("")
         return Text(f"{group.errors:,} ({group.errors / max(group.spans, 1):.0%})", "red")
 
-    def latency(ns: str | int | None) -> Text:
-        return Text("" if ns is None else human_duration(as_ns(ns)))
+    def latency(ns: str) -> Text:
+        return Text(human_duration(as_ns(ns)) if ns else "")
 
     return [
         Column(by, [key(group) for group in groups], least=12),

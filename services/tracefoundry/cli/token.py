@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
+import msgspec
 import typer
 
 from tracefoundry.auth.caller import Role
@@ -37,21 +38,22 @@ def create(
     as_json: options.PrintJson = False,
 ) -> None:
     """Make a token and print it, this once: only its hash is stored."""
+    from tracefoundry.auth.answers import token_answer
     from tracefoundry.auth.caller import terminal_caller
-    from tracefoundry.auth.shapes import token_json
-    from tracefoundry.cli.display import stderr_console
+    from tracefoundry.cli.display import print_answer, stderr_console
+    from tracefoundry.schemas.administration import CreatedToken
     from tracefoundry.server.stores import access_at
 
     with access_at(data, database) as access:
         text, record = access.tokens.create(
             name, role, terminal_caller(), project=project, expires=expires
         )
-    shown = token_json(record, time.time_ns())
+    shown = token_answer(record, time.time_ns())
     if as_json:
-        _print_json({"token": text, **shown})
+        print_answer(CreatedToken(token=text, **msgspec.structs.asdict(shown)))
         return
     typer.echo(text)
-    until = f"until {shown['expires_at']}" if shown["expires_at"] else "until it is revoked"
+    until = f"until {shown.expires_at}" if shown.expires_at else "until it is revoked"
     where = f"the project {record.project}" if record.project else "all projects"
     stderr_console().print(
         f"token {record.name!r}: role {record.role}, for {where}, {until}."
@@ -66,23 +68,26 @@ def list_tokens(
     """List tokens by name, also those that have expired or were revoked."""
     from rich.text import Text
 
-    from tracefoundry.auth.shapes import token_json
+    from tracefoundry.auth.answers import token_answer
     from tracefoundry.cli.columns import Column, print_columns
-    from tracefoundry.cli.display import safe, stderr_console, stdout_console
+    from tracefoundry.cli.display import print_answer, safe, stderr_console, stdout_console
+    from tracefoundry.schemas.administration import TokenList
     from tracefoundry.server.stores import access_at
 
     with access_at(data, database) as access:
         records = access.tokens.all()
-    shown = [token_json(record, time.time_ns()) for record in records]
+    shown = [token_answer(record, time.time_ns()) for record in records]
     if as_json:
-        _print_json({"tokens": shown})
+        print_answer(TokenList(shown))
         return
     if not shown:
         stderr_console().print("no token yet: tracefoundry token create --role admin --name NAME")
         return
     styles = {"live": "green", "expired": "dim", "revoked": "red"}
     columns = [
-        Column(header, [Text(safe(str(token[key] or missing))) for token in shown], rank=rank)
+        Column(
+            header, [Text(safe(str(getattr(token, key) or missing))) for token in shown], rank=rank
+        )
         for header, key, missing, rank in (
             ("NAME", "name", "", 0),
             ("ROLE", "role", "", 0),
@@ -106,22 +111,14 @@ def revoke(
     as_json: options.PrintJson = False,
 ) -> None:
     """Revoke a token: it is refused everywhere within 5 seconds."""
+    from tracefoundry.auth.answers import token_answer
     from tracefoundry.auth.caller import terminal_caller
-    from tracefoundry.auth.shapes import token_json
-    from tracefoundry.cli.display import stdout_console
+    from tracefoundry.cli.display import print_answer, stdout_console
     from tracefoundry.server.stores import access_at
 
     with access_at(data, database) as access:
         record = access.tokens.revoke(name, terminal_caller())
     if as_json:
-        _print_json(token_json(record, time.time_ns()))
+        print_answer(token_answer(record, time.time_ns()))
     else:
         stdout_console().print(f"token {record.name!r} is revoked; it is refused within 5 seconds")
-
-
-def _print_json(value: dict[str, object]) -> None:
-    import orjson
-
-    from tracefoundry.cli.display import write_raw
-
-    write_raw(orjson.dumps(value))

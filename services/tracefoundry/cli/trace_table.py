@@ -7,7 +7,7 @@ from datetime import tzinfo
 
 from rich.text import Text
 
-from tracefoundry.cli.answers import Trace, TraceList, as_ns
+from tracefoundry.cli.answers import as_ns, total_tokens
 from tracefoundry.cli.columns import Column
 from tracefoundry.cli.display import (
     exact_time,
@@ -20,6 +20,7 @@ from tracefoundry.cli.display import (
     unicode_output,
     window,
 )
+from tracefoundry.schemas.traces import Trace, TraceList
 
 
 def trace_columns(
@@ -48,7 +49,7 @@ def trace_columns(
         spans.cells.append(Text(f"{trace.span_count:,}", style="dim"))
         errors.cells.append(Text(f"{trace.error_count:,}" if trace.error_count else "", "red"))
         pending = "+" if trace.totals_pending else ""
-        tokens.cells.append(Text(human_count(trace.tokens) + pending))
+        tokens.cells.append(Text(human_count(total_tokens(trace)) + pending))
         cost.cells.append(Text(human_cost(trace.cost_usd)))
     return [time, trace_id, mark, name, service, duration, spans, errors, tokens, cost]
 
@@ -56,8 +57,6 @@ def trace_columns(
 def window_line(page: TraceList, count: int, *, now_ns: int) -> str:
     """How many traces are shown, and of which time: every list is bounded by time and says so."""
     shown = f"{count:,} {'trace' if count == 1 else 'traces'}"
-    if page.start_ns is None or page.end_ns is None:
-        return shown
     start_ns = as_ns(page.start_ns)
     shown += window(start_ns, as_ns(page.end_ns), now_ns=now_ns)
     return shown if count or not start_ns else f"{shown}. For older ones: --since all"

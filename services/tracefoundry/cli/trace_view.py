@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from tracefoundry.cli.answers import Node, Trace, Tree, TreeLink, as_ns
+from tracefoundry.cli.answers import as_ns, total_tokens
 from tracefoundry.cli.display import (
     exact_time,
     human_cost,
@@ -21,6 +21,8 @@ from tracefoundry.cli.display import (
     unicode_output,
 )
 from tracefoundry.cli.waterfall import ASCII, UNICODE, Glyphs, rows, waterfall
+from tracefoundry.schemas.spans import Node, Tree, TreeLink
+from tracefoundry.schemas.traces import Trace
 
 TERMINAL_LINKS = 20
 """Links listed on a terminal; the rest is counted. All of them elsewhere."""
@@ -82,7 +84,7 @@ def _header(trace: Trace, glyphs: Glyphs) -> Iterator[Text]:
 
 def _usage(trace: Trace, glyphs: Glyphs) -> Iterator[Text]:
     parts = [", ".join(safe(model) for model in trace.models)]
-    if trace.tokens is not None:
+    if total_tokens(trace) is not None:
         known = [human_count(n) or "?" for n in (trace.input_tokens, trace.output_tokens)]
         parts.append(f" {glyphs.arrow} ".join(known) + " tokens")
     if trace.cached_tokens:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from tracefoundry.cli.answers import Node, Tree, as_ns
+from tracefoundry.cli.answers import as_ns, shown_kind, usage
 from tracefoundry.cli.display import STATUS_STYLES, human_count, human_duration, safe
+from tracefoundry.schemas.spans import Node, Tree
 
 KIND_STYLES = {
     "agent": "magenta",
@@ -75,7 +76,7 @@ class Row:
 def rows(tree: Tree, glyphs: Glyphs = UNICODE) -> Iterator[Row]:
     """The lines of the tree in depth-first order, cut children as lines of their own."""
     orphans = set(tree.orphans)
-    waiting: list[_Waiting | Row] = [_Waiting(root, "", "", None) for root in reversed(tree.roots)]
+    waiting: list[_Waiting | Row] = [_Waiting(root, "", "") for root in reversed(tree.roots)]
     while waiting:
         entry = waiting.pop()
         if isinstance(entry, Row):
@@ -92,7 +93,6 @@ def rows(tree: Tree, glyphs: Glyphs = UNICODE) -> Iterator[Row]:
                     child,
                     entry.below + (glyphs.corner if last else glyphs.tee),
                     entry.below + (glyphs.blank if last else glyphs.pipe),
-                    node.service,
                 )
             )
             last = False
@@ -105,7 +105,6 @@ class _Waiting:
     node: Node
     branch: str
     below: str
-    parent_service: str | None
 
 
 def _row(entry: _Waiting, glyphs: Glyphs, *, orphan: bool) -> Row:
@@ -115,9 +114,7 @@ def _row(entry: _Waiting, glyphs: Glyphs, *, orphan: bool) -> Row:
         note = f"orphan: parent {safe(node.parent_span_id or '?')} is missing"
     elif node.below_cycle:
         note = f"its parent {safe(node.parent_span_id or '?')} is in a cycle"
-    elif node.service is not None and node.service != entry.parent_service and entry.branch:
-        note = safe(node.service)
-    tokens_in, tokens_out = node.usage
+    tokens_in, tokens_out = usage(node)
     tokens = ""
     if tokens_in is not None or tokens_out is not None:
         known = [human_count(count) or "?" for count in (tokens_in, tokens_out)]
@@ -125,13 +122,13 @@ def _row(entry: _Waiting, glyphs: Glyphs, *, orphan: bool) -> Row:
     return Row(
         entry.branch,
         safe(node.name) or "(no name)",
-        safe(node.shown_kind),
+        safe(shown_kind(node)),
         node.status.code == "error",
         as_ns(node.start_time_ns),
         as_ns(node.duration_ns),
         tokens,
         note,
-        odd=orphan or node.below_cycle,
+        odd=orphan or node.below_cycle is True,
     )
 
 

@@ -4,41 +4,9 @@ from __future__ import annotations
 
 import datetime
 
-import msgspec
-
 from tracefoundry.deletion.payloads import RemovedPayloads
+from tracefoundry.schemas.traces import DeletionReceipt, RemovedObject
 from tracefoundry.store.records import Deleted
-
-
-class RemovedObject(msgspec.Struct, frozen=True):
-    """An object that is not stored any more; ``sha256`` is that of its stored bytes."""
-
-    name: str
-    sha256: str
-
-
-class DeletionReceipt(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a deletion.
-
-    Attributes:
-        traces: summaries removed.
-        spans: spans removed.
-        logs: log records removed.
-        payload_refs: references of deleted traces to payloads.
-        objects: removed objects, the first thousand.
-        objects_total: how many objects were removed.
-        kept_shared: payloads of deleted traces that stay, because others need them.
-        completed_at: RFC 3339, in UTC.
-    """
-
-    traces: int
-    spans: int
-    logs: int
-    payload_refs: int
-    objects: list[RemovedObject]
-    objects_total: int
-    kept_shared: int
-    completed_at: str
 
 
 def receipt_of(deleted: Deleted, removed: RemovedPayloads) -> DeletionReceipt:

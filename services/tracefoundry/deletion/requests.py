@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping
 
 from tracefoundry.deletion.payloads import PayloadRemover, RemovedPayloads
-from tracefoundry.deletion.receipt import DeletionReceipt, receipt_of
+from tracefoundry.deletion.receipt import receipt_of
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.objects import ObjectStore
+from tracefoundry.schemas.traces import DeletionReceipt
 from tracefoundry.store.deletion_api import Deletion
 from tracefoundry.store.records import Deleted
 

@@ -1,24 +1,40 @@
 """Admission by bytes: the bodies that are received and not yet answered stay within a budget.
 
-The budget counts bytes, because they fill the memory, not requests or spans. A body that does not
-fit waits for ``WAIT_S``, in order of arrival and in a bounded queue. Then it is refused as
-overloaded, and OTLP exporters and the collector send it again later. An admitted body is never
-dropped.
+The budget counts bytes, because they fill the memory, not requests or spans; and bytes that have
+arrived, because announcing costs a sender nothing. No token and no project gets more than its share
+of it, so that one sender cannot keep all others out. A body that does not fit waits for ``WAIT_S``,
+in order of arrival and in a bounded queue. Then it is refused as overloaded, and OTLP exporters and
+the collector send it again later. An admitted body is never dropped.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 
 WAIT_S = 2.0
 """How long a body waits for space in the budget."""
 QUEUE_LIMIT = 1_000
 """Most bodies that wait at once."""
+SHARES = 2
+"""A token or a project gets at most one of so many parts of the budget and of the queue."""
+
+Holders = tuple[str, ...]
+"""Names of those whose shares a body counts in: its token and its project. Empty without login."""
 
 
 class Overloaded(Exception):
     """The budget has no space for this body now."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A body in the queue."""
+
+    size: int
+    holders: Holders
+    admitted: asyncio.Future[None]
 
 
 class Admission:
@@ -27,43 +43,46 @@ class Admission:
     def __init__(self, capacity_bytes: int) -> None:
         self.capacity_bytes = capacity_bytes
         self.in_flight_bytes = 0
-        self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._share_bytes = max(1, capacity_bytes // SHARES)
+        self._held: dict[str, int] = {}
+        self._queue: deque[_Waiting] = deque()
 
-    async def acquire(self, size: int) -> None:
+    async def acquire(self, size: int, holders: Holders = ()) -> None:
         """Reserve bytes for a body; waits up to ``WAIT_S`` behind bodies that came before.
 
-        A body larger than the whole budget is admitted if nothing else is in flight. It is within
-        the limit of a single body, and would otherwise never succeed.
+        A body larger than the whole budget is admitted if nothing else is in flight, and one larger
+        than a share if its holder has nothing else in flight. It is within the limit of a single
+        body, and would otherwise never succeed.
 
         Raises:
             Overloaded: not enough bytes were released in time, or too many bodies are waiting.
         """
-        if not self._queue and self._fits(size):
-            self.in_flight_bytes += size
+        if not self._queue and self._fits(size, holders):
+            self._hold(size, holders)
             return
-        if len(self._queue) >= QUEUE_LIMIT:
-            raise Overloaded
-        admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append((size, admitted))
+        self._check_queue(holders)
+        waiting = _Waiting(size, holders, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._admit_waiting()
         try:
-            await asyncio.wait_for(asyncio.shield(admitted), WAIT_S)
+            await asyncio.wait_for(asyncio.shield(waiting.admitted), WAIT_S)
         except TimeoutError:
-            if admitted.done() and not admitted.cancelled():
+            if waiting.admitted.done() and not waiting.admitted.cancelled():
                 return
-            self._leave(size, admitted)
+            self._leave(waiting)
             raise Overloaded from None
         except asyncio.CancelledError:
-            if admitted.done() and not admitted.cancelled():
-                self.release(size)
+            if waiting.admitted.done() and not waiting.admitted.cancelled():
+                self.release(size, holders)
             else:
-                self._leave(size, admitted)
+                self._leave(waiting)
             raise
 
-    def grow(self, size: int, held: int) -> None:
-        """Reserve more for a body whose size was not announced; never waits.
+    def grow(self, size: int, held: int, holders: Holders = ()) -> None:
+        """Reserve more for a body, of which ``held`` bytes are reserved so far; never waits.
 
         Waiting here could deadlock several half-received bodies. As with ``acquire``, a body that
-        is alone may be larger than the whole budget. ``held`` is what it has reserved so far.
+        is alone may be larger than the whole budget or its share.
 
         Raises:
             Overloaded: the budget has no space now.
@@ -71,21 +90,59 @@ class Admission:
         alone = self.in_flight_bytes == held
         if not alone and self.in_flight_bytes + size > self.capacity_bytes:
             raise Overloaded
-        self.in_flight_bytes += size
+        for holder in holders:
+            total = self._held.get(holder, 0)
+            if total != held and total + size > self._share_bytes:
+                raise Overloaded
+        self._hold(size, holders)
 
-    def release(self, size: int) -> None:
+    def release(self, size: int, holders: Holders = ()) -> None:
         """Release reserved bytes and admit waiting bodies that fit now."""
         self.in_flight_bytes -= size
-        while self._queue and self._fits(self._queue[0][0]):
-            waiting, admitted = self._queue.popleft()
-            if not admitted.done():
-                self.in_flight_bytes += waiting
-                admitted.set_result(None)
+        for holder in holders:
+            left = self._held.get(holder, 0) - size
+            if left > 0:
+                self._held[holder] = left
+            else:
+                self._held.pop(holder, None)
+        if self._queue:
+            self._admit_waiting()
 
-    def _fits(self, size: int) -> bool:
+    def _hold(self, size: int, holders: Holders) -> None:
+        self.in_flight_bytes += size
+        for holder in holders:
+            self._held[holder] = self._held.get(holder, 0) + size
+
+    def _has_space(self, size: int) -> bool:
         return self.in_flight_bytes == 0 or self.in_flight_bytes + size <= self.capacity_bytes
 
-    def _leave(self, size: int, admitted: asyncio.Future[None]) -> None:
-        admitted.cancel()
-        self._queue = deque(entry for entry in self._queue if entry[1] is not admitted)
-        self.release(0)
+    def _fits(self, size: int, holders: Holders) -> bool:
+        return self._has_space(size) and all(
+            holder not in self._held or self._held[holder] + size <= self._share_bytes
+            for holder in holders
+        )
+
+    def _admit_waiting(self) -> None:
+        """Admit in order of arrival. A body whose holder has used its share lets others pass."""
+        for waiting in list(self._queue):
+            if not self._has_space(waiting.size):
+                return
+            if waiting.admitted.done():
+                self._queue.remove(waiting)
+            elif self._fits(waiting.size, waiting.holders):
+                self._queue.remove(waiting)
+                self._hold(waiting.size, waiting.holders)
+                waiting.admitted.set_result(None)
+
+    def _check_queue(self, holders: Holders) -> None:
+        if len(self._queue) >= QUEUE_LIMIT:
+            raise Overloaded
+        for holder in holders:
+            if sum(holder in waiting.holders for waiting in self._queue) >= QUEUE_LIMIT // SHARES:
+                raise Overloaded
+
+    def _leave(self, waiting: _Waiting) -> None:
+        waiting.admitted.cancel()
+        if waiting in self._queue:
+            self._queue.remove(waiting)
+        self._admit_waiting()

@@ -1,15 +1,15 @@
 """OTLP/gRPC: TraceService and LogsService. Bodies are not parsed here.
 
 Overload is RESOURCE_EXHAUSTED with RetryInfo, any other temporary failure UNAVAILABLE, a body that
-cannot be decoded INVALID_ARGUMENT (OTLP specification, "OTLP/gRPC Throttling"). gRPC itself
-decompresses messages and refuses those over the limit.
+cannot be decoded INVALID_ARGUMENT (OTLP specification, "OTLP/gRPC Throttling"). Messages over the
+limit are refused, counted after decompression.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,12 +24,15 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
+from tracefoundry.auth.caller import Caller
 from tracefoundry.auth.gate import Gate, Reason, Refused
-from tracefoundry.ingest.admission import Admission
+from tracefoundry.ingest.admission import Admission, Holders
 from tracefoundry.ingest.messages import IngestRequest, Outcome
-from tracefoundry.ingest.service import RETRY_AFTER_S, IngestService, Overloaded
+from tracefoundry.ingest.service import RETRY_AFTER_S, IngestService, Overloaded, holders_of
 from tracefoundry.otlp import answers
 from tracefoundry.otlp.answers import Signal
+from tracefoundry.otlp.compression import decompress
+from tracefoundry.otlp.decoded import TooLarge, Undecodable
 
 SERVICES: dict[str, Signal] = {
     "opentelemetry.proto.collector.trace.v1.TraceService": "traces",
@@ -43,8 +46,24 @@ admitted, so this times ``MAX_CALLS`` limits the memory. The collector's own lim
 MAX_CALLS = 64
 """Calls whose message is read or stored at once. Others wait with their message unread (HTTP/2 flow
 control keeps it at the sender), and are refused as overloaded after a time."""
+MESSAGE_TIMEOUT_S = 60.0
+"""How long a message may take to arrive, once its call is one of the ``MAX_CALLS``."""
 MAX_STREAMS = 256
 """Calls at once on one connection; clients queue further ones themselves."""
+
+IDLE_MS = 300_000
+"""How long a connection may stay without a call."""
+PING_AFTER_MS, PING_TIMEOUT_MS = 60_000, 20_000
+"""A connection without traffic is asked for life, and closed if there is no answer."""
+
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x78\x01": "deflate",
+    b"\x78\x5e": "deflate",
+    b"\x78\x9c": "deflate",
+    b"\x78\xda": "deflate",
+}
 
 _REFUSALS: dict[Reason, grpc.StatusCode] = {
     "unauthenticated": grpc.StatusCode.UNAUTHENTICATED,
@@ -53,10 +72,22 @@ _REFUSALS: dict[Reason, grpc.StatusCode] = {
 }
 
 
-def make_server(service: IngestService, host: str, port: int, gate: Gate) -> tuple[aio.Server, int]:
+def make_server(
+    service: IngestService,
+    host: str,
+    port: int,
+    gate: Gate,
+    *,
+    address_of: Callable[[str], str | None] | None = None,
+) -> tuple[aio.Server, int]:
     """A server that is bound to an address but not started, and its port.
 
-    ``gate`` authenticates the sender before a message is read.
+    Args:
+        service: takes the exports.
+        host: an address, or ``unix:PATH``.
+        port: a port of the address.
+        gate: authenticates the sender before a message is read.
+        address_of: the sender's address of what gRPC calls the peer of a call.
 
     Raises:
         OSError: the address cannot be bound.
@@ -66,18 +97,26 @@ def make_server(service: IngestService, host: str, port: int, gate: Gate) -> tup
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_concurrent_streams", MAX_STREAMS),
             ("grpc.so_reuseport", 0),
+            # Messages are decompressed here, because gRPC knows no zstd.
+            ("grpc.per_message_decompression", 0),
+            ("grpc.max_connection_idle_ms", IDLE_MS),
+            ("grpc.keepalive_time_ms", PING_AFTER_MS),
+            ("grpc.keepalive_timeout_ms", PING_TIMEOUT_MS),
         ],
     )
     slots = Admission(MAX_CALLS)
     for name, signal in SERVICES.items():
         # Declared as a stream of one message, so that this code decides when the message is read.
         handler: Any = grpc.stream_unary_rpc_method_handler(
-            _Export(service, gate, slots, signal).export
+            _Export(service, gate, slots, signal, address_of or _address).export
         )
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(name, {"Export": handler}),)
         )
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if host.startswith("unix:"):
+        address = host
+    else:
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         bound = server.add_insecure_port(address)
     except RuntimeError as error:
@@ -91,9 +130,15 @@ class _Export:
     """The ``Export`` method of one service."""
 
     def __init__(
-        self, service: IngestService, gate: Gate, slots: Admission, signal: Signal
+        self,
+        service: IngestService,
+        gate: Gate,
+        slots: Admission,
+        signal: Signal,
+        address_of: Callable[[str], str | None],
     ) -> None:
         self._service = service
+        self._address_of = address_of
         self._gate = gate
         self._slots = slots
         self._signal = signal
@@ -102,14 +147,24 @@ class _Export:
         self, messages: AsyncIterator[bytes], context: aio.ServicerContext[bytes, bytes]
     ) -> bytes:
         """Answer one call."""
-        token_project = await self._admit(context)
-        request = IngestRequest(0, self._signal, "protobuf", "", _project(context), token_project)
+        caller = await self._admit(context)
+        project = _project(context)
+        holders = holders_of(caller, project)
+        request = IngestRequest(0, self._signal, "protobuf", "", project, caller.project)
         try:
-            await self._slots.acquire(1)
+            await self._slots.acquire(1, holders)
             try:
-                outcome = await self._store(request, messages)
+                outcome = await self._store(request, messages, holders)
             finally:
-                self._slots.release(1)
+                self._slots.release(1, holders)
+        except TooLarge:
+            await _abort(
+                context,
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"the message is larger than max. {MAX_MESSAGE_BYTES} bytes after decompression",
+            )
+        except TimeoutError:
+            await _abort(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the message came too slowly")
         except Overloaded:
             self._service.count_overloaded(self._signal, "grpc")
             message = "too much in flight; send again"
@@ -124,35 +179,41 @@ class _Export:
         await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, outcome.message)
         raise AssertionError("abort raises")
 
-    async def _admit(self, context: aio.ServicerContext[bytes, bytes]) -> str | None:
-        """The only project that the sender may use, None for all.
-
-        Aborts the call of a sender that may not send.
-        """
+    async def _admit(self, context: aio.ServicerContext[bytes, bytes]) -> Caller:
+        """The sender. Aborts the call of one that may not send."""
         try:
-            caller = await self._gate.admit_sender(
+            return await self._gate.admit_sender(
                 _metadata(context, AUTHORIZATION_METADATA),
-                address=_address(context.peer()),
+                address=self._address_of(context.peer()),
                 target=f"grpc {self._signal}",
             )
         except Refused as refused:
             await _abort(context, _REFUSALS[refused.reason], str(refused))
-        else:
-            return caller.project
         raise AssertionError("abort raises")
 
-    async def _store(self, request: IngestRequest, messages: AsyncIterator[bytes]) -> Outcome:
-        async for body in messages:
-            async with self._service.reserve(len(body)):
-                # From here on a worker has the body. Its bytes stay in the budget until the worker
-                # is done, even if the client cancels.
-                export = asyncio.ensure_future(self._service.export(request, "grpc", body))
+    async def _store(
+        self, request: IngestRequest, messages: AsyncIterator[bytes], holders: Holders
+    ) -> Outcome:
+        async with asyncio.timeout(MESSAGE_TIMEOUT_S):
+            body = await anext(aiter(messages), None)
+        if body is None:
+            return Outcome(request.id, "undecodable", "the call carried no message")
+        async with self._service.reserve(holders) as reservation:
+            await reservation.grow_to(len(body))
+            compression = _compression(body)
+            if compression:
                 try:
-                    return await asyncio.shield(export)
-                except asyncio.CancelledError:
-                    await asyncio.wait([export])
-                    raise
-        return Outcome(request.id, "undecodable", "the call carried no message")
+                    body = await asyncio.to_thread(decompress, body, compression, MAX_MESSAGE_BYTES)
+                except Undecodable as error:
+                    return Outcome(request.id, "undecodable", str(error))
+                await reservation.grow_to(len(body))
+            return await self._service.export(request, "grpc", body)
+
+
+def _compression(message: bytes) -> str:
+    """The codec of a message by its first bytes, none of which begin an export in protobuf; empty
+    for none. gRPC does not show what the client said, nor the flag of the message."""
+    return next((name for start, name in _MAGIC.items() if message.startswith(start)), "")
 
 
 async def _abort(

@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from tracefoundry.auth.caller import Caller
 from tracefoundry.auth.gate import (
     CHALLENGE,
     Gate,
@@ -29,6 +30,7 @@ from tracefoundry.ingest.service import (
     ByteReservation,
     IngestService,
     Overloaded,
+    holders_of,
 )
 from tracefoundry.otlp import answers
 from tracefoundry.otlp.answers import CONTENT_TYPES, Encoding, Signal, parse_content_type
@@ -45,10 +47,9 @@ ROUTES: dict[str, Signal] = {
 """Paths that take OTLP: the specification's, an alias, and the one Langfuse's SDKs insist on."""
 
 PROJECT_HEADER = b"x-tracefoundry-project"
-IDLE_TIMEOUT_S = 10.0
-"""How long a sender may take between two pieces of a body; its bytes are reserved all the time."""
-BODY_TIMEOUT_S = 300.0
-"""How long a sender may take for one body."""
+CANCEL_ON_DISCONNECT = "cancel_on_disconnect"
+"""Key of a request's ``state`` that asks the server (``server.http_protocol``) to cancel the
+request when its connection is lost."""
 
 INVALID_ARGUMENT, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE = 3, 7, 8, 14
 UNAUTHENTICATED = 16
@@ -68,7 +69,7 @@ class _TooLarge(Exception):
 
 
 class _Gone(Exception):
-    """The sender closed the connection or stopped sending."""
+    """The sender closed the connection, or the server did because the sender was too slow."""
 
 
 def otlp_routes(
@@ -135,31 +136,44 @@ class OtlpEndpoint:
             retry_after_s = UNAVAILABLE_RETRY_AFTER_S if status == 503 else None
             await _status(send, encoding, status, code, str(refused), retry_after_s, extra)
         else:
-            await self._export(encoding, headers, caller.project, receive, send)
+            scope.setdefault("state", {})[CANCEL_ON_DISCONNECT] = True
+            try:
+                await self._export(encoding, headers, caller, receive, send)
+            except asyncio.CancelledError:
+                return  # Nobody waits for the answer any more.
 
     async def _export(
         self,
         encoding: Encoding,
         headers: dict[bytes, bytes],
-        token_project: str | None,
+        caller: Caller,
         receive: Receive,
         send: Send,
     ) -> None:
+        if b"content-length" not in headers and b"transfer-encoding" not in headers:
+            # HTTP/1.0 clients may send a body up to the end of the connection. It would be taken
+            # for no body, and an empty export is a success.
+            await _status(
+                send, encoding, 411, INVALID_ARGUMENT,
+                "the request does not say how long its body is: Content-Length is needed",
+            )  # fmt: skip
+            return
         announced = headers.get(b"content-length", b"0")
         size = int(announced) if announced.isdigit() else 0
         if size > self._max_body_bytes:
             await self._too_large(send, encoding)
             return
+        named_project = _latin(headers.get(PROJECT_HEADER))
         request = IngestRequest(
             0,
             self._signal,
             encoding,
             _latin(headers.get(b"content-encoding")) or "",
-            _latin(headers.get(PROJECT_HEADER)),
-            token_project,
+            named_project,
+            caller.project,
         )
         try:
-            async with self._service.reserve(size) as reservation:
+            async with self._service.reserve(holders_of(caller, named_project)) as reservation:
                 body = await self._read(receive, reservation)
                 outcome = await self._service.export(request, "http", body)
         except Overloaded:
@@ -171,34 +185,26 @@ class OtlpEndpoint:
         except _TooLarge:
             await self._too_large(send, encoding)
         except _Gone:
-            await _status(
-                send, encoding, 503, UNAVAILABLE, "the body did not arrive in time", RETRY_AFTER_S
-            )
+            return
         else:
             await self._answer(send, encoding, outcome)
 
     async def _read(self, receive: Receive, reservation: ByteReservation) -> bytes:
-        clock = asyncio.get_running_loop().time
-        last = clock() + BODY_TIMEOUT_S
+        """The body. The server ends the connection of a sender that is too slow."""
         pieces = []
         received = 0
-        try:
-            async with asyncio.timeout(IDLE_TIMEOUT_S) as timeout:
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise _Gone
-                    piece: bytes = message.get("body", b"")
-                    received += len(piece)
-                    if received > self._max_body_bytes:
-                        raise _TooLarge
-                    reservation.grow_to(received)
-                    pieces.append(piece)
-                    if not message.get("more_body", False):
-                        return b"".join(pieces) if len(pieces) > 1 else piece
-                    timeout.reschedule(min(clock() + IDLE_TIMEOUT_S, last))
-        except TimeoutError:
-            raise _Gone from None
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Gone
+            piece: bytes = message.get("body", b"")
+            received += len(piece)
+            if received > self._max_body_bytes:
+                raise _TooLarge
+            await reservation.grow_to(received)
+            pieces.append(piece)
+            if not message.get("more_body", False):
+                return b"".join(pieces) if len(pieces) > 1 else piece
 
     async def _answer(self, send: Send, encoding: Encoding, outcome: Outcome) -> None:
         if outcome.status == "ok":

@@ -19,7 +19,14 @@ from tracefoundry.model.times import day_of
 from tracefoundry.otlp import json as otlp_json
 from tracefoundry.otlp import protobuf as otlp_protobuf
 from tracefoundry.otlp.compression import decompress
-from tracefoundry.otlp.decoded import Decoded, TooLarge, Undecodable, UnsupportedEncoding
+from tracefoundry.otlp.decoded import (
+    DEFAULT_LIMITS,
+    BodyLimits,
+    Decoded,
+    TooLarge,
+    Undecodable,
+    UnsupportedEncoding,
+)
 from tracefoundry.payloads.errors import ObjectStoreError
 from tracefoundry.payloads.offload import Offloader
 from tracefoundry.payloads.storing import PayloadWriter
@@ -57,6 +64,7 @@ class Pipeline:
         open_payloads: Callable[[], PayloadWriter],
         *,
         max_body_bytes: int,
+        limits: BodyLimits = DEFAULT_LIMITS,
     ) -> None:
         self._writer = writer
         self._projects = projects
@@ -66,12 +74,13 @@ class Pipeline:
         self._payload_pause_until = float("-inf")
         self._offloader = Offloader()
         self._max_body_bytes = max_body_bytes
+        self._limits = limits
 
     def prepare(self, request: IngestRequest, body: bytes) -> Batch | Outcome:
         """All stages before the commit; returns an outcome if there is nothing to commit."""
         try:
             plain_body = decompress(body, request.content_encoding, self._max_body_bytes)
-            decoded = _DECODERS[request.signal, request.encoding](plain_body)
+            decoded = _DECODERS[request.signal, request.encoding](plain_body, self._limits)
         except Undecodable as error:
             return Outcome(request.id, "undecodable", str(error))
         except TooLarge as error:

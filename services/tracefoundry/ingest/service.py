@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tracefoundry.ingest.admission import Admission, Overloaded
+from tracefoundry.auth.caller import Caller
+from tracefoundry.ingest.admission import Admission, Holders, Overloaded
 from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.metrics import IngestMetrics
 from tracefoundry.ingest.pool import WorkerPool
@@ -23,25 +24,20 @@ class IngestService:
         self._admission = admission
         self._pool = pool
         self._metrics = metrics
+        metrics.bytes_in_flight.set_function(lambda: float(admission.in_flight_bytes))
 
     @asynccontextmanager
-    async def reserve(self, size: int) -> AsyncIterator[ByteReservation]:
-        """Reserve bytes for a body of an announced size (0 if it was not announced).
-
-        Raises:
-            Overloaded: the budget has no space; the sender should send again.
-        """
-        await self._admission.acquire(size)
-        reservation = ByteReservation(self._admission, size)
-        self._metrics.bytes_in_flight.set(self._admission.in_flight_bytes)
+    async def reserve(self, holders: Holders) -> AsyncIterator[ByteReservation]:
+        """Keep the bytes of one body in the budget while the block runs, as they arrive."""
+        reservation = ByteReservation(self._admission, holders)
         try:
             yield reservation
         finally:
-            self._admission.release(reservation.size)
-            self._metrics.bytes_in_flight.set(self._admission.in_flight_bytes)
+            self._admission.release(reservation.size, holders)
 
     async def export(self, request: IngestRequest, transport: str, body: bytes) -> Outcome:
-        """Let a worker store one admitted export."""
+        """Let a worker store one admitted export. When cancelled, it ends only when the worker does
+        not have the body any more."""
         outcome = await self._pool.submit(request, body)
         self._metrics.observe(request, transport, outcome)
         return outcome
@@ -52,21 +48,34 @@ class IngestService:
 
 
 class ByteReservation:
-    """The reserved bytes of one body, which can grow while the body is received."""
+    """The reserved bytes of one body, which grow while the body is received."""
 
-    def __init__(self, admission: Admission, size: int) -> None:
+    def __init__(self, admission: Admission, holders: Holders) -> None:
         self._admission = admission
-        self.size = size
+        self._holders = holders
+        self.size = 0
 
-    def grow_to(self, received: int) -> None:
-        """Reserve more bytes if more have been received than are reserved.
+    async def grow_to(self, received: int) -> None:
+        """Reserve what has been received. Waits for the first bytes only.
 
         Raises:
-            Overloaded: the budget has no space now.
+            Overloaded: the budget has no space; the sender should send again.
         """
-        if received > self.size:
-            self._admission.grow(received - self.size, self.size)
-            self.size = received
+        more = received - self.size
+        if more <= 0:
+            return
+        if self.size == 0:
+            await self._admission.acquire(more, self._holders)
+        else:
+            self._admission.grow(more, self.size, self._holders)
+        self.size = received
 
 
-__all__ = ["ByteReservation", "IngestService", "Overloaded"]
+def holders_of(caller: Caller, named_project: str | None) -> Holders:
+    """Whose shares of the budget an export counts in; nobody's where no login is asked for."""
+    if caller.unrestricted:
+        return ()
+    return f"token {caller.name}", f"project {caller.project or named_project or ''}"
+
+
+__all__ = ["ByteReservation", "IngestService", "Overloaded", "holders_of"]

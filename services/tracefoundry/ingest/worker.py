@@ -31,6 +31,7 @@ from tracefoundry.ingest.batch import Batch
 from tracefoundry.ingest.messages import FRAME, IngestRequest, Outcome, WorkerConfig, frame
 from tracefoundry.ingest.pipeline import Pipeline
 from tracefoundry.ingest.projects import Projects
+from tracefoundry.otlp.decoded import BodyLimits
 from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.keys import parse_keys
 from tracefoundry.payloads.open import open_object_store
@@ -133,7 +134,11 @@ class Worker:
             ahead_ns=config.ahead_ns,
         )
         self._pipeline = Pipeline(
-            self._writer, projects, self._open_payloads, max_body_bytes=config.max_body_bytes
+            self._writer,
+            projects,
+            self._open_payloads,
+            max_body_bytes=config.max_body_bytes,
+            limits=BodyLimits.within(config.memory_bytes),
         )
 
     def run(self) -> None:

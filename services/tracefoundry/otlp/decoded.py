@@ -29,6 +29,10 @@ class TooLarge(Exception):
     """The body is above a limit, as sent or after decompression (413)."""
 
 
+class SpanTooLarge(TooLarge):
+    """One span or log is above a limit, and is refused alone; a resource or scope is (413)."""
+
+
 class UnsupportedEncoding(Exception):
     """The Content-Encoding is not one that this receiver knows (415)."""
 
@@ -41,20 +45,55 @@ RejectReason = Literal[
     "invalid_timestamp",
     "invalid_attribute",
     "invalid_number",
+    "too_many_parts",
 ]
 """Why one span or log was refused.
 
 ``invalid_attribute``: a value that OTLP cannot represent (an integer outside int64, broken base64).
 ``invalid_number``: a count or flags outside uint32. These two and ``invalid_link_id`` occur only in
-JSON. The others are about the field of that name.
+JSON. ``too_many_parts``: above a limit of :class:`SpanLimits`. The others are about the field of
+that name.
 """
 
-MAX_RECORDS: Final = 250_000
-"""Most spans and GenAI logs in one body. 64 MiB could hold millions of nearly empty spans, which
-would need gigabytes as Python objects."""
 
-MAX_PARTS: Final = 1_000_000
-"""Most events, links and envelopes of one body, for the same reason."""
+class BodyLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Most parts of one body, and of one span in it. 64 MiB could hold millions of nearly empty
+    parts, which would need gigabytes as Python objects.
+
+    Attributes:
+        records: spans and GenAI logs.
+        parts: events, links and envelopes.
+        values: attributes and entries of maps, at any depth; ``ELEMENTS_A_VALUE`` elements of
+            arrays count as one.
+        json_values: values of any kind in JSON, estimated before it is parsed.
+        span_parts: attributes, events and links of one span, each counted apart.
+    """
+
+    records: int = 250_000
+    parts: int = 1_000_000
+    values: int = 1_000_000
+    json_values: int = 8_000_000
+    span_parts: int = 100_000
+
+    @classmethod
+    def within(cls, memory_bytes: int) -> BodyLimits:
+        """The limits of a worker that may use so much memory, in proportion to
+        ``FULL_LIMITS_BYTES``."""
+        share = min(1.0, memory_bytes / FULL_LIMITS_BYTES)
+        full = cls()
+        return cls(
+            records=int(full.records * share),
+            parts=int(full.parts * share),
+            values=int(full.values * share),
+            json_values=int(full.json_values * share),
+        )
+
+
+FULL_LIMITS_BYTES: Final = 2 * 1024**3
+"""Memory that a worker needs for any body within the limits: measured, up to 1.2 GB."""
+DEFAULT_LIMITS: Final = BodyLimits()
+ELEMENTS_A_VALUE: Final = 4
+"""An element of an array needs no key and no entry in a map."""
 
 MAX_REJECTED_KEPT: Final = 1000
 """Most refusals of one body whose details are kept; all are counted."""
@@ -95,6 +134,7 @@ class Decoded(msgspec.Struct):
     other_logs: int = 0
     parts: int = 0
     """Events, links and envelopes so far."""
+    limits: BodyLimits = DEFAULT_LIMITS
 
     def reject(self, reason: RejectReason, detail: str) -> None:
         """Count a refusal, and keep its detail if fewer than ``MAX_REJECTED_KEPT`` are kept."""
@@ -106,23 +146,22 @@ class Decoded(msgspec.Struct):
         """Check that the body may hold ``count`` more spans or logs.
 
         Raises:
-            TooLarge: it would hold more than :data:`MAX_RECORDS`.
+            TooLarge: it would hold more than the limit.
         """
-        if len(self.spans) + len(self.logs) + count > MAX_RECORDS:
-            raise TooLarge(
-                f"the body holds more than {MAX_RECORDS:,} spans or logs; send smaller batches"
-            )
+        most = self.limits.records
+        if len(self.spans) + len(self.logs) + count > most:
+            raise TooLarge(f"the body holds more than {most:,} spans or logs; send smaller batches")
 
     def count_parts(self, parts: int) -> None:
         """Count events, links or envelopes of the body.
 
         Raises:
-            TooLarge: it holds more than :data:`MAX_PARTS`.
+            TooLarge: it holds more than the limit.
         """
         self.parts += parts
-        if self.parts > MAX_PARTS:
+        if self.parts > self.limits.parts:
             raise TooLarge(
-                f"the body holds more than {MAX_PARTS:,} events, links and resources;"
+                f"the body holds more than {self.limits.parts:,} events, links and resources;"
                 " send smaller batches"
             )
 
@@ -130,6 +169,23 @@ class Decoded(msgspec.Struct):
     def rejected_total(self) -> int:
         """Spans and logs that were refused, all reasons together (without ``other_logs``)."""
         return sum(self.rejected_count.values())
+
+
+def too_many_values(limits: BodyLimits) -> TooLarge:
+    """The error for a body with more values than its limit."""
+    return TooLarge(
+        f"the body holds more than {limits.values:,} attributes and values; send smaller batches"
+    )
+
+
+def check_span_parts(what: str, count: int, limits: BodyLimits) -> None:
+    """Check the number of one span's attributes, events or links.
+
+    Raises:
+        SpanTooLarge: it is above the limit.
+    """
+    if count > limits.span_parts:
+        raise SpanTooLarge(f"more than {limits.span_parts:,} {what} in one span, log or resource")
 
 
 _NAME_IN_BODY: Final = re.compile(r"claude_code\.[a-z_.]{1,100}")

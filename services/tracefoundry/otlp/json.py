@@ -22,13 +22,16 @@ from tracefoundry.model.span import (
     StatusCode,
 )
 from tracefoundry.otlp.decoded import (
+    DEFAULT_LIMITS,
     EVENT_NAME_ATTRIBUTE,
     HIGHEST_KIND,
     HIGHEST_SEVERITY,
     HIGHEST_STATUS_CODE,
     NO_SPAN_ID,
+    BodyLimits,
     Decoded,
     Fault,
+    SpanTooLarge,
     Undecodable,
     genai_event_name,
     log_fault,
@@ -49,6 +52,20 @@ _SEVERITIES = {"SEVERITY_NUMBER_UNSPECIFIED": 0} | {
     for step in (1, 2, 3, 4)
 }
 
+_SIGNALS = frozenset(
+    {
+        "resourceSpans",
+        "resource_spans",
+        "resourceLogs",
+        "resource_logs",
+        "resourceMetrics",
+        "resource_metrics",
+        "resourceProfiles",
+        "resource_profiles",
+    }
+)
+"""Fields that hold the data of an export, whatever its signal."""
+
 # Nesting depth of these messages below the request, for the limit on nesting.
 _RESOURCE_DEPTH: Final = 2
 _SCOPE_DEPTH: Final = 3
@@ -56,16 +73,16 @@ _RECORD_DEPTH: Final = 3
 _EVENT_DEPTH: Final = 4
 
 
-def decode_traces(body: bytes) -> Decoded:
+def decode_traces(body: bytes, limits: BodyLimits = DEFAULT_LIMITS) -> Decoded:
     """The spans of an ``ExportTraceServiceRequest`` in JSON; ``genai`` is not derived here.
 
     Raises:
         Undecodable: not JSON, a value of the wrong type (the message has its path), or attribute
             values nested deeper than protobuf allows.
-        TooLarge: it holds more than ``MAX_RECORDS`` spans or logs.
+        TooLarge: it is above one of the limits.
     """
-    decoded = Decoded()
-    request, reader = _request(body)
+    decoded = Decoded(limits=limits)
+    request, reader = _request(body, "resourceSpans", "resource_spans", limits)
     for envelope in reader.objects(request, "resourceSpans", "resource_spans"):
         decoded.count_parts(1)
         resource = _resource(envelope, reader)
@@ -78,14 +95,14 @@ def decode_traces(body: bytes) -> Decoded:
     return decoded
 
 
-def decode_logs(body: bytes) -> Decoded:
+def decode_logs(body: bytes, limits: BodyLimits = DEFAULT_LIMITS) -> Decoded:
     """The GenAI events of an ``ExportLogsServiceRequest`` in JSON; other logs are counted.
 
     Raises:
         Undecodable: as :func:`decode_traces`.
     """
-    decoded = Decoded()
-    request, reader = _request(body)
+    decoded = Decoded(limits=limits)
+    request, reader = _request(body, "resourceLogs", "resource_logs", limits)
     for envelope in reader.objects(request, "resourceLogs", "resource_logs"):
         decoded.count_parts(1)
         resource = _resource(envelope, reader)
@@ -98,12 +115,20 @@ def decode_logs(body: bytes) -> Decoded:
     return decoded
 
 
-def _request(body: bytes) -> tuple[dict[str, Any], Reader]:
-    value, lenient = parse(body)
+def _request(
+    body: bytes, camel: str, snake: str, limits: BodyLimits
+) -> tuple[dict[str, Any], Reader]:
+    value, lenient = parse(body, limits.json_values)
     if value is None:
         raise Undecodable("the body: expected an object, found null")
-    reader = Reader(lenient=lenient)
-    return reader.object(value), reader
+    reader = Reader(lenient=lenient, limits=limits)
+    request = reader.object(value)
+    if camel not in request and snake not in request:
+        # Unknown fields are ignored. Another signal is not: a success would lose it.
+        for name in _SIGNALS & request.keys():
+            if request[name]:
+                raise Undecodable(f"the body holds {name}, which this path does not take")
+    return request, reader
 
 
 def _resource(envelope: dict[str, Any], reader: Reader) -> Resource | Fault:
@@ -160,6 +185,9 @@ def _add_span(
     except BadValue as error:
         decoded.reject(*error.fault)
         del reader.path[path_length:]
+    except SpanTooLarge as error:
+        del reader.path[path_length:]
+        decoded.reject("too_many_parts", f"{reader.place()}: {error}")
     else:
         decoded.count_parts(len(span.events) + len(span.links))
         decoded.spans.append(span)
@@ -211,7 +239,7 @@ def _span(message: dict[str, Any], resource: Resource, scope: Scope, reader: Rea
 
 
 def _events(message: dict[str, Any], reader: Reader) -> Iterator[Event]:
-    for event in reader.objects(message, "events", "events"):
+    for event in reader.objects(message, "events", "events", of_span=True):
         yield Event(
             reader.label(event, "name", "name"),
             _time(event, "timeUnixNano", "time_unix_nano", reader),
@@ -221,7 +249,7 @@ def _events(message: dict[str, Any], reader: Reader) -> Iterator[Event]:
 
 
 def _links(message: dict[str, Any], reader: Reader) -> Iterator[Link]:
-    for link in reader.objects(message, "links", "links"):
+    for link in reader.objects(message, "links", "links", of_span=True):
         yield Link(
             reader.identifier(link, "traceId", "trace_id", "invalid_link_id"),
             reader.identifier(link, "spanId", "span_id", "invalid_link_id"),
@@ -263,6 +291,9 @@ def _add_log(
     except BadValue as error:
         decoded.reject(*error.fault)
         del reader.path[path_length:]
+    except SpanTooLarge as error:
+        del reader.path[path_length:]
+        decoded.reject("too_many_parts", f"{reader.place()}: {error}")
     else:
         decoded.logs.append(log)
 

@@ -27,21 +27,21 @@ _ESCAPE = re.compile(
 )
 
 
-MAX_VALUES = 16_000_000
-"""Most values in a body, estimated by its commas and brackets, also those inside strings. As a
-Python object a value needs up to 64 bytes."""
-
-
-def parse(body: bytes) -> tuple[Any, bool]:
+def parse(body: bytes, most_values: int) -> tuple[Any, bool]:
     """The JSON value of a body, and whether its strings may hold surrogates for raw bytes.
+
+    Args:
+        body: the body.
+        most_values: most values in it, estimated by its commas and brackets, also those inside
+            strings. As a Python object a value needs up to 64 bytes.
 
     Raises:
         Undecodable: not JSON, even if broken strings are allowed.
-        TooLarge: the estimate is above ``MAX_VALUES``.
+        TooLarge: the estimate is above ``most_values``.
     """
     # The parser cannot be interrupted, and if it runs out of memory the process ends.
-    if len(body) > MAX_VALUES and sum(map(body.count, (b",", b"{", b"["))) > MAX_VALUES:
-        raise TooLarge(f"the body holds more than {MAX_VALUES:,} values; send smaller batches")
+    if len(body) > most_values and sum(map(body.count, (b",", b"{", b"["))) > most_values:
+        raise TooLarge(f"the body holds more than {most_values:,} values; send smaller batches")
     try:
         return orjson.loads(body), False
     except orjson.JSONDecodeError as error:

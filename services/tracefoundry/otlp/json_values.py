@@ -16,7 +16,15 @@ from typing import Any, Final
 
 from tracefoundry.model.attributes import REPLACEMENT, broken_text, double, obj, raw_bytes
 from tracefoundry.model.span import Attributes
-from tracefoundry.otlp.decoded import Fault, RejectReason, Undecodable
+from tracefoundry.otlp.decoded import (
+    ELEMENTS_A_VALUE,
+    BodyLimits,
+    Fault,
+    RejectReason,
+    Undecodable,
+    check_span_parts,
+    too_many_values,
+)
 
 MAX_DEPTH: Final = 100
 """Deepest nesting of messages below the request; protobuf's own parser has the same limit."""
@@ -45,9 +53,11 @@ class Reader:
     an error it still names the place of the error; whoever catches the error resets it.
     """
 
-    __slots__ = ("lenient", "mended", "path")
+    __slots__ = ("lenient", "limits", "mended", "path", "values_left")
 
-    def __init__(self, *, lenient: bool) -> None:
+    def __init__(self, *, lenient: bool, limits: BodyLimits) -> None:
+        self.limits = limits
+        self.values_left = limits.values
         self.lenient = lenient
         """True when strings may hold surrogates that stand for raw bytes (see ``json_body``)."""
         self.mended = 0
@@ -67,11 +77,19 @@ class Reader:
             return {}
         raise self._wrong((), "an object", value)
 
-    def objects(self, holder: dict[str, Any], camel: str, snake: str) -> Iterator[dict[str, Any]]:
-        """The objects of a repeated field; ``path`` names each while it is yielded."""
+    def objects(
+        self, holder: dict[str, Any], camel: str, snake: str, *, of_span: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """The objects of a repeated field; ``path`` names each while it is yielded.
+
+        Raises:
+            SpanTooLarge: ``of_span``, and there are more than one span may have.
+        """
         items = self._list(holder, camel, snake)
         if not items:
             return
+        if of_span:
+            check_span_parts(camel, len(items), self.limits)
         self.path.append("")
         for index, item in enumerate(items):
             self.path[-1] = (camel, index)
@@ -145,6 +163,9 @@ class Reader:
 
     def attributes(self, holder: dict[str, Any], depth: int) -> Attributes:
         """The field ``attributes``, whose holder is a message at ``depth`` (the request is 0)."""
+        pairs = holder.get("attributes")
+        if type(pairs) is list:
+            check_span_parts("attributes", len(pairs), self.limits)
         return self._pairs(holder, "attributes", depth)
 
     def value(self, value: Any, depth: int) -> Any:
@@ -164,6 +185,7 @@ class Reader:
         pairs = self._list(holder, name, name)
         if not pairs:
             return {}
+        self._count_values(len(pairs))
         if depth + 1 > MAX_DEPTH:
             raise Undecodable(f"{self.place(name)}: nested deeper than {MAX_DEPTH} messages")
         lenient = self.lenient
@@ -187,6 +209,11 @@ class Reader:
         path.pop()
         self.mended += len(pairs) - len(attributes)
         return attributes
+
+    def _count_values(self, count: int) -> None:
+        self.values_left -= count
+        if self.values_left < 0:
+            raise too_many_values(self.limits)
 
     def _mended(self, value: str) -> str:
         if "\x00" in value or self.lenient:
@@ -270,6 +297,7 @@ class Reader:
         self.path.append("arrayValue")
         holder = self.object(raw)
         items = self._list(holder, "values", "values")
+        self._count_values(-(-len(items) // ELEMENTS_A_VALUE))
         self.path.append("")
         values = []
         for index, item in enumerate(items):

@@ -20,7 +20,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from tracefoundry.otlp.byte_strings import STRING_FIELDS
-from tracefoundry.otlp.decoded import Undecodable
+from tracefoundry.otlp.decoded import TooLarge, Undecodable
 
 _BROKEN_BYTE = re.compile("[\udc80-\udcff]")
 
@@ -34,15 +34,26 @@ def mend(body: bytes, message_class: Any) -> tuple[bytes, str]:
 
     Raises:
         Undecodable: something else than its strings is wrong.
+        TooLarge: it needs more memory than there is.
     """
     try:
         message = message_class.FromString(body)
     except DecodeError as error:
+        check_memory(error)
         raise undecodable(error) from None
     sentinel = "\x00" + secrets.token_hex(16)
     _mend_message(message, sentinel.encode("ascii"))
     mended: bytes = message.SerializeToString()
     return mended, sentinel
+
+
+def check_memory(error: DecodeError) -> None:
+    """Raise :class:`TooLarge` where the runtime refused a body because an allocation failed: the
+    memory of workers is limited (``ingest.worker``)."""
+    if "Arena alloc failed" in str(error):
+        raise TooLarge(
+            "the body needs more memory to decode than a worker may use; send smaller batches"
+        ) from None
 
 
 def undecodable(error: DecodeError) -> Undecodable:

@@ -12,7 +12,7 @@ A body that upb refuses is mended (:mod:`.mending`) and decoded again by the sam
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -29,35 +29,48 @@ from tracefoundry.model.attributes import (
 from tracefoundry.model.span import Attributes, Event, Link, LogRecord, Resource, Scope, Span
 from tracefoundry.otlp import byte_strings
 from tracefoundry.otlp.decoded import (
+    DEFAULT_LIMITS,
+    ELEMENTS_A_VALUE,
     EVENT_NAME_ATTRIBUTE,
     HIGHEST_KIND,
     HIGHEST_SEVERITY,
     HIGHEST_STATUS_CODE,
     NO_SPAN_ID,
+    BodyLimits,
     Decoded,
-    TooLarge,
+    SpanTooLarge,
+    Undecodable,
+    check_span_parts,
     genai_event_name,
     log_fault,
     span_fault,
+    too_many_values,
 )
-from tracefoundry.otlp.mending import mend, undecodable
+from tracefoundry.otlp.mending import check_memory, mend, undecodable
 
 Request = TypeVar("Request", ExportTraceServiceRequest, ExportLogsServiceRequest)
 
 
-OUT_OF_MEMORY = "Arena alloc failed"
-"""upb's message when an allocation fails: the memory of workers is limited (``ingest.worker``)."""
+NOTHING_KNOWN: Final = (
+    "no field of the body belongs to an export; is it compressed, without a Content-Encoding?"
+)
+"""Bytes that the parser takes for unknown fields: ignoring all of them would lose the sender's data
+with a success."""
 
 
-def decode_traces(body: bytes) -> Decoded:
+def decode_traces(body: bytes, limits: BodyLimits = DEFAULT_LIMITS) -> Decoded:
     """The spans of an ``ExportTraceServiceRequest``; ``genai`` is not derived here.
 
     Raises:
         Undecodable: not such a message, or nested deeper than protobuf allows (100 messages).
-        TooLarge: it holds more than ``MAX_RECORDS`` spans or logs.
+        TooLarge: it is above one of the limits.
     """
-    request, walk = _parse(body, ExportTraceServiceRequest, byte_strings.ExportTraceServiceRequest)
-    decoded = Decoded()
+    request, walk = _parse(
+        body, ExportTraceServiceRequest, byte_strings.ExportTraceServiceRequest, limits
+    )
+    decoded = Decoded(limits=limits)
+    if body and not request.resource_spans:
+        raise Undecodable(NOTHING_KNOWN)
     decoded.count_parts(len(request.resource_spans))
     for r, resource_spans in enumerate(request.resource_spans):
         decoded.count_parts(len(resource_spans.scope_spans))
@@ -70,15 +83,19 @@ def decode_traces(body: bytes) -> Decoded:
     return decoded
 
 
-def decode_logs(body: bytes) -> Decoded:
+def decode_logs(body: bytes, limits: BodyLimits = DEFAULT_LIMITS) -> Decoded:
     """The GenAI events of an ``ExportLogsServiceRequest``; other logs are counted.
 
     Raises:
         Undecodable: not such a message, or nested deeper than protobuf allows (100 messages).
-        TooLarge: it holds more than ``MAX_RECORDS`` spans or logs.
+        TooLarge: it is above one of the limits.
     """
-    request, walk = _parse(body, ExportLogsServiceRequest, byte_strings.ExportLogsServiceRequest)
-    decoded = Decoded()
+    request, walk = _parse(
+        body, ExportLogsServiceRequest, byte_strings.ExportLogsServiceRequest, limits
+    )
+    decoded = Decoded(limits=limits)
+    if body and not request.resource_logs:
+        raise Undecodable(NOTHING_KNOWN)
     decoded.count_parts(len(request.resource_logs))
     for r, resource_logs in enumerate(request.resource_logs):
         decoded.count_parts(len(resource_logs.scope_logs))
@@ -93,13 +110,16 @@ def decode_logs(body: bytes) -> Decoded:
 
 
 class _Walk:
-    """State of one decoding: the prefix of mended values, and the number of mended strings."""
+    """State of one decoding: the prefix of mended values, the number of mended strings, and how
+    many values the body may still have."""
 
-    __slots__ = ("mended", "sentinel")
+    __slots__ = ("limits", "mended", "sentinel", "values_left")
 
-    def __init__(self, sentinel: str | None) -> None:
+    def __init__(self, sentinel: str | None, limits: BodyLimits) -> None:
         self.sentinel = sentinel
         self.mended = 0
+        self.limits = limits
+        self.values_left = limits.values
 
     def label(self, value: str) -> str:
         """A name without NUL; a mended one is counted."""
@@ -115,17 +135,16 @@ class _Walk:
         return text(value)
 
 
-def _parse(body: bytes, normal: type[Request], with_bytes: Any) -> tuple[Request, _Walk]:
+def _parse(
+    body: bytes, normal: type[Request], with_bytes: Any, limits: BodyLimits
+) -> tuple[Request, _Walk]:
     try:
-        return normal.FromString(body), _Walk(None)
+        return normal.FromString(body), _Walk(None, limits)
     except DecodeError as error:
-        if OUT_OF_MEMORY in str(error):
-            raise TooLarge(
-                "the body needs more memory to decode than a worker may use; send smaller batches"
-            ) from None
+        check_memory(error)
         body, sentinel = mend(body, with_bytes)
     try:
-        return normal.FromString(body), _Walk(sentinel)
+        return normal.FromString(body), _Walk(sentinel, limits)
     except DecodeError as error:
         raise undecodable(error) from None
 
@@ -188,11 +207,19 @@ def _spans(
             status_message = walk.label(status_message)
         status_code = status.code
         kind = message.kind
-        attributes = _attributes(message.attributes, walk)
         events = message.events
         links = message.links
-        if events or links:
-            decoded.count_parts(len(events) + len(links))
+        try:
+            attributes = _attributes(message.attributes, walk)
+            if events or links:
+                check_span_parts("events", len(events), walk.limits)
+                check_span_parts("links", len(links), walk.limits)
+                decoded.count_parts(len(events) + len(links))
+            decoded_events = list(_events(events, walk)) if events else []
+            decoded_links = list(_links(links, walk)) if links else []
+        except SpanTooLarge as error:
+            decoded.reject("too_many_parts", f"{place}[{index}]: {error}")
+            continue
         append(
             Span(
                 trace_id,
@@ -207,8 +234,8 @@ def _spans(
                 attributes,
                 resource,
                 scope,
-                list(_events(events, walk)) if events else [],
-                list(_links(links, walk)) if links else [],
+                decoded_events,
+                decoded_links,
                 message.flags,
                 trace_state,
                 message.dropped_attributes_count,
@@ -259,7 +286,11 @@ def _log(
         decoded.reject(fault[0], f"{place}: {fault[1]}")
         return
     severity = message.severity_number
-    attributes = _attributes(message.attributes, walk)
+    try:
+        attributes = _attributes(message.attributes, walk)
+    except SpanTooLarge as error:
+        decoded.reject("too_many_parts", f"{place}: {error}")
+        return
     severity_text = walk.label(message.severity_text)
     body = _value(message.body, walk)
     decoded.logs.append(
@@ -291,6 +322,16 @@ def _event_name_attribute(pairs: Iterable[Any]) -> str:
 
 
 def _attributes(pairs: Any, walk: _Walk) -> Attributes:
+    count = len(pairs)
+    if count > walk.limits.span_parts:
+        check_span_parts("attributes", count, walk.limits)
+    return _entries(pairs, count, walk)
+
+
+def _entries(pairs: Any, count: int, walk: _Walk) -> Attributes:
+    walk.values_left -= count
+    if walk.values_left < 0:
+        raise too_many_values(walk.limits)
     attributes: Attributes = {}
     for pair in pairs:
         value = pair.value
@@ -316,7 +357,7 @@ def _attributes(pairs: Any, walk: _Walk) -> Attributes:
             attributes[pair.key] = _value(value, walk)
     if "\x00" in "".join(attributes):
         attributes = _with_mended_keys(pairs, attributes, walk)
-    walk.mended += len(pairs) - len(attributes)
+    walk.mended += count - len(attributes)
     return attributes
 
 
@@ -334,9 +375,14 @@ def _value(value: Any, walk: _Walk) -> Any:
         string = value.string_value
         return string if "\x00" not in string else walk.broken(string)
     if case == "kvlist_value":
-        return obj(_attributes(value.kvlist_value.values, walk))
+        entries = value.kvlist_value.values
+        return obj(_entries(entries, len(entries), walk))
     if case == "array_value":
-        return [_value(item, walk) for item in value.array_value.values]
+        elements = value.array_value.values
+        walk.values_left -= -(-len(elements) // ELEMENTS_A_VALUE)
+        if walk.values_left < 0:
+            raise too_many_values(walk.limits)
+        return [_value(item, walk) for item in elements]
     if case == "int_value":
         return value.int_value
     if case == "bool_value":

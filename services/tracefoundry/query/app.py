@@ -1,7 +1,7 @@
 """The query API as an ASGI application: routes, errors, authentication, origin check, metrics.
 
 Routes are plain functions that FastAPI runs in its thread pool, because the store's reader is
-synchronous; answers are bytes made by ``shapes``, never models, because they are large.
+synchronous. Answers are structs of ``tracefoundry.schemas``, encoded by msgspec: they can be large.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.query import errors
 from tracefoundry.query.administration import administration_router
 from tracefoundry.query.authentication import Authentication, origin_check
+from tracefoundry.query.body_limit import BodyLimit
 from tracefoundry.query.metrics import RequestMetrics
+from tracefoundry.query.openapi import describe, operation_id
 from tracefoundry.query.parameters import DropEmptyParameters, known_parameters
 from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.query.payloads import payload_router
@@ -46,7 +48,7 @@ def create_app(
     them. ``/healthz``, ``/readyz`` and ``/metrics`` belong to the process: ``server`` adds them.
 
     Args:
-        reader: reads traces.
+        store: where traces are.
         settings: the API's settings.
         access: who may do what; without it no token is needed, as on loopback.
         objects: the payload store.
@@ -65,7 +67,9 @@ def create_app(
         dependencies=[Depends(known_parameters)],
         redirect_slashes=False,
         middleware=_middleware(settings, access.gate, registry),
+        generate_unique_id_function=operation_id,
     )
+    describe(app)
     app.state.audit = access.audit
     errors.install(app, settings.retry_after_seconds)
     keys = keys or KeyRing()
@@ -100,4 +104,5 @@ def _middleware(
         *([cors] if settings.cors_origins else []),
         Middleware(Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds),
         Middleware(DropEmptyParameters),
+        Middleware(BodyLimit),
     ]

@@ -70,8 +70,10 @@ def read_trace_cursor(
     return position, (_number(start), _number(end))
 
 
-def write_span_cursor(position: SpanPosition, question: str) -> str:
-    """The cursor of a page of spans."""
+def write_span_cursor(position: SpanPosition | None, question: str) -> str | None:
+    """The cursor of the page of spans that begins behind this one; None for the last page."""
+    if position is None:
+        return None
     return _write(["s1", question, [position.start_time_ns, position.span_id.hex()]])
 
 

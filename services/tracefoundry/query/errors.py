@@ -11,15 +11,26 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import orjson
+import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from tracefoundry.auth.errors import AccessError, Kind
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
+from tracefoundry.schemas.errors import Error, ErrorAnswer
 from tracefoundry.store.api import StoreUnavailable
 
 log = logging.getLogger(__name__)
+
+_ACCESS_STATUS: dict[Kind, int] = {
+    "invalid": 400,
+    "forbidden_project": 403,
+    "unknown_project": 404,
+    "unknown_token": 404,
+    "name_taken": 409,
+}
+"""The status of each refusal of a change of projects and tokens."""
 
 
 class ApiError(Exception):
@@ -45,7 +56,7 @@ def invalid_parameter(name: str, problem: str, remedy: str = "") -> ApiError:
 
 def error_body(code: str, message: str, remedy: str) -> bytes:
     """The JSON of an error."""
-    return orjson.dumps({"error": {"code": code, "message": message, "remedy": remedy}})
+    return msgspec.json.encode(ErrorAnswer(Error(code, message, remedy)))
 
 
 def error_response(
@@ -71,7 +82,9 @@ def install(app: FastAPI, retry_after_seconds: int) -> None:
     async def on_validation(_request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         place = [str(part) for part in first.get("loc", ())[1:]]
-        problem = invalid_parameter(".".join(place) or "request", _problem(first))
+        if first.get("type") == "json_invalid" or not place:
+            place = ["body"]
+        problem = invalid_parameter(".".join(place), _problem(first))
         return error_response(problem.status, problem.code, problem.message, problem.remedy)
 
     @app.exception_handler(HTTPException)
@@ -81,6 +94,11 @@ def install(app: FastAPI, retry_after_seconds: int) -> None:
         return error_response(
             error.status_code, code, str(error.detail), remedy, headers=error.headers
         )
+
+    @app.exception_handler(AccessError)
+    async def on_access_error(_request: Request, error: AccessError) -> Response:
+        code = "invalid_parameter" if error.kind == "invalid" else error.kind
+        return error_response(_ACCESS_STATUS[error.kind], code, error.message, error.remedy)
 
     @app.exception_handler(StoreUnavailable)
     async def on_unavailable(_request: Request, error: Exception) -> Response:
@@ -116,6 +134,8 @@ def install(app: FastAPI, retry_after_seconds: int) -> None:
 def _problem(detail: Mapping[str, Any]) -> str:
     """What FastAPI found, in one line, with the value cut where it is long."""
     message = str(detail.get("msg", "is not valid"))
+    if detail.get("type") == "value_error":  # from a validator of ours, which shows the value
+        return message.removeprefix("Value error, ")
     value = detail.get("input")
     if value is None or detail.get("type") == "missing":
         return message

@@ -1,35 +1,283 @@
-"""Reading query parameters strictly: a typo or a doubled filter is an error, never a wider answer.
+"""The parameters and bodies of requests, each declared once as a model that FastAPI reads.
 
-FastAPI declares the parameters (and writes them into /openapi.json); what it lets through by
-default is refused here: unknown names, names given twice, NUL bytes. An empty value counts as not
-given, as forms send it.
+The models make /openapi.json true and say what is wrong with a value. What FastAPI lets through by
+default is refused by :func:`known_parameters`: unknown names, names given twice, NUL bytes. A typo
+or a doubled filter is an error, never a wider answer. An empty value counts as not given, as forms
+send it.
 """
 
 from __future__ import annotations
 
-import datetime
-import re
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
-from fastapi import Query, Request
+from fastapi import Path, Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tracefoundry.model.ids import parse_span_id, parse_trace_id
+from tracefoundry.model.limits import PROJECT_NAME_PATTERN
+from tracefoundry.model.times import parse_time_ns
 from tracefoundry.query.errors import invalid_parameter
-
-MAX_NS = 2**63 - 1
-_RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+\- ]\d\d:\d\d)"
-)
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+from tracefoundry.schemas.fields import Role
+from tracefoundry.store.records import ANY_TIME_NS, GroupBy, Sort
 
 TIME_FORMS = "RFC 3339 (2026-11-21T12:00:00Z) or integer nanoseconds since 1970"
 
-Project = Annotated[
-    str | None,
-    Query(max_length=63, description="Project; without it all projects that may be read."),
+
+def _text_schema(description: str, example: str, **more: Any) -> WithJsonSchema:
+    return WithJsonSchema(
+        {"type": "string", "description": description, "examples": [example], **more}
+    )
+
+
+TimeNs = Annotated[
+    int,
+    BeforeValidator(parse_time_ns),
+    _text_schema(TIME_FORMS + ".", "2026-11-21T12:00:00Z", maxLength=64),
 ]
+TraceId = Annotated[
+    bytes,
+    BeforeValidator(parse_trace_id),
+    _text_schema(
+        "32 hex digits, not all zero.", "0af7651916cd43dd8448eb211c80319c",
+        pattern="^[0-9a-fA-F]{32}$",
+    ),
+]  # fmt: skip
+SpanId = Annotated[
+    bytes,
+    BeforeValidator(parse_span_id),
+    _text_schema(
+        "16 hex digits, not all zero.", "b7ad6b7169203331", pattern="^[0-9a-fA-F]{16}$"
+    ),
+]  # fmt: skip
+TraceIdPath = Annotated[TraceId, Path(description="The trace: 32 hex digits.")]
+SpanIdPath = Annotated[SpanId, Path(description="The span: 16 hex digits.")]
+NamePath = Annotated[str, Path(max_length=200, description="Its name.", examples=["default"])]
+
+Amount = Annotated[int, Field(ge=0, le=ANY_TIME_NS)]
+Milliseconds = Annotated[float, Field(ge=0, le=ANY_TIME_NS / 1e6 / 2, allow_inf_nan=False)]
+Dollars = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
+Exactly = Annotated[str, Field(max_length=1000)]
+
+
+class Parameters(BaseModel):
+    """Base of the query parameters of a route."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    project: Annotated[
+        str | None,
+        Field(
+            max_length=63,
+            description="Name of a project; without it all projects that may be read.",
+            examples=["default"],
+        ),
+    ] = None
+
+
+class Paged(BaseModel):
+    """Parameters of an answer in pages."""
+
+    cursor: Annotated[
+        str | None,
+        Field(
+            max_length=2000,
+            description="`next_cursor` of the page before; the other parameters stay the same.",
+        ),
+    ] = None
+
+
+class Window(BaseModel):
+    """A window of time."""
+
+    start: Annotated[
+        TimeNs | None,
+        Field(
+            description=f"Start of the window, inclusive: {TIME_FORMS}; 24 hours ago by default,"
+            " 0 for everything.",
+            examples=["2026-11-21T12:00:00Z"],
+        ),
+    ] = None
+    end: Annotated[
+        TimeNs | None,
+        Field(
+            description=f"End of the window, exclusive: {TIME_FORMS}; 24 hours ahead by default.",
+            examples=["2026-11-22T12:00:00Z"],
+        ),
+    ] = None
+
+
+class TraceFilters(BaseModel):
+    """The filters of a trace list. All of them must hold."""
+
+    service: Annotated[
+        Exactly | None,
+        Field(description="Any service of the trace, exactly.", examples=["shop-agent"]),
+    ] = None
+    environment: Annotated[
+        Exactly | None,
+        Field(description="Environment of the trace's root, exactly.", examples=["production"]),
+    ] = None
+    status: Annotated[
+        Literal["ok", "error", "unset"] | None,
+        Field(description="Status of the trace.", examples=["error"]),
+    ] = None
+    model: Annotated[
+        Exactly | None,
+        Field(description="A request or response model, exactly.", examples=["gpt-4.1"]),
+    ] = None
+    tool: Annotated[
+        Exactly | None,
+        Field(description="Part of the name of a tool.", examples=["search"]),
+    ] = None
+    min_duration_ms: Annotated[
+        Milliseconds | None, Field(description="Shortest duration, in ms.", examples=[1500])
+    ] = None
+    max_duration_ms: Annotated[
+        Milliseconds | None, Field(description="Longest duration, in ms.", examples=[60000])
+    ] = None
+    min_tokens: Annotated[
+        Amount | None, Field(description="Least input plus output tokens.", examples=[1000])
+    ] = None
+    max_tokens: Annotated[
+        Amount | None, Field(description="Most input plus output tokens.", examples=[100000])
+    ] = None
+    min_cost_usd: Annotated[
+        Dollars | None, Field(description="Least cost, in US dollars.", examples=[0.01])
+    ] = None
+    max_cost_usd: Annotated[
+        Dollars | None, Field(description="Highest cost, in US dollars.", examples=[5])
+    ] = None
+
+
+class ListTraces(Parameters, Window, TraceFilters, Paged):
+    """Parameters of the list of traces."""
+
+    q: Annotated[
+        str | None,
+        Field(
+            max_length=500,
+            description="Text in span names and string attributes, whatever the case; for engineers"
+            " and admins also in the first 256 characters of payloads. Stops after 2 seconds and"
+            " says so.",
+            examples=["timeout"],
+        ),
+    ] = None
+    sort: Annotated[
+        Sort,
+        Field(description="Order: by start, duration or cost, each descending."),
+    ] = "newest"
+    limit: Annotated[int, Field(ge=1, le=1000, description="Most traces of a page.")] = 50
+
+
+class ListSpans(Parameters, Paged):
+    """Parameters of the spans of a trace."""
+
+    view: Annotated[
+        Literal["full", "skeleton"],
+        Field(description="Whole spans, or only what a tree with bars needs."),
+    ] = "full"
+    parent_id: Annotated[
+        SpanId | None,
+        Field(
+            description="Only the direct children of this span: 16 hex digits.",
+            examples=["b7ad6b7169203331"],
+        ),
+        _text_schema(
+            "16 hex digits; empty counts as not given.", "b7ad6b7169203331",
+            pattern="^([0-9a-fA-F]{16})?$",
+        ),
+    ] = None  # fmt: skip
+    limit: Annotated[int, Field(ge=1, le=10_000, description="Most spans of a page.")] = 50
+
+
+class FindSpan(Parameters):
+    """Parameters of the spans with an id."""
+
+    trace_id: Annotated[
+        TraceId, Field(description="The trace: 32 hex digits. Span ids alone are not unique.")
+    ]
+
+
+class DeleteBefore(Parameters):
+    """Parameters of a deletion by age."""
+
+    before: Annotated[
+        TimeNs,
+        Field(description=f"Delete traces that end before this: {TIME_FORMS}."),
+    ]
+
+
+class Summarise(Parameters, Window):
+    """Parameters of the statistics."""
+
+    by: Annotated[GroupBy, Field(description="What the spans are grouped by.")] = "service"
+
+
+class ReadAudit(Window, Paged):
+    """Parameters of the audit log."""
+
+    action: Annotated[
+        str | None,
+        Field(max_length=100, description="Only this action.", examples=["payload.read"]),
+    ] = None
+    outcome: Annotated[
+        Literal["allowed", "denied"] | None, Field(description="Only this outcome.")
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="Most entries of a page.")] = 50
+
+
+class Body(BaseModel):
+    """Base of the bodies: a field that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ProjectSettings(Body):
+    """What is set for a project. A field that is left out stays as it is; null or ``default``
+    takes the project's own setting away, so that the platform's holds."""
+
+    redaction: Annotated[
+        str | None,
+        Field(description="strict, standard, off or default.", examples=["standard"]),
+    ] = None
+    retention_spans: Annotated[
+        str | None,
+        Field(description="How long spans are kept: a duration, or default.", examples=["7d"]),
+    ] = None
+    retention_payloads: Annotated[
+        str | None,
+        Field(description="How long payloads are kept; never longer than spans.", examples=["3d"]),
+    ] = None
+
+
+class NewProject(ProjectSettings):
+    """A project to make, with or without settings of its own."""
+
+    name: Annotated[
+        str,
+        Field(
+            description="1 to 63 lower-case letters, digits and inner hyphens.",
+            examples=["shop"],
+            json_schema_extra={"pattern": f"^{PROJECT_NAME_PATTERN}$"},
+        ),
+    ]
+
+
+class NewToken(Body):
+    """A token to make."""
+
+    name: Annotated[str, Field(description="A name to know it by.", examples=["ci"])]
+    role: Annotated[Role, Field(description="What it may do.", examples=["viewer"])]
+    project: Annotated[
+        str | None,
+        Field(description="The only project it holds for; null for all.", examples=["shop"]),
+    ] = None
+    expires: Annotated[
+        str | None,
+        Field(description="After how long it ends, such as 90d; null never.", examples=["90d"]),
+    ] = None
 
 
 def known_parameters(request: Request) -> None:
@@ -79,48 +327,3 @@ class DropEmptyParameters:
                 query = urlencode(kept, errors="surrogateescape").encode("ascii")
                 scope = {**scope, "query_string": query}
         await self._app(scope, receive, send)
-
-
-def time_ns(name: str, value: str) -> int:
-    """Nanoseconds since the epoch from a parameter in one of the :data:`TIME_FORMS`.
-
-    Raises:
-        ApiError: 400 naming the parameter.
-    """
-    if value.isascii() and value.isdigit():
-        number = int(value) if len(value) <= 19 else MAX_NS + 1
-        if number > MAX_NS:
-            raise invalid_parameter(name, "later than can be stored (2^63 - 1 ns)")
-        return number
-    match = _RFC3339.fullmatch(value)
-    if match is None:
-        raise invalid_parameter(name, f"{value[:80]!r} is not a time; give {TIME_FORMS}")
-    day, clock, fraction, zone = match.groups()
-    # An unescaped plus sign arrives as a space.
-    zone = "+00:00" if zone in "Zz" else zone.replace(" ", "+")
-    try:
-        moment = datetime.datetime.fromisoformat(f"{day}T{clock}{zone}")
-        since = moment - _EPOCH
-    except (ValueError, OverflowError):
-        raise invalid_parameter(name, f"{value[:80]!r} is not a time of any calendar") from None
-    whole = (since.days * 86_400 + since.seconds) * 1_000_000_000
-    number = whole + int((fraction or "").ljust(9, "0"))
-    if not 0 <= number <= MAX_NS:
-        raise invalid_parameter(name, f"{value[:80]!r} is outside 1970 to 2262")
-    return number
-
-
-def trace_id_of(value: str) -> bytes:
-    """A trace id from the path or a parameter; 400 when it is none."""
-    try:
-        return parse_trace_id(value)
-    except ValueError as error:
-        raise invalid_parameter("trace_id", str(error)) from None
-
-
-def span_id_of(name: str, value: str) -> bytes:
-    """A span id from the path or a parameter; 400 when it is none."""
-    try:
-        return parse_span_id(value)
-    except ValueError as error:
-        raise invalid_parameter(name, str(error)) from None

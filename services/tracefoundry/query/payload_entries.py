@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import orjson
+import msgspec
 
 from tracefoundry.model.payload import LOG, digest_of
 from tracefoundry.model.times import day_of, rfc3339_microseconds
+from tracefoundry.schemas.spans import PayloadEntry, PayloadState
 from tracefoundry.store.api import Snapshot
 from tracefoundry.store.records import PayloadStates, SpanPage, StoredLog, StoredSpan
 
@@ -42,7 +43,7 @@ class PayloadEntries:
         for holder, time_ns in holders:
             if holder.payloads is None:
                 continue
-            entries: list[Json] = orjson.loads(holder.payloads)
+            entries: list[Json] = msgspec.json.decode(holder.payloads)
             self._parsed[id(holder)] = entries
             for entry in entries:
                 digest = _digest(entry.get("ref"))
@@ -58,7 +59,7 @@ class PayloadEntries:
             else PayloadStates()
         )
 
-    def of(self, span: StoredSpan, logs: Iterable[StoredLog] = ()) -> list[Json]:
+    def of(self, span: StoredSpan, logs: Iterable[StoredLog] = ()) -> list[PayloadEntry]:
         """The entries of a span, then those of its logs in their order."""
         day = day_of(span.start_time_ns)
         found = [self._shown(entry, entry["place"], day) for entry in self._of(span)]
@@ -84,26 +85,26 @@ class PayloadEntries:
     def _of(self, holder: StoredSpan | StoredLog) -> Sequence[Json]:
         return self._parsed.get(id(holder), ())
 
-    def _shown(self, entry: Json, place: str, day: int) -> Json:
+    def _shown(self, entry: Json, place: str, day: int) -> PayloadEntry:
         state, preview, expired_at = self._now(entry, day)
-        return {
-            "slot": entry["slot"],
-            "place": place,
-            "key": entry["key"],
-            "type": entry["type"],
-            "ref": entry["ref"] if self._content else None,
-            "bytes": entry["bytes"],
-            "media_type": entry["media_type"],
-            "state": state,
-            "preview": preview if self._content else None,
-            "expired_at": expired_at,
-        }
+        return PayloadEntry(
+            slot=entry["slot"],
+            place=place,
+            key=entry["key"],
+            type=entry["type"],
+            ref=entry["ref"] if self._content else None,
+            bytes=entry["bytes"],
+            media_type=entry["media_type"],
+            state=state,
+            preview=preview if self._content else None,
+            expired_at=expired_at,
+        )
 
-    def _now(self, entry: Json, day: int) -> tuple[str, str | None, str | None]:
+    def _now(self, entry: Json, day: int) -> tuple[PayloadState, str | None, str | None]:
         """(state, preview, expired_at) of an entry."""
-        state: str = entry["state"]
+        state: PayloadState = entry["state"]
         digest = _digest(entry["ref"])
-        if state == _POINTER:
+        if entry["state"] == _POINTER:
             stored = digest is not None and digest in self._states.anywhere
             return ("present" if stored else "dangling"), None, None
         expired_ns = self._states.expired_at_ns.get(day)

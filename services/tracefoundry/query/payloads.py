@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-import orjson
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from tracefoundry.model.payload import digest_of
 from tracefoundry.model.times import rfc3339_microseconds
 from tracefoundry.payloads.errors import PayloadCorrupt, UnknownKey
 from tracefoundry.query.access import Audit, EngineerCaller, readable
+from tracefoundry.query.answers import json_response
 from tracefoundry.query.errors import ApiError, invalid_parameter
-from tracefoundry.query.parameters import Project
+from tracefoundry.query.openapi import answers
+from tracefoundry.query.parameters import Parameters
 from tracefoundry.query.payload_reading import PayloadReader
+from tracefoundry.schemas.errors import ErrorAnswer, PayloadGoneAnswer, PayloadGoneError, Tombstone
 from tracefoundry.store.api import Reader
 from tracefoundry.store.records import PayloadFate
 
@@ -35,6 +37,24 @@ _HEADERS = {
 }
 
 
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The bytes, as JSON, text or binary, as they look.",
+        "content": {
+            "application/json": {"schema": {"description": "Any JSON object or array."}},
+            "text/plain": {"schema": {"type": "string"}},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    },
+    404: answers(ErrorAnswer, status=404, describe="No span refers to it.")[404],
+    410: answers(
+        PayloadGoneAnswer,
+        status=410,
+        describe="It was there; `tombstone` says when and why it went.",
+    )[410],
+}
+
+
 def payload_router(reader: Reader, payloads: PayloadReader) -> APIRouter:
     """``/api/payloads/{ref}``."""
     router = APIRouter(prefix="/api", tags=["payloads"])
@@ -42,25 +62,26 @@ def payload_router(reader: Reader, payloads: PayloadReader) -> APIRouter:
     @router.get(
         "/payloads/{ref}",
         summary="The content of a payload",
-        responses={
-            200: {"description": "The bytes; as JSON, text or binary, as they look."},
-            404: {"description": "No span of these projects refers to it."},
-            410: {"description": "It was there; `tombstone` says when and why it went."},
-            503: {"description": "The object store cannot answer, or lacks its key."},
-        },
+        responses=_RESPONSES,
         response_class=Response,
     )
-    def payload(
-        ref: Annotated[str, Path(description="`sha256:` and 64 hex digits, or these alone.")],
+    def get_payload(
+        ref: Annotated[
+            str,
+            Path(
+                description="`sha256:` and 64 hex digits, or these alone.",
+                examples=["sha256:" + 64 * "0"],
+            ),
+        ],
         caller: EngineerCaller,
         record: Audit,
-        project: Project = None,
+        asked: Annotated[Parameters, Query()],
     ) -> Response:
         """Any copy in the projects that may be read is served, once it has been verified against
         its SHA-256. At most 64 MiB."""
         wanted = ref_of(ref)
         with reader.snapshot() as snapshot:
-            projects = readable(snapshot, project, caller)
+            projects = readable(snapshot, asked.project, caller)
         try:
             found = payloads.read(projects.names, wanted)
         except UnknownKey as error:
@@ -134,14 +155,13 @@ def _gone(ref: str, fate: PayloadFate | None) -> Response:
         "deleted": "was deleted with its trace",
         "missing": "is not stored any more",
     }
-    error = {
-        "code": "payload_gone",
-        "message": f"payload {ref} {ways[fate.state]}",
-        "remedy": "Its content cannot be had back; the span that referred to it stays.",
-        "tombstone": {
-            "state": fate.state,
-            "at": None if fate.at_ns is None else rfc3339_microseconds(fate.at_ns),
-            "reason": fate.reason,
-        },
-    }
-    return Response(orjson.dumps({"error": error}), status_code=410, media_type="application/json")
+    tombstone = Tombstone(
+        fate.state, None if fate.at_ns is None else rfc3339_microseconds(fate.at_ns), fate.reason
+    )
+    error = PayloadGoneError(
+        code="payload_gone",
+        message=f"payload {ref} {ways[fate.state]}",
+        remedy="Its content cannot be had back; the span that referred to it stays.",
+        tombstone=tombstone,
+    )
+    return json_response(PayloadGoneAnswer(error), 410)

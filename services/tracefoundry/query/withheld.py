@@ -12,9 +12,8 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-import orjson
 
-Fragment = orjson.Fragment
+from tracefoundry.schemas.fields import JsonObject, raw_list, raw_object
 
 _MAP = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _MAPS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
@@ -29,24 +28,19 @@ class Withholding:
         self._pointers = pointers
         self.withheld = False
 
-    @property
-    def needed(self) -> bool:
-        """Whether there can be anything to take out."""
-        return bool(self._pointers)
-
-    def attributes(self, text: str, place: str) -> Fragment:
+    def attributes(self, text: str, place: str) -> JsonObject:
         """An attribute map without pointers."""
-        kept = self._kept(_MAP.decode(text), place)
-        return Fragment(text) if kept is None else Fragment(orjson.dumps(kept))
+        kept = self._kept(_MAP.decode(text), place) if self._pointers else None
+        return raw_object(text) if kept is None else kept
 
-    def members(self, text: str | None, places: str) -> Fragment:
+    def members(self, text: str | None, places: str) -> list[Any]:
         """A list of events or links, each without pointers in its attributes."""
-        if text is None:
-            return Fragment(b"[]")
+        if text is None or not self._pointers:
+            return raw_list(text)
         changed = False
-        members: list[dict[str, Any]] = []
+        members: list[JsonObject] = []
         for index, member in enumerate(_MAPS.decode(text)):
-            shown: dict[str, Any] = {key: Fragment(bytes(raw)) for key, raw in member.items()}
+            shown: JsonObject = dict(member)
             attributes = member.get("attributes")
             if attributes is not None:
                 kept = self._kept(_MAP.decode(attributes), f"{places}/{index}")
@@ -54,14 +48,12 @@ class Withholding:
                     shown["attributes"] = kept
                     changed = True
             members.append(shown)
-        return Fragment(orjson.dumps(members)) if changed else Fragment(text)
+        return members if changed else raw_list(text)
 
-    def _kept(self, attributes: dict[str, msgspec.Raw], place: str) -> dict[str, Fragment] | None:
+    def _kept(self, attributes: dict[str, msgspec.Raw], place: str) -> JsonObject | None:
         """What stays; None where everything does."""
-        kept = {
-            key: Fragment(bytes(raw))
-            for key, raw in attributes.items()
-            if (place, key) not in self._pointers
+        kept: JsonObject = {
+            key: raw for key, raw in attributes.items() if (place, key) not in self._pointers
         }
         if len(kept) == len(attributes):
             return None

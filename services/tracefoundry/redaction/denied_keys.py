@@ -12,7 +12,7 @@ off, it may hold several documents, or be prose with JSON in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from tracefoundry.redaction.re2_patterns import Pattern, compiled
 from tracefoundry.redaction.report import MARKER
@@ -109,17 +109,55 @@ class KeyNames:
         return _DESCRIBES.search(words) is None
 
 
+_COMPARISON = re.compile(rb"(?:[=!]=|\bcase)\s*$")
+
+
+def is_compared(before: bytes) -> bool:
+    """Whether the name behind this text is compared with something: ``if key == "password":``."""
+    return _COMPARISON.search(before[-24:]) is not None
+
+
+SCHEMA_VALUES = frozenset(["default", "const", "value", "example", "examples", "enum"])
+"""Members of a JSON schema that hold values of what it describes."""
+_SCHEMA_KEYS = SCHEMA_VALUES | {
+    "type", "description", "title", "format", "pattern", "minLength", "maxLength",
+    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "items",
+    "prefixItems", "minItems", "maxItems", "uniqueItems", "properties", "required",
+    "additionalProperties", "minProperties", "maxProperties", "anyOf", "oneOf", "allOf",
+    "not", "$ref", "$defs", "nullable", "readOnly", "writeOnly", "deprecated",
+    "contentEncoding", "contentMediaType", "sensitive",
+}  # fmt: skip
+_SCHEMA_MARKS = frozenset(["type", "description", "$ref", "anyOf", "oneOf", "allOf", "enum"])
+_SCHEMA_BYTES = 16_384
+
+
+def is_schema(keys: Collection[str]) -> bool:
+    """Whether an object with these keys describes a value, as in the definition of a tool, and is
+    no value itself."""
+    return not _SCHEMA_MARKS.isdisjoint(keys) and _SCHEMA_KEYS.issuperset(keys)
+
+
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*("?)', re.DOTALL)
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+_PREFIXED_STRING = re.compile(rb"([bBfFrRuU]{1,2}\"|[bBfFrRuU]{0,2}')((?:[^\"'\\\r\n]|\\.)*)[\"']?")
+"""A string of Python, in a text that is code and not JSON."""
 _BARE_VALUE = re.compile(rb'[^\s,\[\]{}"\\]+')
 _NO_SECRETS = frozenset([b"null", b"true", b"false", b"None", b"True", b"False", b"undefined"])
+_CODE = re.compile(rb"[A-Za-z_]\w*(?:(?:\.|->|::)[A-Za-z_]\w*)+\(?.*|[A-Za-z_]\w*\(.*", re.ASCII)
+"""A name with points, or a call."""
+_KEY_OF_OBJECT = re.compile(rb'"([^"\\]*)"\s*:')
+_SCHEMA_VALUE = re.compile(rb'"(?:%s)"\s*:\s*' % "|".join(sorted(SCHEMA_VALUES)).encode())
+
+Replacement = tuple[int, int, bool]
+"""A range to take out, and whether the marker in its place needs quotes."""
 
 
 class DeniedJsonValues:
     """Finds values under denied keys in JSON text, wherever in a text the JSON stands.
 
     A key is a string literal before a colon. Its value is the literal, the number or the balanced
-    brackets that follow, to the end of the text where they are cut off.
+    brackets that follow, to the end of the text where they are cut off. In code that looks like
+    JSON, what computes a value is left alone, and of a JSON schema only the values in it go.
     """
 
     def __init__(self, names: KeyNames, deny_keys: Iterable[str]) -> None:
@@ -127,33 +165,83 @@ class DeniedJsonValues:
         self._denied: Callable[[str], bool] = names.denied
         self._key: Pattern = compiled(f'"([^"\\\\]*(?i:{words})[A-Za-z0-9_.-]*)"\\s*:\\s*')
 
-    def ranges(self, text: bytes) -> Iterator[tuple[int, int, bool]]:
-        """Ranges to take out, and whether the marker in their place needs quotes."""
+    def ranges(self, text: bytes) -> Iterator[Replacement]:
+        """The ranges to take out."""
         done = 0
         for key in self._key.finditer(text):
             start = key.end()
             if start < done or not self._denied(key.group(1).decode("utf-8", "replace")):
                 continue
-            first = text[start : start + 1]
-            if first == b'"':
-                literal = _STRING.match(text, start)
-                if literal is None:
-                    continue
-                begin, done = start + 1, literal.end() - len(literal[1])
-                value = text[begin:done]
-                if key.group(1) == b"token" and LOG_PROBABILITY.match(text, done):
-                    continue
-                if value and MARKER.fullmatch(value) is None:
-                    yield begin, done, False
-            elif first in (b"[", b"{"):
+            if is_compared(text[max(0, key.start() - 24) : key.start()]):
+                continue
+            done = start
+            if text[start : start + 1] == b"{":
                 done = _closing_bracket(text, start)
-                if text[start:done] not in (b"[]", b"{}"):
-                    yield start, done, True
-            else:
-                bare = _BARE_VALUE.match(text, start)
-                if bare is not None and bare[0] not in _NO_SECRETS:
-                    done = bare.end()
-                    yield start, done, True
+                if done - start <= _SCHEMA_BYTES and is_schema(_keys_of_object(text, start, done)):
+                    yield from _values_in_schema(text, start, done)
+                    continue
+            value = _value(text, key.end(1) + 1, start, key.group(1))
+            if value is not None:
+                done = value[1]
+                yield value
+
+
+def _value(text: bytes, gap: int, start: int, key: bytes) -> Replacement | None:
+    """The value at ``start``, the key's closing quote being before ``gap``; None where nothing is
+    to be taken out."""
+    first = text[start : start + 1]
+    if first == b'"':
+        literal = _STRING.match(text, start)
+        if literal is None:
+            return None
+        begin, end = start + 1, literal.end() - len(literal[1])
+        if key == b"token" and LOG_PROBABILITY.match(text, end):
+            return None
+        value = text[begin:end]
+        return (begin, end, False) if value and MARKER.fullmatch(value) is None else None
+    if first in (b"[", b"{"):
+        end = _closing_bracket(text, start)
+        return (start, end, True) if text[start:end] not in (b"[]", b"{}") else None
+    if b"\n" in text[gap:start]:
+        # The next statement of a program; JSON text that breaks the line here has a quote there.
+        return None
+    prefixed = _PREFIXED_STRING.match(text, start)
+    if prefixed is not None:
+        begin, end = prefixed.span(2)
+        computed = b"f" in prefixed[1].lower() and b"{" in prefixed[2]
+        done = computed or begin == end or MARKER.fullmatch(prefixed[2]) is not None
+        return None if done else (begin, end, False)
+    bare = _BARE_VALUE.match(text, start)
+    if bare is None or bare[0] in _NO_SECRETS or bare[0].lower() in key.lower():
+        return None
+    return (start, bare.end(), True) if _CODE.fullmatch(bare[0]) is None else None
+
+
+def _keys_of_object(text: bytes, start: int, end: int) -> list[str]:
+    """The keys of the object itself, not of those inside it."""
+    keys: list[str] = []
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(text, start, end):
+        if token[0] in (b"[", b"{"):
+            depth += 1
+        elif token[0] in (b"]", b"}"):
+            depth -= 1
+        elif depth == 1 and (key := _KEY_OF_OBJECT.match(text, token.start(), end)) is not None:
+            keys.append(key[1].decode("utf-8", "replace"))
+    return keys
+
+
+def _values_in_schema(text: bytes, start: int, end: int) -> Iterator[Replacement]:
+    """Of a schema under a denied key only the values that it holds, at any depth."""
+    done = start
+    for key in _SCHEMA_VALUE.finditer(text, start, end):
+        if key.end() < done:
+            continue
+        value = _value(text, key.end(), key.end(), b"")
+        # An object below is the schema of something that has one of these names.
+        if value is not None and text[key.end() : key.end() + 1] != b"{":
+            done = value[1]
+            yield value
 
 
 def _closing_bracket(text: bytes, start: int) -> int:

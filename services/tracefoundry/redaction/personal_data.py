@@ -108,24 +108,34 @@ def is_us_ssn(text: bytes, start: int, end: int) -> bool:
 IBAN_LENGTHS = {
     **dict.fromkeys(["NO"], 15),
     **dict.fromkeys(["BE"], 16),
-    **dict.fromkeys(["DK", "FI", "FO", "GL", "NL", "SD", "FK"], 18),
+    **dict.fromkeys(["DK", "FI", "FK", "FO", "GL", "NL", "SD"], 18),
     **dict.fromkeys(["MK", "SI"], 19),
-    **dict.fromkeys(["AT", "BA", "EE", "KZ", "LT", "LU", "XK", "MN"], 20),
-    **dict.fromkeys(["CH", "CR", "HR", "LI", "LV"], 21),
-    **dict.fromkeys(["BG", "BH", "DE", "GB", "GE", "IE", "ME", "RS", "VA"], 22),
-    **dict.fromkeys(["AE", "GI", "IL", "IQ", "TL", "OM", "SO"], 23),
+    **dict.fromkeys(["AT", "BA", "EE", "KZ", "LT", "LU", "MN", "XK"], 20),
+    **dict.fromkeys(["CH", "HR", "LI", "LV"], 21),
+    **dict.fromkeys(["BG", "BH", "CR", "DE", "GB", "GE", "IE", "ME", "RS", "VA"], 22),
+    **dict.fromkeys(["AE", "GI", "IL", "IQ", "OM", "SO", "TL"], 23),
     **dict.fromkeys(["AD", "CZ", "ES", "MD", "PK", "RO", "SA", "SE", "SK", "TN", "VG"], 24),
     **dict.fromkeys(["LY", "PT", "ST"], 25),
     **dict.fromkeys(["IS", "TR"], 26),
     **dict.fromkeys(["BI", "DJ", "FR", "GR", "IT", "MC", "MR", "SM"], 27),
-    **dict.fromkeys(["AL", "AZ", "BY", "CY", "DO", "GT", "HU", "LB", "NI", "PL", "SV"], 28),
+    **dict.fromkeys(["AL", "AZ", "BY", "CY", "DO", "GT", "HN", "HU", "LB", "NI", "PL", "SV"], 28),
     **dict.fromkeys(["BR", "EG", "PS", "QA", "UA"], 29),
     **dict.fromkeys(["JO", "KW", "MU", "YE"], 30),
     **dict.fromkeys(["MT", "SC"], 31),
     **dict.fromkeys(["LC"], 32),
     **dict.fromkeys(["RU"], 33),
 }
-"""Lengths of the countries in the SWIFT IBAN registry."""
+"""Lengths of all countries in the IBAN registry (ISO 13616-2, kept by SWIFT)."""
+
+
+def iban_end(text: bytes, start: int, end: int) -> int:
+    """Where as many letters and digits end as the country's numbers have; text may follow them."""
+    left = IBAN_LENGTHS.get(text[start : start + 2].decode("latin-1"), 0)
+    for position in range(start, end):
+        if left == 0:
+            return position
+        left -= text[position] in _ALNUM
+    return end
 
 
 def is_iban(text: bytes, start: int, end: int) -> bool:

@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Literal, get_args
 
 import msgspec
 
@@ -35,7 +36,13 @@ PREFILTER_COUNT = 24
 """Characters of one class in a row that a prefilter asks for at the end of a pattern. What has more
 has these too, and a smaller automaton is ready sooner."""
 
+RETRIED_VALUE_BYTES = 256
+"""Longer values are not searched again for another match, or the search would not be linear."""
+
 _COUNT_AT_END = re.compile(r"\{(\d+),?\}$")
+
+Group = Literal["provider", "context", "personal"]
+"""Keys of known shape; secrets known by what stands before them; personal data."""
 
 Check = Callable[[bytes, int, int], bool]
 """Says whether text[start:end] really is what the rule looks for."""
@@ -46,13 +53,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     name: str
     pattern: str
+    group: Group = "context"
     least_length: int = 1
     prefilter: str | None = None
     base64_probes: tuple[str, ...] = ()
     left_edge: bool = False
     check: str | None = None
     retry_inside: bool = False
-    shorten_to: int = 0
+    retry_in_value: bool = False
+    cut: str | None = None
     matches_random_bytes: bool = False
     may_be_json_number: bool = False
     match: tuple[str, ...] = ()
@@ -74,7 +83,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def prefilter_expression(self) -> str:
         """A superset of the rule in any text, also in the middle of a protobuf body."""
         pattern = _COUNT_AT_END.sub(_fewer, self.prefilter_pattern)
-        return f"{LEFT_EDGE_PREFILTER}(?:{pattern})" if self.left_edge else pattern
+        edge = self.left_edge and self.group != "provider"
+        return f"{LEFT_EDGE_PREFILTER}(?:{pattern})" if edge else pattern
 
 
 def _fewer(count: re.Match[str]) -> str:
@@ -85,7 +95,9 @@ class RuleTable(msgspec.Struct, forbid_unknown_fields=True):
     """A rule table as it is written."""
 
     fragments: dict[str, str]
-    rule: tuple[Rule, ...]
+    provider: tuple[Rule, ...] = ()
+    context: tuple[Rule, ...] = ()
+    personal: tuple[Rule, ...] = ()
 
 
 _FRAGMENT = re.compile(r"\{\{(\w+)\}\}")
@@ -98,16 +110,18 @@ def load_rules(path: Path = RULE_TABLE) -> tuple[Rule, ...]:
         ValueError: the table cannot be read, or names an unknown fragment.
     """
     table = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), RuleTable)
-    fragments: dict[str, str] = {}
+    fragments = {"left_edge": LEFT_EDGE_PREFILTER}
     for name, fragment in table.fragments.items():
         fragments[name] = _filled(fragment, fragments)
     return tuple(
         msgspec.structs.replace(
             rule,
+            group=group,
             pattern=_filled(rule.pattern, fragments),
             prefilter=rule.prefilter and _filled(rule.prefilter, fragments),
         )
-        for rule in table.rule
+        for group in get_args(Group)
+        for rule in getattr(table, group)
     )
 
 
@@ -127,6 +141,9 @@ CHECKS: dict[str, Check] = {
 }
 """The checks by name."""
 
+CUTS: dict[str, Callable[[bytes, int, int], int]] = {"iban_end": personal_data.iban_end}
+"""Functions by name that say where a match ends."""
+
 
 class RuleMatcher:
     """A rule, ready to be applied to texts.
@@ -135,13 +152,14 @@ class RuleMatcher:
         rule: the rule.
     """
 
-    __slots__ = ("_check", "_groups", "_pattern", "rule")
+    __slots__ = ("_check", "_cut", "_groups", "_pattern", "rule")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self._pattern: Pattern = compiled(rule.expression)
         self._groups = range(1, self._pattern.groups + 1)
         self._check = None if rule.check is None else CHECKS[rule.check]
+        self._cut = None if rule.cut is None else CUTS[rule.cut]
 
     def matches(self, text: bytes) -> Iterator[tuple[int, int]]:
         """The ranges that the rule takes out of the text as it stands."""
@@ -153,14 +171,12 @@ class RuleMatcher:
             position = max(end, match.start() + 1)
             if MARKER.fullmatch(text[start:end]):
                 continue
+            if self._cut is not None:
+                end = self._cut(text, start, end)
             if check is None or check(text, start, end):
                 yield start, end
-                continue
-            if rule.retry_inside:
+                position = max(end, match.start() + 1)
+            elif rule.retry_inside:
                 position = match.start() + 1
-            if rule.shorten_to:
-                for shorter in range(end - 1, start + rule.shorten_to - 1, -1):
-                    if check(text, start, shorter):
-                        yield start, shorter
-                        position = shorter
-                        break
+            elif rule.retry_in_value and end - start <= RETRIED_VALUE_BYTES:
+                position = max(start, match.start() + 1)

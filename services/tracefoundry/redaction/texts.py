@@ -7,12 +7,16 @@ is. Edits of one pass do not overlap, and passes repeat until one finds nothing:
 clean by the engine's own judgement, and redacting it again changes nothing.
 
 Work is bounded: a few layers, a few passes, and a budget of bytes looked at that is a fixed
-multiple of the text. What exceeds it is replaced whole, not passed on.
+multiple of the text. Escapes inside percent-encoding inside escapes give the same text in whatever
+order they are decoded, so each decoded text is looked at once: views are as many as the square of
+the layers, not two to the power of them. What exceeds a bound is replaced whole, not passed on, by
+a marker that names the bound.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -31,19 +35,27 @@ from tracefoundry.redaction.edits import Edit, applied, without_overlaps
 from tracefoundry.redaction.personal_data import zero_fraction
 from tracefoundry.redaction.policy import Policy
 from tracefoundry.redaction.prefilter import Prefilter, Suspicion
-from tracefoundry.redaction.re2_patterns import Pattern, compiled
+from tracefoundry.redaction.re2_patterns import Match, Pattern, compiled
 from tracefoundry.redaction.report import marker
 from tracefoundry.redaction.rules import RuleMatcher
 
 NESTED_ENCODING = "nested_encoding"
-"""Rule name of texts that were replaced whole, because looking through them took too much."""
+"""Rule name of texts that were replaced whole because they are encoded more than
+:data:`MAX_LAYERS` times."""
+TOO_MUCH_WORK = "too_much_work"
+"""Rule name of texts that were replaced whole because looking through them took too much."""
 
 MAX_LAYERS = 8
 MAX_PASSES = 16
-_WORK_FACTOR = 64
+_WORK_FACTOR = 128
 _WORK_BYTES = 1 << 20
+_USER_NS = 20_000_000
+_USER_NS_PER_BYTE = 2_000
+"""CPU time for the user's patterns: 20 ms, and 2 us for each byte of the text, some ten times what
+patterns without a flaw take. One match of RE2 is linear in the text, but finding all matches is
+not: each search of ``a.*b|a`` goes to the end of a text that has no ``b``."""
 
-# Of two overlapping edits the one of the lower priority number names what was taken out. Rules
+# Of two edits that overlap, the one of the lower priority number names what was taken out. Rules
 # follow in their order, then the user's patterns.
 _DENIED_KEY_PRIORITY, _VIEW_PRIORITY, _BASE64_PRIORITY, _FIRST_RULE_PRIORITY = range(4)
 
@@ -54,22 +66,38 @@ _INSIDE_STRING = re.compile(
 No number begins so."""
 
 
-class TooMuchWork(Exception):
-    """The text would take more work than its budget allows."""
+class _BoundReached(Exception):
+    """The text cannot be looked through within its bounds; ``rule`` names the bound."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
 
 
 class _Budget:
-    """What may still be looked at, in bytes."""
+    """What may still be done: bytes to be looked at, and CPU time of the user's patterns."""
 
-    __slots__ = ("_left_bytes",)
+    __slots__ = ("_left_bytes", "_left_user_ns")
 
     def __init__(self, size: int) -> None:
         self._left_bytes = _WORK_FACTOR * size + _WORK_BYTES
+        self._left_user_ns = _USER_NS_PER_BYTE * size + _USER_NS
 
     def take(self, size: int) -> None:
         self._left_bytes -= size
         if self._left_bytes < 0:
-            raise TooMuchWork
+            raise _BoundReached(TOO_MUCH_WORK)
+
+    def timed(self, matches: Iterator[Match]) -> Iterator[Match]:
+        """The matches of a user's pattern, as long as there is time to find them."""
+        before = time.thread_time_ns()
+        for match in matches:
+            now = time.thread_time_ns()
+            self._left_user_ns -= now - before
+            before = now
+            if self._left_user_ns < 0:
+                raise _BoundReached(TOO_MUCH_WORK)
+            yield match
 
 
 class TextRedactor:
@@ -99,9 +127,9 @@ class TextRedactor:
         found: Counter[str] = Counter()
         try:
             current, structural = self._until_clean(text, suspicion, found)
-        except TooMuchWork:
-            found[NESTED_ENCODING] += 1
-            current, structural = marker(NESTED_ENCODING).encode(), True
+        except _BoundReached as bound:
+            found = Counter({bound.rule: 1})
+            current, structural = marker(bound.rule).encode(), True
         if current is text:
             return text
         if structural and _is_json(text) and not _is_json(current):
@@ -117,7 +145,7 @@ class TextRedactor:
         current = text
         structural = False
         for _ in range(MAX_PASSES):
-            edits = self._edits(current, suspicion, 0, budget, through_base64=True)
+            edits = self._edits(current, suspicion, 0, budget, set(), through_base64=True)
             if not edits:
                 return current, structural
             structural = structural or any(
@@ -134,7 +162,7 @@ class TextRedactor:
             if after is None:
                 return current, structural
             suspicion = after
-        raise TooMuchWork
+        raise _BoundReached(TOO_MUCH_WORK)
 
     def _edits(
         self,
@@ -142,20 +170,23 @@ class TextRedactor:
         suspicion: Suspicion,
         layer: int,
         budget: _Budget,
+        seen: set[bytes],
         *,
         through_base64: bool,
     ) -> list[Edit]:
+        """What is to be taken out of the text. ``seen`` are the decoded views of the outermost text
+        that were looked at already."""
         budget.take(len(text))
         edits: list[Edit] = []
         if suspicion.keys:
             edits.extend(self._denied_key_edits(text))
         # Where no letter or slash is escaped, base64 is as visible here as in a decoded view.
         base64 = through_base64 and (suspicion.encoded or suspicion.base64)
-        edits.extend(self._view_edits(text, layer, budget, base64))
+        edits.extend(self._view_edits(text, layer, budget, seen, base64))
         if suspicion.base64 and through_base64:
             edits.extend(self._base64_edits(text, layer, budget))
         edits.extend(self._rule_edits(text, suspicion))
-        edits.extend(self._user_edits(text, suspicion))
+        edits.extend(self._user_edits(text, suspicion, budget))
         return without_overlaps(edits) if len(edits) > 1 else edits
 
     def _denied_key_edits(self, text: bytes) -> Iterator[Edit]:
@@ -165,7 +196,7 @@ class TextRedactor:
             yield Edit(start, end, replacement, (DENIED_KEY,), False, _DENIED_KEY_PRIORITY)
 
     def _view_edits(
-        self, text: bytes, layer: int, budget: _Budget, through_base64: bool
+        self, text: bytes, layer: int, budget: _Budget, seen: set[bytes], through_base64: bool
     ) -> Iterator[Edit]:
         """What decoded views show, mapped back to the text."""
         views = (
@@ -173,14 +204,17 @@ class TextRedactor:
             percent_decoded(text) if b"%" in text else None,
         )
         for view in views:
-            if view is None:
+            if view is None or view.text in seen:
                 continue
+            seen.add(view.text)
             deeper = self.prefilter.suspicion(view.text, base64=through_base64)
             if deeper is None:
                 continue
             if layer == MAX_LAYERS:
-                raise TooMuchWork
-            inner = self._edits(view.text, deeper, layer + 1, budget, through_base64=through_base64)
+                raise _BoundReached(NESTED_ENCODING)
+            inner = self._edits(
+                view.text, deeper, layer + 1, budget, seen, through_base64=through_base64
+            )
             for edit in inner:
                 start, end = view.origin(edit.start, edit.end)
                 yield edit._replace(
@@ -190,7 +224,7 @@ class TextRedactor:
     def _base64_edits(self, text: bytes, layer: int, budget: _Budget) -> Iterator[Edit]:
         """Runs of base64 that hide something, each written anew without it."""
         if layer == MAX_LAYERS:
-            raise TooMuchWork
+            raise _BoundReached(NESTED_ENCODING)
         for start, end in base64_runs(text):
             letters = text[start:end].translate(None, b"\r\n=")
             long = len(letters) >= LONG_RUN
@@ -204,7 +238,7 @@ class TextRedactor:
                 if inner:
                     rules = tuple(rule for edit in inner for rule in edit.rules)
                     coded = run.encoded(applied(run.decoded, inner))
-                    yield Edit(start, end, coded, rules, False, _BASE64_PRIORITY)
+                    yield Edit(start, end, coded, rules, False, _BASE64_PRIORITY, rewrite=True)
                     break
 
     def _edits_inside(
@@ -216,7 +250,9 @@ class TextRedactor:
             suspicion = self.prefilter.suspicion(part, base64=False)
             if suspicion is None:
                 continue
-            for edit in self._edits(part, suspicion, layer + 1, budget, through_base64=False):
+            for edit in self._edits(
+                part, suspicion, layer + 1, budget, set(), through_base64=False
+            ):
                 if not edit.matches_random_bytes or is_credible(
                     part, edit.start, edit.end, only_text=long
                 ):
@@ -242,11 +278,11 @@ class TextRedactor:
                     priority,
                 )
 
-    def _user_edits(self, text: bytes, suspicion: Suspicion) -> Iterator[Edit]:
+    def _user_edits(self, text: bytes, suspicion: Suspicion, budget: _Budget) -> Iterator[Edit]:
         priority = _FIRST_RULE_PRIORITY + len(suspicion.rules)
         for number in suspicion.user:
             name, replacement, pattern = self._user[number]
-            for match in pattern.finditer(text):
+            for match in budget.timed(pattern.finditer(text)):
                 start, end = _behind_escape(text, match.start()), match.end()
                 if end > start and text[start:end] != replacement:
                     yield Edit(start, end, replacement, (name,), False, priority)

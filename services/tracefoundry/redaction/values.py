@@ -19,7 +19,7 @@ from tracefoundry.model.attributes import (
     untag,
 )
 from tracefoundry.model.span import Attributes
-from tracefoundry.redaction.denied_keys import DENIED_KEY, KeyNames
+from tracefoundry.redaction.denied_keys import DENIED_KEY, SCHEMA_VALUES, KeyNames, is_schema
 from tracefoundry.redaction.policy import STRICT_VALUE_BYTES, AllowedKeys
 from tracefoundry.redaction.report import (
     ENGINE_ERROR,
@@ -86,9 +86,16 @@ class ValueRedactor:
             return WITHHELD
 
     def _keyed(self, key: str, value: Any, tally: Tally) -> Any:
-        if self._names.denied(key):
-            return self._denied(value, tally)
-        return self._value(value, tally)
+        if not self._names.denied(key):
+            return self._value(value, tally)
+        if type(value) is dict and is_schema(value):
+            return {
+                name: self._denied(item, tally)
+                if name in SCHEMA_VALUES
+                else self._value(item, tally)
+                for name, item in value.items()
+            }
+        return self._denied(value, tally)
 
     def _denied(self, value: Any, tally: Tally) -> Any:
         # Empty values and flags stay: an empty password is worth seeing, and is not a secret.

@@ -18,15 +18,25 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from tracefoundry.auth.origin_check import LOOPBACK_HOSTS
+from tracefoundry.server.connections import (
+    DEFAULT_LIMITS,
+    ConnectionLimits,
+    ConnectionTable,
+)
 from tracefoundry.server.errors import CommandError
+from tracefoundry.server.http_protocol import BoundedHttpProtocol, PortState
 
 if TYPE_CHECKING:
     from grpc import aio
 
+    from tracefoundry.server.grpc_front import GrpcFront
+
 DRAIN_S = 20
 """How long requests in flight may take after a signal to stop (Kubernetes gives 30 s)."""
-MAX_CONNECTIONS = 4_096
-"""Connections at once; uvicorn answers 503 beyond it."""
+NO_GRPC_HINT = "OTLP/gRPC is served by tracefoundry ingest, usually on port 4317"
+"""What a client hears that speaks gRPC to a process without it."""
+DEADLINE_TICKS = 5
+"""Deadlines of connections are checked once in so many tenths of a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +44,7 @@ class Listening:
     """Where a process listens, and whether it asks for tokens there.
 
     Port 0 picks a free one; None does not listen there. A process with an ``api_port`` runs the
-    query API, one with an ``otlp_port`` runs ingest.
+    query API, one with an ``otlp_port`` runs ingest. ``limits`` are those of each port.
     """
 
     host: str
@@ -42,6 +52,7 @@ class Listening:
     api_port: int | None = None
     otlp_port: int | None = None
     grpc_port: int | None = None
+    limits: ConnectionLimits = DEFAULT_LIMITS
 
 
 def is_loopback(host: str) -> bool:
@@ -118,7 +129,9 @@ async def serve_until_signal(
     listeners: Sequence[socket.socket],
     *,
     ready: Callable[[], None],
-    grpc_server: aio.Server | None = None,
+    limits: ConnectionLimits,
+    grpc: tuple[GrpcFront, aio.Server] | None = None,
+    grpc_hint: str = NO_GRPC_HINT,
 ) -> None:
     """Serve an application on all ``listeners``, and gRPC beside it, until a signal to stop.
 
@@ -128,13 +141,14 @@ async def serve_until_signal(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    servers = [_Server(app) for _ in listeners]
+    servers = [_Server(app, limits, grpc_hint) for _ in listeners]
     tasks = [
         asyncio.create_task(server.serve(sockets=[listener]))
         for server, listener in zip(servers, listeners, strict=True)
     ]
-    if grpc_server is not None:
-        await grpc_server.start()
+    if grpc is not None:
+        front, grpc_server = grpc
+        await front.run(grpc_server)
     for server, task in zip(servers, tasks, strict=True):
         await server.listening_or_ended(task)
     ready()
@@ -143,28 +157,36 @@ async def serve_until_signal(
     stopping.cancel()
     for server in servers:
         server.should_exit = True
-    draining = [grpc_server.stop(DRAIN_S)] if grpc_server is not None else []
+    draining = [front.stop(grpc_server, DRAIN_S)] if grpc is not None else []
     await asyncio.gather(*tasks, *draining)
 
 
 class _Server(uvicorn.Server):
     """A uvicorn server that leaves signals to the process, which has more than one server."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, limits: ConnectionLimits, grpc_hint: str) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=BoundedHttpProtocol,
+                ws="none",
                 lifespan="off",
                 access_log=False,
                 log_level="warning",
                 log_config=None,
                 server_header=False,
-                limit_concurrency=MAX_CONNECTIONS,
                 timeout_graceful_shutdown=DRAIN_S,
             )
         )
+        self._table = ConnectionTable(limits)
+        self.server_state = PortState(self._table, grpc_hint)
         self._listening = asyncio.Event()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Check the deadlines of connections now and then."""
+        if counter % DEADLINE_TICKS == 0:
+            self._table.check_deadlines(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, and say so."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from tracefoundry.model.limits import MAX_BODY_BYTES, WINDOW_AHEAD_NS
 from tracefoundry.server.configuration import database_url, payload_url, read_settings
+from tracefoundry.server.connections import within_open_files
 from tracefoundry.server.errors import CommandError
 from tracefoundry.server.http import (
     api_app,
@@ -23,6 +24,7 @@ from tracefoundry.server.http import (
     with_otlp,
 )
 from tracefoundry.server.listening import (
+    NO_GRPC_HINT,
     Listening,
     allowed_hosts,
     authority,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
     from tracefoundry.auth.gate import Gate
     from tracefoundry.ingest.service import IngestService
+    from tracefoundry.server.grpc_front import GrpcFront
 
 
 def run(
@@ -96,6 +99,7 @@ class _Process:
         self._stores = stores
         self._settings = settings
         self._listening = listening
+        self._limits = within_open_files(listening.limits)
         self._allowed_hosts = allowed_hosts(listening.host)
 
     async def run(self) -> None:
@@ -107,28 +111,46 @@ class _Process:
         PlatformCollector(registry=registry)
         async with contextlib.AsyncExitStack() as stack:
             stores = stack.enter_context(
-                opened(self._stores, self._settings, ask_tokens=self._listening.ask_tokens)
+                opened(
+                    self._stores,
+                    self._settings,
+                    ask_tokens=self._listening.ask_tokens,
+                    writes_spans=self._listening.otlp_port is not None,
+                )
             )
             if stores.access.gate.asks:
                 await asyncio.to_thread(hint_at_first_token, stores.access.tokens)
             retention = HourlyRetention(self._stores, self._settings)
             stack.push_async_callback(asyncio.to_thread, retention.stop)
-            app, grpc_server, grpc_port = await self._make(stores, registry, stack)
             listeners = self._listen()
+            app, grpc = await self._make(stores, registry, stack, listeners)
 
             def ready() -> None:
-                self._announce(listeners, grpc_port)
+                self._announce(listeners)
                 if "api" in listeners and "otlp" in listeners:
                     retention.start()
 
             await serve_until_signal(
-                app, list(listeners.values()), ready=ready, grpc_server=grpc_server
+                app,
+                [listener for name, listener in listeners.items() if name != "grpc"],
+                ready=ready,
+                limits=self._limits,
+                grpc=grpc,
+                grpc_hint=(
+                    f"OTLP/gRPC is served on {self._address_of(listeners['grpc'])}"
+                    if "grpc" in listeners
+                    else NO_GRPC_HINT
+                ),
             )
 
     async def _make(
-        self, stores: OpenStores, registry: CollectorRegistry, stack: contextlib.AsyncExitStack
-    ) -> tuple[ASGIApp, aio.Server | None, int]:
-        """The HTTP application, and the gRPC server with its port where there is one."""
+        self,
+        stores: OpenStores,
+        registry: CollectorRegistry,
+        stack: contextlib.AsyncExitStack,
+        listeners: dict[str, socket.socket],
+    ) -> tuple[ASGIApp, tuple[GrpcFront, aio.Server] | None]:
+        """The HTTP application, and what serves gRPC where there is a port for it."""
         if self._listening.api_port is not None:
             rest = api_app(
                 stores,
@@ -140,7 +162,7 @@ class _Process:
         else:
             rest = ingest_health_app(stores, allowed_hosts=self._allowed_hosts, registry=registry)
         if self._listening.otlp_port is None:
-            return rest, None, 0
+            return rest, None
         gate = stores.access.gate
         service = self._make_ingest(registry, stack)
         otlp = otlp_behind_checks(
@@ -149,8 +171,8 @@ class _Process:
             allowed_hosts=self._allowed_hosts,
             cors_origins=self._settings.cors_origins,
         )
-        grpc_server, grpc_port = self._make_grpc(service, gate)
-        return with_otlp(rest, otlp), grpc_server, grpc_port
+        grpc = self._make_grpc(service, gate, stack, listeners) if "grpc" in listeners else None
+        return with_otlp(rest, otlp), grpc
 
     def _make_ingest(
         self, registry: CollectorRegistry, stack: contextlib.AsyncExitStack
@@ -182,27 +204,40 @@ class _Process:
             Admission(settings.ingest_bytes_in_flight), pool, IngestMetrics(registry)
         )
 
-    def _make_grpc(self, service: IngestService, gate: Gate) -> tuple[aio.Server | None, int]:
+    def _make_grpc(
+        self,
+        service: IngestService,
+        gate: Gate,
+        stack: contextlib.AsyncExitStack,
+        listeners: dict[str, socket.socket],
+    ) -> tuple[GrpcFront, aio.Server]:
         from tracefoundry.ingest.grpc import make_server
+        from tracefoundry.server.grpc_front import GrpcFront
 
-        if self._listening.grpc_port is None:
-            return None, 0
-        return make_server(service, self._listening.host, self._listening.grpc_port, gate)
+        hint = f"OTLP/HTTP is served on http://{self._address_of(listeners['otlp'])}/v1/traces"
+        front = GrpcFront(listeners["grpc"], self._limits, hint)
+        stack.callback(front.close)
+        server, _ = make_server(service, front.target, 0, gate, address_of=front.address_of)
+        return front, server
 
     def _listen(self) -> dict[str, socket.socket]:
-        ports = {"api": self._listening.api_port, "otlp": self._listening.otlp_port}
+        ports = {
+            "api": self._listening.api_port,
+            "otlp": self._listening.otlp_port,
+            "grpc": self._listening.grpc_port,
+        }
         return {
             name: listen(self._listening.host, port)
             for name, port in ports.items()
             if port is not None
         }
 
-    def _announce(self, listeners: dict[str, socket.socket], grpc_port: int) -> None:
-        host = self._listening.host
+    def _address_of(self, listener: socket.socket) -> str:
+        return authority(self._listening.host, listener.getsockname()[1])
+
+    def _announce(self, listeners: dict[str, socket.socket]) -> None:
         parts = [
-            f"{name}=http://{authority(host, listener.getsockname()[1])}"
+            f"{name}={'' if name == 'grpc' else 'http://'}{self._address_of(listener)}"
             for name, listener in listeners.items()
         ]
-        if grpc_port:
-            parts.append(f"grpc={authority(host, grpc_port)}")
         print("ready", *parts, flush=True)  # noqa: T201 - the line that callers wait for

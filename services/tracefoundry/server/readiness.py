@@ -14,14 +14,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
-from pydantic import BaseModel
 from starlette.middleware import Middleware
 
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.query import errors
+from tracefoundry.query.answers import json_response
+from tracefoundry.query.openapi import answers
+from tracefoundry.schemas import health as schemas
 
 RETRY_AFTER_S = 2
 """``Retry-After`` of a 503."""
@@ -37,26 +40,6 @@ OBJECT_STORE_WAIT_S = 1.0
 """How long a check of the object store may take before the store counts as not answering."""
 
 
-class Health(BaseModel):
-    """The process runs."""
-
-    ok: bool = True
-
-
-class CheckResult(BaseModel):
-    """The result of one check."""
-
-    ok: bool
-    reason: str | None
-    """Why it failed; null when it did not."""
-
-
-class ReadinessResult(BaseModel):
-    """Results by the name of the check."""
-
-    checks: dict[str, CheckResult]
-
-
 class Readiness:
     """Runs the checks of a process, one request at a time, off the event loop."""
 
@@ -64,10 +47,10 @@ class Readiness:
         self._checks = checks
         self._fresh_s = fresh_s
         self._checked_at = float("-inf")
-        self._result = ReadinessResult(checks={})
+        self._result = schemas.Readiness(checks={})
         self._checking = asyncio.Lock()
 
-    async def result(self) -> ReadinessResult:
+    async def result(self) -> schemas.Readiness:
         """The results, at most ``fresh_s`` old."""
         async with self._checking:
             if time.monotonic() - self._checked_at >= self._fresh_s:
@@ -75,11 +58,11 @@ class Readiness:
                 self._checked_at = time.monotonic()
             return self._result
 
-    def _check_all(self) -> ReadinessResult:
+    def _check_all(self) -> schemas.Readiness:
         reasons = {name: check() for name, check in self._checks.items()}
-        return ReadinessResult(
+        return schemas.Readiness(
             checks={
-                name: CheckResult(ok=reason is None, reason=reason)
+                name: schemas.CheckResult(ok=reason is None, reason=reason)
                 for name, reason in reasons.items()
             }
         )
@@ -132,35 +115,40 @@ class ObjectStoreCheck:
 
 def health_router(readiness: Readiness, registry: CollectorRegistry | None) -> APIRouter:
     """``/healthz``, ``/readyz`` and, with a registry, ``/metrics``."""
-    router = APIRouter(tags=["operation"])
+    router = APIRouter(tags=["health"])
 
     # Probes may ask for the status alone. The body is made for both; the server leaves it out.
     @router.head("/healthz", include_in_schema=False)
-    @router.get("/healthz", summary="The process is alive")
-    async def healthz() -> Health:
-        return Health()
+    @router.get("/healthz", summary="The process is alive", responses=answers(schemas.Alive))
+    async def get_health() -> Response:
+        return json_response(schemas.Alive(ok=True))
 
     @router.head("/readyz", include_in_schema=False)
     @router.get(
         "/readyz",
-        summary="The process can answer",
+        summary="The process can work",
         responses={
-            503: {
-                "model": ReadinessResult,
-                "description": "At least one check failed; its reason says why.",
-            }
+            **answers(schemas.Readiness),
+            **answers(
+                schemas.Readiness,
+                status=503,
+                describe="At least one check failed; its reason says why.",
+            ),
         },
     )
-    async def readyz(response: Response) -> ReadinessResult:
+    async def get_readiness() -> Response:
         result = await readiness.result()
-        if not all(check.ok for check in result.checks.values()):
-            response.status_code = 503
-        return result
+        ready = all(check.ok for check in result.checks.values())
+        return json_response(result, 200 if ready else 503)
 
     if registry is not None:
 
-        @router.get("/metrics", summary="Figures in the Prometheus text format")
-        def metrics(request: Request) -> Response:
+        @router.get(
+            "/metrics",
+            summary="Figures in the Prometheus text format",
+            response_class=PlainTextResponse,
+        )
+        def get_metrics(request: Request) -> Response:
             encoder, content_type = choose_encoder(request.headers.get("accept", ""))
             return Response(encoder(registry), headers={"Content-Type": content_type})
 

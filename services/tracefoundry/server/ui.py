@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from tracefoundry.query.authentication import origin_check
 from tracefoundry.query.errors import error_response
+from tracefoundry.server.connections import DEFAULT_LIMITS
 from tracefoundry.server.errors import CommandError
 from tracefoundry.server.listening import (
     allowed_hosts,
@@ -74,7 +75,9 @@ async def _run(query_url: str, host: str, port: int) -> None:
 
     query = QueryService(query_url)
     try:
-        await serve_until_signal(ui_app(query, host), [listener], ready=ready)
+        await serve_until_signal(
+            ui_app(query, host), [listener], ready=ready, limits=DEFAULT_LIMITS
+        )
     finally:
         await query.close()
 

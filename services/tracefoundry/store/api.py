@@ -78,6 +78,11 @@ class StoreUnavailable(StoreError):
     """The store cannot answer now; nothing was changed and trying again may help."""
 
 
+class UnsuitableDatabase(StoreUnavailable):
+    """The database can be reached and cannot serve as it is: its encoding, its version, or because
+    it takes no writes. Trying again helps once an administrator has changed that."""
+
+
 class StoreMisconfigured(StoreError):
     """The settings can never work: a malformed URL, an unknown driver, a missing folder."""
 
@@ -599,11 +604,15 @@ class Store(Protocol):
         """
         ...
 
-    def check(self) -> None:
+    def check(self, *, writes: bool = False) -> None:
         """Ask for something small that needs our tables.
+
+        Args:
+            writes: whether the database must take writes.
 
         Raises:
             StoreUnavailable: it cannot answer, or the tables are not there.
+            UnsuitableDatabase: it cannot serve as it is.
         """
         ...
 

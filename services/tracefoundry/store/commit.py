@@ -14,7 +14,8 @@ other's totals from an old snapshot:
 
 A trace that is new with this commit needs no recompute, as its summary was computed from the spans
 at hand, unless log events that complete its spans came before it. A row that the database refuses
-for its content is found by halving the batch and reported; the rest is stored. Steps 2 to 7 are in ``store.insertion``.
+for its content is found by halving the batch and reported; the rest is stored. Steps 2 to 7 are in
+``store.insertion``.
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ class RetentionRun(Protocol):
         ...
 
     def oldest_span_day(self, *, after: int) -> int | None:
-        """The oldest day after one on which there are spans."""
+        """The oldest day after one on which there are spans. Where days are dropped whole, a day
+        whose spans were deleted row by row still counts."""
         ...
 
     def payload_days(self, project_id: int, *, before_day: int) -> list[int]:
@@ -196,9 +197,9 @@ class Deletion(Protocol):
         """Note that the objects emptied by removing these payloads are removed."""
         ...
 
-    def incremental_vacuum(self) -> int:
-        """Free the space of deleted rows in the file, in short steps beside writers; returns pages.
-        0 where the database does so by itself."""
+    def reclaim_space(self) -> int:
+        """Let no file of the store hold deleted text, and free the space of deleted rows, in short
+        steps beside writers; returns pages. 0 where the database does so by itself."""
         ...
 
     def retention_run(self, *, dry_run: bool, check: Check) -> AbstractContextManager[RetentionRun]:

@@ -17,8 +17,8 @@ from tracefoundry.store.api import (
     Refusal,
 )
 from tracefoundry.store.recompute import recompute
-from tracefoundry.store.sql.columns import ID_BYTES
 from tracefoundry.store.transaction import ExistingTrace, Transaction, log_key, span_key
+from tracefoundry.store.values import ID_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
-from tracefoundry.store.contract import PreparedLog, PreparedSpan
-from tracefoundry.store.sql import values
+from tracefoundry.store import values
+from tracefoundry.store.api import PreparedLog, PreparedSpan
 
 _SCHEME = len("sha256:")
 

@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple, cast
 import msgspec
 
 from tracefoundry.model.genai.view import GenAI, GenAIKind
+from tracefoundry.model.limits import PREVIEW_CHARACTERS
 from tracefoundry.model.summary import TraceSummary
 
 JsonText = str
@@ -25,6 +26,22 @@ AuditOutcome = Literal["allowed", "denied"]
 
 ANY_TIME_NS = 2**63 - 1
 """The largest time that the databases can hold: an open end."""
+
+PAGE_BYTES = 32 * 1024 * 1024
+"""A page of whole spans ends before the span that would take it past this size; its first span may
+be larger alone."""
+LOGS_LIMIT = 100_000
+"""Most log records on one page of whole spans."""
+PREVIEW_BYTES = 4 * PREVIEW_CHARACTERS
+"""What the preview of a payload may add to a page, in characters of up to four bytes."""
+SAME_ID_LIMIT = 100
+"""Most spans with one id that are read at once."""
+COUNTS_LIMIT = 100_000
+"""Largest trace, in spans, for which it is worked out whose usage counts."""
+GROUP_LIMIT = 1_000
+"""Most groups of statistics; the ones with the most spans."""
+COPIES_LIMIT = 1_000
+"""Most copies of one payload that are looked at, the newest ones."""
 
 
 # Projects, tokens, audit
@@ -294,12 +311,13 @@ class StoredSpan(msgspec.Struct, frozen=True, gc=False):
             return None
         rest = msgspec.json.decode(self.genai)
         del rest["version"]  # of the dialect's reader
-        fields = {name: getattr(self, name) for name in _VIEW_FIELDS}
+        fields = {name: getattr(self, name) for name in VIEW_FIELDS}
         return GenAI(kind=cast("GenAIKind", self.genai_kind), **fields, **rest)
 
 
 # The field ``kind`` of a stored span is not that of its view, which is ``genai_kind``.
-_VIEW_FIELDS = tuple(set(GenAI.__struct_fields__) & set(StoredSpan.__struct_fields__) - {"kind"})
+VIEW_FIELDS = tuple(set(GenAI.__struct_fields__) & set(StoredSpan.__struct_fields__) - {"kind"})
+"""Fields that the GenAI view and a stored span have in common."""
 
 
 class StoredLog(msgspec.Struct, frozen=True, gc=False):

@@ -1,10 +1,10 @@
 """Deletion on PostgreSQL: days are dropped as partitions, and an advisory lock keeps a second run
-of retention out. The lock is its session's, so it ends with the connection."""
+of retention out. The lock is its session's, so it ends with the connection at the latest."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 import sqlalchemy as sa
@@ -40,7 +40,7 @@ GROUPS: dict[PartitionGroup, tuple[DayTable, ...]] = {
 class PostgresDeletion(SqlDeletion):
     """Removes data from a PostgreSQL database."""
 
-    def incremental_vacuum(self) -> int:
+    def reclaim_space(self) -> int:
         """Autovacuum does it."""
         return 0
 
@@ -52,7 +52,7 @@ class PostgresDeletion(SqlDeletion):
             AnotherProcess: another run is at work.
             StoreUnavailable: the database cannot be reached.
         """
-        with _own_connection(self.engine) as connection:
+        with _own_connection(self.engine, writes=not dry_run) as connection:
             if not dry_run:
                 with driver_errors():
                     row = connection.execute(
@@ -60,7 +60,13 @@ class PostgresDeletion(SqlDeletion):
                     ).fetchone()
                 if row is None or not row[0]:
                     raise AnotherProcess("another run of retention is at work")
-            yield PostgresRetentionRun(self.engine, connection, dry_run=dry_run, check=check)
+            try:
+                yield PostgresRetentionRun(self.engine, connection, dry_run=dry_run, check=check)
+            finally:
+                # Closing would do it too, but some time after it has returned.
+                if not dry_run:
+                    with suppress(psycopg.Error):
+                        connection.execute("SELECT pg_advisory_unlock(%s)", (RUN_LOCK,))
 
 
 class PostgresRetentionRun(SqlRetentionRun):
@@ -142,7 +148,7 @@ class PostgresRetentionRun(SqlRetentionRun):
 
 
 @contextmanager
-def _own_connection(engine: sa.Engine) -> Iterator[psycopg.Connection]:
+def _own_connection(engine: sa.Engine, *, writes: bool) -> Iterator[psycopg.Connection]:
     """A connection that leaves the engine's pool and is closed at the end, with its session's
     settings and locks."""
     with store_errors():
@@ -159,6 +165,7 @@ def _own_connection(engine: sa.Engine) -> Iterator[psycopg.Connection]:
                 application="tracefoundry-retention",
                 statement_ms=STATEMENT_TIMEOUT_MS,
                 lock_ms=LOCK_TIMEOUT_MS,
+                writes=writes,
             )
         yield connection
     finally:

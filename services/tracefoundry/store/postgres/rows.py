@@ -15,9 +15,10 @@ from hashlib import blake2b
 from typing import Any
 
 from tracefoundry.store.preparation import LogRow, SpanRow
-from tracefoundry.store.sql.columns import ID_BYTES, SPAN_LOGS, SPANS
+from tracefoundry.store.sql.columns import SPAN_LOGS, SPANS
 from tracefoundry.store.sql.encoding import make_encoder
 from tracefoundry.store.sql.schema import Column, Table, Type
+from tracefoundry.store.values import ID_BYTES
 
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 COPY_TRAILER = struct.pack(">h", -1)

@@ -11,7 +11,7 @@ edited: the first migration is made from it.
 How a value is had
     ``Column.value`` is a Python expression. It may use the arguments of its table's encoder
     (:attr:`Table.arguments`), ``genai`` (the GenAI view of ``span``) and the functions of
-    ``sql.values``. JSON columns take bytes. A column without a value is not written when a row is
+    ``store.values``. JSON columns take bytes. A column without a value is not written when a row is
     inserted: it is filled by the database's default, or by other code. A value of the form
     ``span.name`` or ``span.name or None`` is also the way back, see :attr:`Column.field`.
 
@@ -24,9 +24,7 @@ Types
 from __future__ import annotations
 
 from tracefoundry.store.sql.schema import Column, Growth, Index, Part, Table, Type
-
-ID_BYTES = 16
-"""Length of resource and scope ids, of digests, and of the refs that list parts are kept by."""
+from tracefoundry.store.values import ID_BYTES
 
 SPAN_KEY = ("project_id", "trace_id", "span_id", "start_time_ns")
 """Columns of ``transaction.SpanKey``, in its order. The primary key has the order in which a trace

@@ -14,8 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tracefoundry.store.sql import values
-from tracefoundry.store.sql.columns import ID_BYTES
+from tracefoundry.store import values
 from tracefoundry.store.sql.schema import Column, Part, Table, Type
 
 
@@ -23,7 +22,7 @@ class RowFormat(Protocol):
     """Source of the parts of a row. A run is a sequence of columns that stand side by side."""
 
     names: dict[str, Any]
-    """What the source refers to, besides the functions of ``sql.values``."""
+    """What the source refers to, besides the functions of ``store.values``."""
 
     def run(self, columns: Sequence[Column]) -> str:
         """An expression for the values of a run."""
@@ -107,7 +106,8 @@ class TupleFormat:
 
     def digest(self, runs: Sequence[str], identity: str) -> str:
         # msgpack writes the length of each value before it, so no two rows look the same.
-        return f"blake2b(pack(({', '.join(runs)}, {identity})), digest_size={ID_BYTES}).digest()"
+        parts = ", ".join([*runs, identity])
+        return f"blake2b(pack(({parts})), digest_size={values.ID_BYTES}).digest()"
 
     def row(self, runs: Sequence[str]) -> str:
         if len(runs) == 1:

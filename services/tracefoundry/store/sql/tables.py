@@ -40,16 +40,16 @@ def make_table(table: Table, metadata: sa.MetaData) -> sa.Table:
 
 
 def create_tables(connection: sa.Connection, revision: str) -> sa.MetaData:
-    """Make the tables and indexes that stand in the column list for this revision."""
+    """Make the tables that a revision adds, with the columns and indexes they had then."""
     metadata = sa.MetaData()
     for table in columns.TABLES:
         if table.since == revision:
-            there = [column for column in table.columns if column.since == revision]
+            there = [column for column in table.columns if column.since <= revision]
             made = _table(table, there, metadata)
             made.create(connection, checkfirst=False)
             # One by one: SQLAlchemy makes the indexes of a table in no particular order.
             for index in table.indexes:
-                if index.since == revision:
+                if index.since <= revision:
                     _index(made, index).create(connection, checkfirst=False)
     return metadata
 

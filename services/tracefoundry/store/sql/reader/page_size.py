@@ -14,19 +14,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tracefoundry.store.records import StoredSpan, StoredTrace
+from tracefoundry.store.records import LOGS_LIMIT as LOGS_LIMIT
+from tracefoundry.store.records import PAGE_BYTES as PAGE_BYTES
+from tracefoundry.store.records import PREVIEW_BYTES, StoredSpan, StoredTrace
 from tracefoundry.store.sql.reader.rows import pairs
 from tracefoundry.store.sql.tables import resources, scopes, span_logs
 
-PAGE_BYTES = 32 * 1024 * 1024
-"""A page of whole spans ends before the span that would take it past this size; its first span may
-be larger alone."""
-LOGS_LIMIT = 100_000
-"""Most log records on one page, and the most that are loaded of the first span's."""
 IDS_AT_ONCE = 1000
 """Most ids named in one statement."""
-PREVIEW_BYTES = 1024
-"""What the preview of a payload may add to its entry: 256 characters of up to four bytes."""
 
 _PREVIEW_SHARE = 5
 """The same in the database, where entries are not counted: none is shorter than 200 bytes."""

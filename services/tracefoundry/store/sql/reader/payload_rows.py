@@ -12,7 +12,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tracefoundry.store.records import BlobCopy, BlobPlace, PayloadFate, PayloadStates
+from tracefoundry.model.limits import PREVIEW_CHARACTERS
+from tracefoundry.store.records import (
+    COPIES_LIMIT,
+    BlobCopy,
+    BlobPlace,
+    PayloadFate,
+    PayloadStates,
+)
 from tracefoundry.store.sql.reader.rows import pairs
 from tracefoundry.store.sql.tables import (
     payload_blobs,
@@ -23,10 +30,6 @@ from tracefoundry.store.sql.tables import (
 
 REFS_AT_ONCE = 1000
 """Most refs named in one statement."""
-COPIES_LIMIT = 1000
-"""Most copies of one payload that are looked at, the newest ones."""
-PREVIEW_CHARACTERS = 256
-"""The longest preview that is shown."""
 
 
 def states_of(

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tracefoundry.store.records import (
+    SAME_ID_LIMIT,
     SpanPage,
     SpanPosition,
     StoredLog,
@@ -25,9 +26,6 @@ from tracefoundry.store.sql.reader import page_size
 from tracefoundry.store.sql.reader.rows import Statement, columns_of, fetch, stream
 from tracefoundry.store.sql.reader.spans import of_trace, page_of
 from tracefoundry.store.sql.tables import resources, scopes, span_logs, spans
-
-SAME_ID_LIMIT = 100
-"""Most spans with one id that are read at once."""
 
 SPAN_COLUMNS = columns_of(spans, StoredSpan.__struct_fields__)
 LOG_COLUMNS = columns_of(span_logs, StoredLog.__struct_fields__)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import starmap
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from tracefoundry.model.event_facts import complete_facts, completed_view
-from tracefoundry.model.genai.view import GenAI, GenAIKind
+from tracefoundry.model.event_facts import complete_facts
+from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.usage import counted_fields
+from tracefoundry.store.event_views import completed_skeleton
 from tracefoundry.store.records import (
+    COUNTS_LIMIT,
     EVENT_VIEW,
     SkeletonPage,
     SpanLinks,
@@ -27,9 +29,6 @@ from tracefoundry.store.records import (
 from tracefoundry.store.sql.reader.rows import Statement, columns_of, fetch
 from tracefoundry.store.sql.statements import MOST_EVENT_VIEWS
 from tracefoundry.store.sql.tables import span_logs, spans
-
-COUNTS_LIMIT = 100_000
-"""Largest trace, in spans, for which it is worked out whose usage counts."""
 
 _SKELETON = columns_of(spans, SpanSkeleton._fields)
 _LINKS = columns_of(spans, SpanLinks._fields)
@@ -47,34 +46,11 @@ def skeletons(
     found = list(map(SpanSkeleton._make, rows))
     views = event_views(connection, trace)
     if views:
-        found = [_completed(span, views.get(span.span_id, ())) for span in found]
+        found = [completed_skeleton(span, views.get(span.span_id, ())) for span in found]
     if len(found) <= limit:
         return SkeletonPage(found, None)
     del found[limit:]
     return SkeletonPage(found, SpanPosition(found[-1].start_time_ns, found[-1].span_id))
-
-
-def _completed(span: SpanSkeleton, events: Sequence[GenAI]) -> SpanSkeleton:
-    """A skeleton with what the span's events say."""
-    view: GenAI | None = None
-    if span.genai_kind is not None:
-        view = GenAI(
-            cast("GenAIKind", span.genai_kind),
-            "",
-            input_tokens=span.input_tokens,
-            output_tokens=span.output_tokens,
-            # A cost of 0 may have been computed from counts of 0, which an event replaces.
-            cost_usd=span.cost_usd or None,
-        )
-    view = completed_view(view, events, span.start_time_ns)
-    if view is None:
-        return span
-    return span._replace(
-        genai_kind=view.kind,
-        input_tokens=view.input_tokens,
-        output_tokens=view.output_tokens,
-        cost_usd=view.cost_usd,
-    )
 
 
 def event_views(connection: sa.Connection, trace: StoredTrace) -> dict[bytes, list[GenAI]]:

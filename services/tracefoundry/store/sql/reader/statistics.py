@@ -17,11 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from tracefoundry.model.span import StatusCode
-from tracefoundry.store.records import GroupBy, Statistics, StatisticsGroup
+from tracefoundry.store.records import GROUP_LIMIT, GroupBy, Statistics, StatisticsGroup
 from tracefoundry.store.sql.tables import resources, spans
-
-GROUP_LIMIT = 1000
-"""Most groups in an answer; the ones with the most spans."""
 
 _ROLLED_UP = ("agent", "chain", "tool")
 _HALF = 31

@@ -1,34 +1,27 @@
-"""What a text search looks for: as SQL that leaves out what cannot match, and exactly.
+"""What a text search looks for, as SQL that rules out most of what cannot match.
 
-Case is ignored as Python's :mod:`re` ignores it (one character against one character, all of
-Unicode). The ``LIKE`` only sees characters that have no case, or ASCII ones, which every database
+What is left is decided exactly by :class:`tracefoundry.store.text_query.TextQuery`. The ``LIKE``
+only sees characters that have no case, or ASCII ones, which every database
 locale folds; three look-alikes of ASCII letters (the Kelvin sign, the long s and the dotless or
 dotted i) are therefore found only beside other text that matches.
-
-Refs are hashes of content: searching them would confirm guesses of short texts. Attributes that may
-hold one are therefore searched only for those who may read content.
 """
 
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 
-from tracefoundry.model.attributes import tag_of
-from tracefoundry.model.genai.refs import REF_KEYS
+from tracefoundry.store import text_query
 
 
-class TextQuery:
+class TextQuery(text_query.TextQuery):
     """A text to find in span names and string attribute values, and in content if ``content``."""
 
     def __init__(self, text: str, *, content: bool = False) -> None:
-        self.content = content
-        self._folded = text.lower() if text.isascii() else None
-        self._pattern = re.compile(re.escape(text), re.IGNORECASE)
+        super().__init__(text, content=content)
         self._name_like = _like(text)
         # In JSON text a quote or a line break stands escaped.
         self._json_like = _like(orjson.dumps(text)[1:-1].decode("utf-8"))
@@ -45,39 +38,6 @@ class TextQuery:
         """SQL that is true for every preview that has the text, and for some others."""
         condition: sa.ColumnElement[bool] = preview.ilike(self._name_like, escape="!")
         return condition
-
-    def matches(self, name: str, attributes_json: str) -> bool:
-        """The name, or a string value at any depth, holds the text."""
-        if self.found(name):
-            return True
-        attributes: dict[str, Any] = orjson.loads(attributes_json)
-        pending = [
-            value for key, value in attributes.items() if self.content or key not in REF_KEYS
-        ]
-        while pending:
-            value = pending.pop()
-            if type(value) is str:
-                if self.found(value):
-                    return True
-            elif type(value) is list:
-                pending.extend(value)
-            elif type(value) is dict:
-                tag = tag_of(value)
-                if tag == "$text":
-                    broken = b64decode(value[tag])
-                    if self.found(broken.decode("utf-8", errors="replace")):
-                        return True
-                elif tag == "$object":
-                    pending.extend(value[tag].values())
-                elif tag is None:
-                    pending.extend(value.values())
-        return False
-
-    def found(self, text: str) -> bool:
-        """This text holds the one that is looked for."""
-        if self._folded is not None and text.isascii():
-            return self._folded in text.lower()
-        return self._pattern.search(text) is not None
 
 
 def _like(text: str) -> str:

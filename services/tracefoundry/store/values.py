@@ -1,7 +1,7 @@
 """Values of columns that are more than a field of the model: JSON, and ids of the dictionaries.
 
-The column list (``sql.columns``) names these functions. The databases differ in how a value is
-bound, not in what it is.
+The column list (``sql.columns``) names these functions, and the store in memory calls them. Stores
+differ in how a value is kept, not in what it is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from tracefoundry.model.genai import registry
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
-from tracefoundry.store.sql.columns import ID_BYTES
+
+ID_BYTES = 16
+"""Length of resource and scope ids, of digests, and of the refs that list parts are kept by."""
 
 
 def resource_id(resource: Resource) -> bytes:
