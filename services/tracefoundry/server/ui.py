@@ -18,7 +18,8 @@ from starlette.types import ASGIApp
 
 from tracefoundry.query.authentication import origin_check
 from tracefoundry.query.errors import error_response
-from tracefoundry.server.connections import DEFAULT_LIMITS
+from tracefoundry.server.configuration import read_settings
+from tracefoundry.server.connections import ConnectionLimits, within_open_files
 from tracefoundry.server.errors import CommandError
 from tracefoundry.server.listening import (
     allowed_hosts,
@@ -63,10 +64,12 @@ def run_ui(query_url: str, host: str, port: int) -> None:
     target = query_url.rstrip("/")
     if urlsplit(target).scheme not in ("http", "https") or not urlsplit(target).netloc:
         raise CommandError(f"--query-url {query_url!r} is not a URL like http://main-query:8080")
-    run_to_end(_run(target, host, port))
+    per_address = read_settings().connections_per_address
+    limits = within_open_files(ConnectionLimits(per_address=per_address))
+    run_to_end(_run(target, host, port, limits))
 
 
-async def _run(query_url: str, host: str, port: int) -> None:
+async def _run(query_url: str, host: str, port: int, limits: ConnectionLimits) -> None:
     listener = listen(host, port)
     address = authority(host, listener.getsockname()[1])
 
@@ -75,9 +78,7 @@ async def _run(query_url: str, host: str, port: int) -> None:
 
     query = QueryService(query_url)
     try:
-        await serve_until_signal(
-            ui_app(query, host), [listener], ready=ready, limits=DEFAULT_LIMITS
-        )
+        await serve_until_signal(ui_app(query, host), [listener], ready=ready, limits=limits)
     finally:
         await query.close()
 
@@ -89,7 +90,8 @@ def ui_app(query: QueryService, host: str) -> ASGIApp:
         return RedirectResponse("/docs", status_code=302)
 
     app = health_app(
-        Readiness({"query": query.reason}), middleware=[origin_check(allowed_hosts(host))]
+        Readiness({"query": query.reason}),
+        middleware=[origin_check(allowed_hosts(host, ask_tokens=True))],
     )
     app.mount(
         "/",
