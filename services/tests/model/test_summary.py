@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samples import NOW_NS, llm, make_span
+from tracefoundry.model.genai import registry
 from tracefoundry.model.span import Resource, Span
 from tracefoundry.model.summary import NAME_LIST_LIMIT, TraceSummary, facts_of, summarise
 
@@ -75,6 +76,14 @@ def test_names_are_collected_from_all_spans() -> None:
         ["m-1", "m-large"],
         ["t"],
     )
+
+
+def test_a_plain_root_names_the_conversation_and_the_user() -> None:
+    """The web request above the agent knows them, and is no GenAI span."""
+    root = make_span(span=1, attributes={"session.id": "s", "user.id": "u", "http.route": "/"})
+    root.genai = registry.derive(root.attributes)
+    found = summary(root, make_span(span=2, parent=1, start=5, attributes=llm(1, 1)))
+    assert (found.conversation_id, found.user_id, found.input_tokens) == ("s", "u", 1)
 
 
 def test_lists_of_names_are_bounded() -> None:

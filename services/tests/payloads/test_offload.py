@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any, Literal
 
 import pytest
@@ -124,6 +125,71 @@ def test_the_kind_of_a_span_says_what_a_generic_input_is() -> None:
     span = make_span(attributes=tool)
     span.genai = registry.derive(span.attributes)
     assert ["tool_arguments"] == [entry.slot for entry in offloaded(span).payloads]
+
+
+TEXT = "the patient asked about lupus"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "leaves"),
+    [
+        ({"ai.operationId": "ai.rerank", "ai.documents": [TEXT]}, ["ai.documents"]),
+        ({"gen_ai.operation.name": "chat", "note": TEXT, "app.question": TEXT}, ["app.question"]),
+        ({"gen_ai.operation.name": "chat", "note": TEXT * 3}, ["note"]),
+        ({"mcp.method.name": "tools/call", "state": json.dumps({"a": TEXT})}, ["state"]),
+        ({"openinference.span.kind": "LLM", "llm.new_thing": TEXT * 3}, ["llm.new_thing"]),
+        ({"gen_ai.operation.name": "chat", "gen_ai.agent.description": TEXT * 3}, []),
+        ({"http.route": "/", "note": TEXT * 3, "app.question": TEXT}, []),
+        ({"session.id": "s", "note": TEXT * 3}, []),
+    ],
+)
+def test_free_text_leaves_spans_that_a_dialect_claims(
+    attributes: dict[str, Any], leaves: list[str]
+) -> None:
+    """Under any key that is not metadata; other spans keep theirs."""
+    span = make_span(attributes=dict(attributes))
+    span.genai = registry.derive(span.attributes)
+    offloaded(span)
+    assert leaves == [entry.key for entry in span.payloads]
+    assert attributes.keys() - set(leaves) == span.attributes.keys()
+    again = make_span(attributes=dict(attributes))
+    again.genai = registry.derive(again.attributes)
+    assert offloaded(again).payloads == span.payloads
+
+
+def test_free_text_leaves_the_events_of_claimed_spans() -> None:
+    """But for exceptions, whose text says what broke."""
+    span = make_span(attributes={"gen_ai.operation.name": "execute_tool"})
+    span.genai = registry.derive(span.attributes)
+    span.events = [
+        Event("tool.output", 1, {"output": TEXT, "bytes": 29}),
+        Event("exception", 2, {"exception.message": TEXT * 3, "note": TEXT * 3}),
+    ]
+    offloaded(span)
+    assert [("events/0", "output")] == [(entry.place, entry.key) for entry in span.payloads]
+    assert ({"bytes": 29}, 2) == (span.events[0].attributes, len(span.events[1].attributes))
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "leaves"),
+    [
+        ("claude_code.user_prompt", {"prompt": TEXT, "prompt_length": 29}, ["prompt"]),
+        ("codex.tool_result", {"arguments": "{}", "output": TEXT, "tool_name": "shell"},
+         ["arguments", "output"]),
+        ("gemini_cli.api_response", {"response_text": TEXT, "model": "m"}, ["response_text"]),
+        ("gen_ai.evaluation.result", {"gen_ai.evaluation.name": "x", "why": TEXT * 3}, ["why"]),
+    ],
+)  # fmt: skip
+def test_free_text_leaves_genai_events(
+    name: str, attributes: dict[str, Any], leaves: list[str]
+) -> None:
+    """All log records that are kept are GenAI events. A body that repeats the name stays."""
+    log = make_log(name=name, body=name)
+    log.attributes = dict(attributes)
+    Offloader().offload_log(log)
+    assert leaves == [entry.key for entry in log.payloads]
+    assert attributes.keys() - set(leaves) == log.attributes.keys()
+    assert log.body == name
 
 
 def test_events_and_links_keep_their_labels() -> None:

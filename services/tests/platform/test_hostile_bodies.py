@@ -39,7 +39,8 @@ def test_a_small_body_of_very_many_messages_is_refused_and_the_worker_lives(
     """413 (or a partial success where nothing is worth keeping), never a worker's death."""
     compressed = zlib.compress(BODIES[kind](), 1)
     environment = {"TRACEFOUNDRY_INGEST_WORKER_MEMORY": "768MiB"}
-    with running("serve", folder=tmp_path, environment=environment) as platform:
+    data = str(tmp_path / "data")
+    with running("serve", "--data", data, folder=tmp_path, environment=environment) as platform:
         assert_stored(post(platform, body([span(new_trace_id())])))
         (worker,) = platform.worker_pids
         answer = platform.client.post(

@@ -397,6 +397,18 @@ def test_statistics_sum_huge_token_counts_exactly(api: Api) -> None:
     assert listed(api, min_tokens=2**63 - 1) == [1]
 
 
+def test_statistics_beyond_64_bits_are_exact(api: Api) -> None:
+    """Three calls are enough to pass what the JSON encoder takes."""
+    usage = {"gen_ai.usage.input_tokens": 2**63 - 1, "gen_ai.usage.output_tokens": 2**62}
+    calls = [
+        make_span(1, number, attributes={"gen_ai.request.model": "m", **usage})
+        for number in (1, 2, 3)
+    ]
+    insert(api.engine, calls)
+    (group,) = api.get("/api/stats", start=0, by="model")["groups"]
+    assert (group["input_tokens"], group["output_tokens"]) == (3 * (2**63 - 1), 3 * 2**62)
+
+
 def test_statistics_name_spans_without_a_service_null(api: Api) -> None:
     """They are not dropped."""
     insert(api.engine, [make_span(1, 1, resource=Resource({}))])

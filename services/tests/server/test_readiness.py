@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Counter
@@ -25,7 +27,7 @@ from tracefoundry.server.readiness import (
 from tracefoundry.server.stores import OpenStores
 from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
-from tracefoundry.store.api import open_store
+from tracefoundry.store.api import StoreUnavailable, open_store
 from tracefoundry.store.sql.engine import make_engine
 
 
@@ -90,6 +92,21 @@ def test_readiness_tells_a_schema_that_is_behind(
         set_revision(engine, revision)
         statuses.append(client.get("/readyz").status_code)
     assert statuses == [503, 503, 200, 200]
+
+
+def test_a_read_only_database_is_refused_by_processes_that_write_spans(postgres_url: str) -> None:
+    """With a reason that names it; a process that reads stays ready."""
+    migrations.upgrade(postgres_url)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    stores = stores_at(postgres_url)
+    writing = dataclasses.replace(stores, writes_spans=True)
+    stores.check_database()
+    with pytest.raises(StoreUnavailable, match="the database is read-only"):
+        writing.check_database()
+    stores.access.close()
+    stores.store.close()
 
 
 def test_one_failed_check_makes_the_process_unready() -> None:

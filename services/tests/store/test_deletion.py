@@ -286,4 +286,4 @@ def test_space_is_freed_in_any_store(store: Store, writer: Writer) -> None:
     """Pages where the store has such, else none."""
     commit(writer, [make_span(1, number, attributes={"t": "x" * 4_000}) for number in range(1, 90)])
     delete(store)
-    assert store.deletion.incremental_vacuum() >= 0
+    assert store.deletion.reclaim_space() >= 0

@@ -313,7 +313,7 @@ def test_usage_counts_once_in_a_trace(store: Store, writer: Writer) -> None:
     )
     trace = only_trace(store)
     with store.reader.snapshot() as snapshot:
-        assert snapshot.counting_spans(trace) == {(NOW_NS + 5, span_id(2))}
+        assert snapshot.counting_spans(trace) == {(NOW_NS + 5, span_id(2)): 3}
 
 
 def test_links_are_listed_by_start(store: Store, writer: Writer) -> None:

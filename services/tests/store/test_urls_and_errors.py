@@ -89,7 +89,9 @@ def test_a_span_writer_is_durable_whatever_the_servers_default(postgres_url: str
     for default in ("off", "remote_apply"):
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = {default}')
-        writer = connect_postgres(postgres_url, application="test", writes_spans=True)
+        writer = connect_postgres(
+            postgres_url, application="test", statement_ms=0, writes_spans=True
+        )
         found.append(writer.execute("SHOW synchronous_commit").fetchone())
         writer.close()
     assert found == [("on",), ("remote_apply",)]

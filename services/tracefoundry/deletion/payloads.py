@@ -131,7 +131,7 @@ class PayloadRemover:
             if done.refs == before:
                 break
         if done.refs:
-            self._deletion.incremental_vacuum()
+            self._deletion.reclaim_space()
         done.kept_shared = len({ref for _, ref in shared})
         return done
 

@@ -94,7 +94,8 @@ class Pipeline:
         if decoded.other_logs:
             batch.reject(
                 "not_a_genai_event",
-                "only logs whose event name begins with gen_ai. and that name a span are kept",
+                "only logs that are GenAI events (gen_ai.*, claude_code.*, codex.*, gemini_cli.*)"
+                " and that name a span are kept",
                 decoded.other_logs,
             )
         scan = _BodyScan(plain_body if request.encoding == "protobuf" else None)

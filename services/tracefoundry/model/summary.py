@@ -7,12 +7,12 @@ spans in any order (there is a property test), so a summary does not depend on h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from tracefoundry.model.span import Span, StatusCode
-from tracefoundry.model.usage import counted_indices
+from tracefoundry.model.usage import counted_fields, field_bit
 
 NAME_LIST_LIMIT = 1000
 """Most services, models or tools in one summary; of more, the first by name are kept."""
@@ -43,18 +43,10 @@ class SpanFacts(msgspec.Struct, gc=False):
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
     cost_usd: float | None = None
     cost_source: str | None = None
-
-    @property
-    def has_usage(self) -> bool:
-        """True when the span records tokens or a cost."""
-        return (
-            self.input_tokens is not None
-            or self.output_tokens is not None
-            or self.cost_usd is not None
-        )
 
 
 def facts_of(span: Span) -> SpanFacts:
@@ -92,6 +84,7 @@ def facts_of(span: Span) -> SpanFacts:
         genai.input_tokens,
         genai.output_tokens,
         genai.cached_tokens,
+        genai.cache_write_tokens,
         genai.reasoning_tokens,
         genai.cost_usd,
         genai.cost_source,
@@ -159,7 +152,7 @@ def summarise(spans: Sequence[SpanFacts]) -> TraceSummary:
     models: set[str] = set()
     tools: set[str] = set()
     agent = conversation = user = None
-    has_usage = False
+    viewed: list[SpanFacts] = []
     for span in spans:
         if span.end_time_ns > end:
             end = span.end_time_ns
@@ -175,18 +168,18 @@ def summarise(spans: Sequence[SpanFacts]) -> TraceSummary:
             orphan = orphan or span
         if span.service is not None:
             services.add(span.service)
+        conversation = conversation or span.conversation_id
+        user = user or span.user_id
         if span.genai_kind is not None:
+            viewed.append(span)
             for model in (span.request_model, span.response_model):
                 if model is not None:
                     models.add(model)
             if span.tool is not None:
                 tools.add(span.tool)
             agent = agent or span.agent
-            conversation = conversation or span.conversation_id
-            user = user or span.user_id
-            has_usage = has_usage or span.has_usage
     top = root or orphan or first
-    counted = [spans[index] for index in counted_indices(spans)] if has_usage else []
+    usage = _Usage(spans, viewed)
     return TraceSummary(
         span_count=len(spans),
         error_count=errors,
@@ -204,12 +197,12 @@ def summarise(spans: Sequence[SpanFacts]) -> TraceSummary:
         agent=agent,
         conversation_id=conversation,
         user_id=user,
-        input_tokens=_total(span.input_tokens for span in counted),
-        output_tokens=_total(span.output_tokens for span in counted),
-        cached_tokens=_total(span.cached_tokens for span in counted),
-        reasoning_tokens=_total(span.reasoning_tokens for span in counted),
-        cost_usd=_cost(span.cost_usd for span in counted),
-        cost_source=_cost_source(span.cost_source for span in counted),
+        input_tokens=usage.tokens("input_tokens"),
+        output_tokens=usage.tokens("output_tokens"),
+        cached_tokens=usage.tokens("cached_tokens"),
+        reasoning_tokens=usage.tokens("reasoning_tokens"),
+        cost_usd=usage.cost(),
+        cost_source=usage.cost_source(),
         missing_roots=root is None,
         missing_parents=len(missing),
     )
@@ -226,20 +219,41 @@ def _names(names: set[str]) -> list[str]:
 
 
 _MAX_TOTAL = 2**63 - 1
+"""Largest total of tokens: what a bigint column holds. A larger sum becomes this."""
 
 
-def _total(values: Iterable[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return min(sum(known), _MAX_TOTAL) if known else None
+class _Usage:
+    """The usage of a trace's spans, each field added up over the spans of which it counts.
 
+    A field that no span has is 0 if a span says so, else unknown. ``viewed`` are the spans that
+    have a GenAI view.
+    """
 
-def _cost(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+    def __init__(self, spans: Sequence[SpanFacts], viewed: Sequence[SpanFacts]) -> None:
+        self._spans = spans
+        self._viewed = viewed
+        self._counted = counted_fields(spans) if viewed else {}
 
+    def _that_count(self, field: str) -> list[SpanFacts]:
+        bit = field_bit(field)
+        found = [self._spans[index] for index, fields in self._counted.items() if fields & bit]
+        return found or [span for span in self._viewed if getattr(span, field) is not None]
 
-def _cost_source(values: Iterable[str | None]) -> str | None:
-    known = {value for value in values if value is not None}
-    if not known:
-        return None
-    return known.pop() if len(known) == 1 else "mixed"
+    def tokens(self, field: str) -> int | None:
+        """The total of a kind of tokens."""
+        counts = [getattr(span, field) for span in self._that_count(field)]
+        return min(sum(counts), _MAX_TOTAL) if counts else None
+
+    def cost(self) -> float | None:
+        """The total cost in US dollars, as far as it is known."""
+        costs = [
+            span.cost_usd for span in self._that_count("cost_usd") if span.cost_usd is not None
+        ]
+        return sum(costs) if costs else None
+
+    def cost_source(self) -> str | None:
+        """``reported`` or ``computed`` if all of the cost is, else ``mixed``."""
+        sources = {span.cost_source for span in self._that_count("cost_usd")} - {None}
+        if len(sources) > 1:
+            return "mixed"
+        return next(iter(sources), None)

@@ -7,10 +7,12 @@ that both encodings share are stated here once, so that they cannot differ.
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 
 import msgspec
 
+from tracefoundry.model.genai.events import PREFIXES
 from tracefoundry.model.ids import SPAN_ID_BYTES, TRACE_ID_BYTES
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.model.times import MAX_TIME_NS
@@ -97,7 +99,6 @@ ELEMENTS_A_VALUE: Final = 4
 MAX_REJECTED_KEPT: Final = 1000
 """Most refusals of one body whose details are kept; all are counted."""
 
-GENAI_EVENT_PREFIX: Final = "gen_ai."
 EVENT_NAME_ATTRIBUTE: Final = "event.name"
 
 HIGHEST_KIND: Final = 5
@@ -186,6 +187,24 @@ def check_span_parts(what: str, count: int, limits: BodyLimits) -> None:
     """
     if count > limits.span_parts:
         raise SpanTooLarge(f"more than {limits.span_parts:,} {what} in one span, log or resource")
+
+
+_NAME_IN_BODY: Final = re.compile(r"claude_code\.[a-z_.]{1,100}")
+
+
+def genai_event_name(name: str, body: object) -> str | None:
+    """The name of a log record if it is a GenAI event, else None.
+
+    Args:
+        name: its event name, else its attribute ``event.name``.
+        body: its body if that is a string. Claude Code's events are called ``api_request`` in the
+            attribute and ``claude_code.api_request`` in the body.
+    """
+    if name.startswith(PREFIXES):
+        return name
+    if isinstance(body, str) and _NAME_IN_BODY.fullmatch(body):
+        return body
+    return None
 
 
 def span_fault(

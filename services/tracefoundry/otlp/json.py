@@ -24,7 +24,6 @@ from tracefoundry.model.span import (
 from tracefoundry.otlp.decoded import (
     DEFAULT_LIMITS,
     EVENT_NAME_ATTRIBUTE,
-    GENAI_EVENT_PREFIX,
     HIGHEST_KIND,
     HIGHEST_SEVERITY,
     HIGHEST_STATUS_CODE,
@@ -34,6 +33,7 @@ from tracefoundry.otlp.decoded import (
     Fault,
     SpanTooLarge,
     Undecodable,
+    genai_event_name,
     log_fault,
     span_fault,
 )
@@ -270,17 +270,17 @@ def _add_log(
     path_length = len(reader.path)
     reader.mended = 0
     try:
-        name = reader.label(message, "eventName", "event_name")
-        if name and not name.startswith(GENAI_EVENT_PREFIX):
+        named = reader.label(message, "eventName", "event_name")
+        text = _body_text(message)
+        if named and genai_event_name(named, text) is None:
             decoded.other_logs += 1
             return
         attributes = reader.attributes(message, _RECORD_DEPTH)
-        if not name:
-            attribute = attributes.get(EVENT_NAME_ATTRIBUTE)
-            if not isinstance(attribute, str) or not attribute.startswith(GENAI_EVENT_PREFIX):
-                decoded.other_logs += 1
-                return
-            name = attribute
+        attribute = attributes.get(EVENT_NAME_ATTRIBUTE)
+        name = genai_event_name(named or (attribute if isinstance(attribute, str) else ""), text)
+        if name is None:
+            decoded.other_logs += 1
+            return
         if isinstance(resource, tuple):
             decoded.reject(*resource)
             return
@@ -296,6 +296,12 @@ def _add_log(
         decoded.reject("too_many_parts", f"{reader.place()}: {error}")
     else:
         decoded.logs.append(log)
+
+
+def _body_text(message: dict[str, Any]) -> Any:
+    """The body of a log record if it is a string."""
+    body = message.get("body")
+    return (body.get("stringValue") or body.get("string_value")) if type(body) is dict else None
 
 
 def _log(

@@ -32,7 +32,6 @@ from tracefoundry.otlp.decoded import (
     DEFAULT_LIMITS,
     ELEMENTS_A_VALUE,
     EVENT_NAME_ATTRIBUTE,
-    GENAI_EVENT_PREFIX,
     HIGHEST_KIND,
     HIGHEST_SEVERITY,
     HIGHEST_STATUS_CODE,
@@ -42,6 +41,7 @@ from tracefoundry.otlp.decoded import (
     SpanTooLarge,
     Undecodable,
     check_span_parts,
+    genai_event_name,
     log_fault,
     span_fault,
     too_many_values,
@@ -273,8 +273,11 @@ def _log(
     message: Any, resource: Resource, scope: Scope, decoded: Decoded, place: str, walk: _Walk
 ) -> None:
     walk.mended = 0
-    name = walk.label(message.event_name) or _event_name_attribute(message.attributes)
-    if not name.startswith(GENAI_EVENT_PREFIX):
+    name = genai_event_name(
+        walk.label(message.event_name) or _event_name_attribute(message.attributes),
+        message.body.string_value,
+    )
+    if name is None:
         decoded.other_logs += 1
         return
     observed = message.observed_time_unix_nano

@@ -1,10 +1,10 @@
 """The offload stage, between redaction and commit: content leaves the row for the payload store.
 
-A value is content by its key (the table in ``model.genai.content``) or by its length: more than
-4 KiB is content whatever the key. Such a value is removed from its attribute map, its bytes are
-named by their SHA-256 (its ref), and the span keeps an entry with its place, key and type. Span
-names and status messages are never offloaded. :mod:`tracefoundry.model.contents` has the encoding
-of values and the way back.
+A value is content by its key (the table in ``model.genai.content``), as free text on a GenAI span
+or event, or by its length: more than 4 KiB is content whatever the key. Such a value is removed
+from its attribute map, its bytes are named by their SHA-256 (its ref), and the span keeps an entry
+with its place, key and type. Span names and status messages are never offloaded.
+:mod:`tracefoundry.model.contents` has the encoding of values and the way back.
 
 ``gen_ai.*_ref`` attributes stay in their map. Each also gets an entry, so that the API can say
 whether it points at a payload of ours.
@@ -20,8 +20,14 @@ import orjson
 
 from tracefoundry.model.attributes import TypeName, type_name
 from tracefoundry.model.contents import encode_value
-from tracefoundry.model.genai.content import body_slot, content_slot, event_slot, is_long
-from tracefoundry.model.genai.key_memo import MAX_KEY_CHARS, MAX_KEYS
+from tracefoundry.model.genai.content import (
+    body_slot,
+    content_slot,
+    event_slot,
+    is_long,
+)
+from tracefoundry.model.genai.free_text import is_free_text, is_listed
+from tracefoundry.model.genai.key_memo import MAX_KEY_CHARS, MAX_KEYS, KeyMemo
 from tracefoundry.model.genai.refs import REF_KEYS, refs_of
 from tracefoundry.model.limits import MAX_INLINE_BYTES
 from tracefoundry.model.payload import (
@@ -39,8 +45,7 @@ from tracefoundry.model.span import Attributes, LogRecord, Resource, Scope, Span
 
 _metadata_keys: set[str] = set()
 """Keys known to be neither content nor references; bounded like :class:`KeyMemo`."""
-
-SlotOf = Callable[[str], Slot | None]
+SlotOf = Callable[[str, Any], Slot | None]
 
 
 class RemovedValue(Protocol):
@@ -96,13 +101,15 @@ class Offloader:
                 removed from the row all the same, and listed as expired.
         """
         resource, scope = self._envelope(span.resource, span.scope)
+        kind = None if span.genai is None else span.genai.kind
+        claimed = kind is not None
         if (
             not removed
             and not resource.entries
             and not scope.entries
             and not span.links
-            and _has_only_metadata_keys(span.attributes)
-            and (not span.events or _events_are_metadata(span))
+            and (_is_claimed_metadata if claimed else _has_only_metadata_keys)(span.attributes)
+            and (not span.events or _events_are_metadata(span, claimed=claimed))
         ):
             # The row needs this encoding anyway, and no value is longer than the whole.
             encoded = orjson.dumps(span.attributes)
@@ -111,21 +118,20 @@ class Offloader:
                 return
         offloaded = _Offloaded()
         removed_keys = {(entry.place, entry.key) for entry in removed}
-        kind = None if span.genai is None else span.genai.kind
         span.attributes = _offload(
-            span.attributes, SPAN, lambda key: content_slot(key, kind), offloaded, removed_keys
+            span.attributes, SPAN, _slots(kind, claimed=claimed), offloaded, removed_keys
         )
         for index, event in enumerate(span.events):
             event.attributes = _offload(
                 event.attributes,
                 f"events/{index}",
-                lambda key, name=event.name: event_slot(name, key, kind),  # type: ignore[misc]
+                _event_slots(event.name, kind, claimed=claimed and event.name != "exception"),
                 offloaded,
                 removed_keys,
             )
         for index, link in enumerate(span.links):
             link.attributes = _offload(
-                link.attributes, f"links/{index}", content_slot, offloaded, removed_keys
+                link.attributes, f"links/{index}", _slots(None), offloaded, removed_keys
             )
         parts = (offloaded, resource, scope)
         span.payloads = _entries(parts, store, [_removed_entry(entry, kind) for entry in removed])
@@ -139,10 +145,10 @@ class Offloader:
         offloaded = _Offloaded()
         removed_keys = {(entry.place, entry.key) for entry in removed}
         log.attributes = _offload(
-            log.attributes, LOG, lambda key: event_slot(log.name, key), offloaded, removed_keys
+            log.attributes, LOG, _event_slots(log.name, None, claimed=True), offloaded, removed_keys
         )
         slot = body_slot(log.name)
-        leaves = slot is not None or is_long(log.body)
+        leaves = (slot is not None and log.body != log.name) or is_long(log.body)
         if leaves and log.body is not None and (LOG, BODY) not in removed_keys:
             offloaded.add(slot or "attribute", LOG, BODY, log.body)
             log.body = None
@@ -158,6 +164,30 @@ class Offloader:
         if self._scope is None or self._scope[0] is not scope:
             self._scope = (scope, _offload_envelope(scope, SCOPE))
         return self._resource[1], self._scope[1]
+
+
+def _slots(kind: str | None, *, claimed: bool = False) -> SlotOf:
+    """The slots of attributes of a span of this kind, its resource, scope or links."""
+
+    def slot_of(key: str, value: Any) -> Slot | None:
+        slot = content_slot(key, kind)
+        if slot is None and claimed and _stays[key] is None and is_free_text(key, value):
+            return "attribute"
+        return slot
+
+    return slot_of
+
+
+def _event_slots(name: str, kind: str | None, *, claimed: bool) -> SlotOf:
+    """The slots of attributes of an event or log record of this name."""
+
+    def slot_of(key: str, value: Any) -> Slot | None:
+        slot = event_slot(name, key, kind)
+        if slot is None and claimed and _stays[key] is None and is_free_text(key, value):
+            return "attribute"
+        return slot
+
+    return slot_of
 
 
 def _is_all_metadata(attributes: Attributes) -> bool:
@@ -182,13 +212,33 @@ def _is_metadata_key(key: str) -> bool:
     return True
 
 
+def _is_claimed_metadata(attributes: Attributes) -> bool:
+    """Whether a GenAI span has no content and no reference among its attributes."""
+    for key, value in attributes.items():
+        stays = _stays[key]
+        if stays is False or (stays is None and is_free_text(key, value)):
+            return False
+    return True
+
+
+def _stays_on_claimed(key: str) -> bool | None:
+    """Whether an attribute stays on a GenAI span; None where its value decides."""
+    if not _is_metadata_key(key):
+        return False
+    return True if is_listed(key) else None
+
+
+_stays: KeyMemo[bool | None] = KeyMemo(_stays_on_claimed)
+
+
 def _has_only_short_values(attributes: Attributes) -> bool:
     return not any(map(is_long, attributes.values()))
 
 
-def _events_are_metadata(span: Span) -> bool:
+def _events_are_metadata(span: Span, *, claimed: bool) -> bool:
     return all(
         _is_all_metadata(event.attributes)
+        and (not claimed or event.name == "exception" or _is_claimed_metadata(event.attributes))
         and (
             not event.name.startswith("gen_ai.")
             or all(event_slot(event.name, key) is None for key in event.attributes)
@@ -207,7 +257,7 @@ def _offload(
     """The attributes that stay; contents and references are recorded in ``offloaded``."""
     kept: Attributes = {}
     for key, value in attributes.items():
-        slot = slot_of(key)
+        slot = slot_of(key, value)
         if slot is None and not is_long(value):
             kept[key] = value
         elif (place, key) in removed_keys:
@@ -238,7 +288,7 @@ def _offload(
 def _offload_envelope(envelope: Resource | Scope, place: str) -> _Offloaded:
     offloaded = _Offloaded()
     if not _is_all_metadata(envelope.attributes):
-        envelope.attributes = _offload(envelope.attributes, place, content_slot, offloaded, set())
+        envelope.attributes = _offload(envelope.attributes, place, _slots(None), offloaded, set())
     return offloaded
 
 

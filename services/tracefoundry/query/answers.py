@@ -13,8 +13,8 @@ import orjson
 from fastapi import Response
 from msgspec import UNSET, UnsetType
 
-from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import LOG, RESOURCE, SCOPE, SPAN
+from tracefoundry.model.usage import fields_of
 from tracefoundry.query.log_views import FIELDS as GENAI_FIELDS
 from tracefoundry.query.log_views import view_of
 from tracefoundry.query.payload_entries import PayloadEntries
@@ -93,10 +93,17 @@ def group_answer(group: records.StatisticsGroup) -> StatisticsGroup:
         errors=group.errors,
         p50_ns=str(group.p50_ns),
         p95_ns=str(group.p95_ns),
-        input_tokens=group.input_tokens,
-        output_tokens=group.output_tokens,
+        input_tokens=_integer(group.input_tokens),
+        output_tokens=_integer(group.output_tokens),
         cost_usd=group.cost_usd,
     )
+
+
+def _integer(value: int | None) -> int | None:
+    """An integer of any size; the encoder itself ends at 64 bits."""
+    if value is None or value < 2**64:
+        return value
+    return cast(int, msgspec.Raw(str(value).encode()))
 
 
 def skeleton_answers(
@@ -139,7 +146,7 @@ def skeleton_answers(
 def span_answers(
     page: SpanPage,
     trace_id: bytes,
-    counting: set[tuple[int, bytes]] | None,
+    counting: dict[tuple[int, bytes], int] | None,
     entries: PayloadEntries,
     *,
     content: bool,
@@ -149,7 +156,7 @@ def span_answers(
     Args:
         page: the spans with what they refer to.
         trace_id: their trace.
-        counting: (start, span id) of those whose usage counts in the trace; None where that is
+        counting: which usage fields count in the trace, by (start, span id); None where that is
             not known.
         entries: their payloads.
         content: whether the caller may read content; if not, what points at it is left out.
@@ -205,24 +212,15 @@ def _warnings(span: StoredSpan, *, withheld: bool) -> list[schemas.SpanWarning] 
     return warnings or UNSET
 
 
-def has_usage(span: StoredSpan | GenAI) -> bool:
-    """The span, or what its logs say of it, records tokens or a cost."""
-    return (
-        span.input_tokens is not None or span.output_tokens is not None or span.cost_usd is not None
-    )
-
-
 def _genai(
-    span: StoredSpan, logs: Iterable[StoredLog], counting: set[tuple[int, bytes]] | None
+    span: StoredSpan, logs: Iterable[StoredLog], counting: dict[tuple[int, bytes], int] | None
 ) -> schemas.GenAI | None:
     view = view_of(span, logs)
     if view is None:
         return None
     counts = None
-    if has_usage(span):
-        counts = None if counting is None else (span.start_time_ns, span.span_id) in counting
-    elif has_usage(view):
-        counts = False  # usage that only a log reports is not in the trace's totals
+    if fields_of(view) and counting is not None:
+        counts = bool(counting.get((span.start_time_ns, span.span_id)))
     return schemas.GenAI(**{name: getattr(view, name) for name in GENAI_FIELDS}, counts=counts)
 
 
@@ -271,7 +269,6 @@ def _word(words: Sequence[_Word], code: int) -> _Word:
 
 __all__ = [
     "group_answer",
-    "has_usage",
     "json_response",
     "raw_object",
     "skeleton_answers",

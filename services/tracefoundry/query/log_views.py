@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import msgspec
 import orjson
 
-from tracefoundry.model.genai.events import CHOICE, DETAILS, view_of_event
-from tracefoundry.model.genai.merging import complete
+from tracefoundry.model.genai.events import view_of_event
+from tracefoundry.model.genai.merging import complete_by_events
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.store.records import StoredLog, StoredSpan
 
@@ -23,10 +23,10 @@ FIELDS = tuple(field.name for field in msgspec.structs.fields(GenAI))
 def view_of(span: StoredSpan, logs: Iterable[StoredLog] = ()) -> GenAI | None:
     """The view of a span, completed by its logs; None where neither says anything."""
     view = span.view()
+    found = []
     for log in logs:
-        if log.name == DETAILS or log.name == CHOICE:
-            body = None if log.body is None else orjson.loads(log.body)
-            event = view_of_event(log.name, orjson.loads(log.attributes), body)
-            if event is not None:
-                view = event if view is None else complete(view, event)
-    return view
+        body = None if log.body is None else orjson.loads(log.body)
+        event = view_of_event(log.name, orjson.loads(log.attributes), body)
+        if event is not None:
+            found.append(event)
+    return complete_by_events(view, found) if found else view

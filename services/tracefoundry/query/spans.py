@@ -8,8 +8,9 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from tracefoundry.auth.caller import Caller
+from tracefoundry.model.usage import fields_of
 from tracefoundry.query.access import ViewerCaller, readable, the_trace
-from tracefoundry.query.answers import has_usage, json_response, skeleton_answers, span_answers
+from tracefoundry.query.answers import json_response, skeleton_answers, span_answers
 from tracefoundry.query.cursors import digest_of, read_span_cursor, write_span_cursor
 from tracefoundry.query.errors import ApiError
 from tracefoundry.query.openapi import answers
@@ -126,7 +127,7 @@ def _shown(
 ) -> list[schemas.Span]:
     """Whole spans with what they refer to, as far as the caller may see it."""
     content = caller.may_read_content
-    counting = snapshot.counting_spans(trace) if any(map(has_usage, page.spans)) else None
+    counting = snapshot.counting_spans(trace) if any(map(fields_of, page.spans)) else None
     entries = PayloadEntries(snapshot, trace.project_id, page, content=content)
     return span_answers(page, trace.trace_id, counting, entries, content=content)
 

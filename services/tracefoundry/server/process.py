@@ -118,7 +118,12 @@ class _Process:
         PlatformCollector(registry=registry)
         async with contextlib.AsyncExitStack() as stack:
             stores = stack.enter_context(
-                opened(self._stores, self._settings, ask_tokens=self._listening.ask_tokens)
+                opened(
+                    self._stores,
+                    self._settings,
+                    ask_tokens=self._listening.ask_tokens,
+                    writes_spans=self._listening.otlp_port is not None,
+                )
             )
             if stores.access.gate.asks:
                 await asyncio.to_thread(hint_at_first_token, stores.access.tokens)

@@ -29,6 +29,7 @@ from tracefoundry.store.api import (
     StoreError,
     StoreMisconfigured,
     StoreUnavailable,
+    UnsuitableDatabase,
     open_store,
 )
 
@@ -121,7 +122,7 @@ def prepare_database(url: str, settings: Settings) -> str:
             finally:
                 writer.close()
             return revision
-        except StoreMisconfigured as error:
+        except (StoreMisconfigured, UnsuitableDatabase) as error:
             raise CommandError(str(error)) from error
         except StoreUnavailable as error:
             if time.monotonic() + pause > deadline or "password" in str(error):
@@ -152,11 +153,13 @@ def only_writer(url: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenStores:
-    """The stores of a listening process."""
+    """The stores of a listening process; ``writes_spans`` where it is of no use if the database
+    takes no writes."""
 
     store: Store
     access: Access
     objects: ObjectStore
+    writes_spans: bool = False
 
     def check_database(self) -> None:
         """Make sure that the database can be used now.
@@ -164,13 +167,13 @@ class OpenStores:
         Raises:
             StoreError: it cannot.
         """
-        self.store.check()
+        self.store.check(writes=self.writes_spans)
         self.store.check_schema()
 
 
 @contextlib.contextmanager
 def opened(
-    stores: StoreConfiguration, settings: Settings, *, ask_tokens: bool
+    stores: StoreConfiguration, settings: Settings, *, ask_tokens: bool, writes_spans: bool
 ) -> Iterator[OpenStores]:
     """Open for reading, and for access; closed with the block. Connects when first used.
 
@@ -184,7 +187,7 @@ def opened(
         store = stack.enter_context(contextlib.closing(open_store(stores.database_url)))
         access = open_access(store.administration, settings, ask_tokens=ask_tokens)
         stack.callback(access.close)
-        yield OpenStores(store=store, access=access, objects=objects)
+        yield OpenStores(store=store, access=access, objects=objects, writes_spans=writes_spans)
 
 
 @contextlib.contextmanager

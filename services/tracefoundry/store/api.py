@@ -78,6 +78,11 @@ class StoreUnavailable(StoreError):
     """The store cannot answer now; nothing was changed and trying again may help."""
 
 
+class UnsuitableDatabase(StoreUnavailable):
+    """The database can be reached and cannot serve as it is: its encoding, its version, or because
+    it takes no writes. Trying again helps once an administrator has changed that."""
+
+
 class StoreMisconfigured(StoreError):
     """The settings can never work: a malformed URL, an unknown driver, a missing folder."""
 
@@ -315,9 +320,9 @@ class Snapshot(Protocol):
         are here."""
         ...
 
-    def counting_spans(self, trace: StoredTrace) -> set[tuple[int, bytes]] | None:
-        """(start, span id) of spans whose usage counts in the trace; None where the trace is too
-        large to tell."""
+    def counting_spans(self, trace: StoredTrace) -> dict[tuple[int, bytes], int] | None:
+        """Which usage fields of which spans count in the trace: by (start, span id), as bits (see
+        :mod:`tracefoundry.model.usage`). None where the trace is too large to tell."""
         ...
 
     def links(self, trace: StoredTrace, limit: int) -> list[SpanLinks]:
@@ -599,11 +604,15 @@ class Store(Protocol):
         """
         ...
 
-    def check(self) -> None:
+    def check(self, *, writes: bool = False) -> None:
         """Ask for something small that needs our tables.
+
+        Args:
+            writes: whether the database must take writes.
 
         Raises:
             StoreUnavailable: it cannot answer, or the tables are not there.
+            UnsuitableDatabase: it cannot serve as it is.
         """
         ...
 

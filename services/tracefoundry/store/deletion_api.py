@@ -197,9 +197,9 @@ class Deletion(Protocol):
         """Note that the objects emptied by removing these payloads are removed."""
         ...
 
-    def incremental_vacuum(self) -> int:
-        """Free the space of deleted rows in the file, in short steps beside writers; returns pages.
-        0 where the database does so by itself."""
+    def reclaim_space(self) -> int:
+        """Let no file of the store hold deleted text, and free the space of deleted rows, in short
+        steps beside writers; returns pages. 0 where the database does so by itself."""
         ...
 
     def retention_run(self, *, dry_run: bool, check: Check) -> AbstractContextManager[RetentionRun]:

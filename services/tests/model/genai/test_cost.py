@@ -14,7 +14,8 @@ from genai_prices.types import Usage
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tracefoundry.model.genai import cost, registry
+from tracefoundry.model.genai import cost, price_lookup, registry
+from tracefoundry.model.genai.price_lookup import LOCAL_PROVIDERS
 from tracefoundry.model.genai.view import GenAI, GenAIKind
 
 AT = datetime(2026, 9, 21, 12, 30, tzinfo=UTC)
@@ -113,7 +114,6 @@ def test_a_reported_cost_is_never_replaced() -> None:
         call("no-such-model"),
         call("x" * 500),
         call("mistral", provider="ollama"),
-        call("claude-sonnet-4-5", provider="openai"),
         call(input_tokens=None),
         call(output_tokens=None),
         call(cached_tokens=1001),
@@ -121,7 +121,7 @@ def test_a_reported_cost_is_never_replaced() -> None:
         GenAI(kind="llm", dialect="otel_genai", input_tokens=5, output_tokens=5),
     ],
     ids=[
-        "unknown model", "endless name", "unknown provider", "model of another provider",
+        "unknown model", "endless name", "a server of the user's own",
         "no input count", "no output count", "more cached than input", "parts above the whole",
         "no model",
     ],
@@ -150,11 +150,83 @@ def test_an_embedding_needs_no_output_count() -> None:
         (None, "openai/gpt-4o"),
         ("gcp.vertex_ai", "openai/gpt-4o"),
         ("litellm", "openai/gpt-4o"),
+        ("strands-agents", "gpt-4o"),
+        ("spring_ai", "gpt-4o"),
+        ("langchain", "gpt-4o"),
+        ("azure-openai.responses", "gpt-4o"),
+        ("", "GPT-4o"),
+        ("my-gateway", "openrouter/openai/gpt-4o-2024-11-20"),
+        ("anthropic", "gpt-4o"),
+        ("x" * 500, "gpt-4o"),
     ],
 )
 def test_one_model_has_one_price_by_all_its_names(provider: str | None, model: str) -> None:
     """As dialects and routers name provider and model."""
     assert computed(call(model, provider=provider)) == 0.0035
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("anthropic", "claude-sonnet-4-20250514"),
+        ("anthropic.messages", "claude-sonnet-4"),
+        ("strands-agents", "us.anthropic.claude-sonnet-4-20250514-v1:0"),
+        ("aws.bedrock", "anthropic.claude-sonnet-4-20250514-v1:0"),
+        (None, "bedrock/us.anthropic.claude-sonnet-4-20250514-v1:0"),
+        (None, "claude-sonnet-4@20250514"),
+        ("openai", "claude-sonnet-4-20250514"),
+        ("gcp.vertex_ai", "publishers/anthropic/models/claude-sonnet-4@20250514"),
+        ("litellm", "vertex_ai/claude-sonnet-4@20250514"),
+    ],
+)
+def test_a_model_has_one_price_in_every_cloud(provider: str | None, model: str) -> None:
+    """With regions, vendors, versions and dates around its name."""
+    assert computed(call(model, provider=provider)) == pytest.approx(0.0045)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        (None, "text-embedding-3-small"),
+        ("langchain", "text-embedding-3-small"),
+        ("google.generative-ai", "gemini-2.5-flash"),
+        (None, "models/gemini-2.0-flash-001"),
+        ("xai", "grok-3"),
+        (None, "xai/grok-3"),
+        (None, "groq/llama-3.3-70b-versatile"),
+        ("dspy", "llama-3.3-70b-versatile"),
+        ("haystack", "mistral-large-latest"),
+        ("amazon-bedrock", "us.amazon.nova-lite-v1:0"),
+        (None, "us.amazon.nova-lite-v1:0"),
+        (None, "fireworks_ai/accounts/fireworks/models/llama-v3p1-8b-instruct"),
+    ],
+)
+def test_a_known_model_is_priced_whatever_its_provider_is_called(
+    provider: str | None, model: str
+) -> None:
+    """Frameworks, clients, gateways and nothing."""
+    assert computed(call(model, provider=provider, output_tokens=0)) is not None
+
+
+@pytest.mark.parametrize("provider", sorted(LOCAL_PROVIDERS))
+def test_a_server_of_ones_own_has_no_price(provider: str) -> None:
+    """Whatever the model is called there."""
+    assert computed(call("gpt-4o", provider=provider)) is None
+
+
+@pytest.mark.parametrize("model", ["my-own-model", "not-gpt-4o", "gpt", "claude", "", "/", "a/b/"])
+def test_what_is_no_known_model_has_no_price(model: str) -> None:
+    """A name that only looks alike, or none."""
+    assert computed(call(model)) is None
+
+
+def test_the_index_finds_what_the_price_package_finds() -> None:
+    """Each model of each provider, by its own id."""
+    for provider in providers:
+        for model in provider.models:
+            name = model.id.lower()
+            expected = provider.find_model(name, all_providers=providers)
+            assert price_lookup.provider_models(provider.id).find(name) is expected
 
 
 def test_the_model_that_answered_is_priced() -> None:

@@ -16,6 +16,7 @@ from tracefoundry.model.genai import plain, registry
 from tracefoundry.model.genai.content import body_slot, content_slot, event_slot
 from tracefoundry.model.genai.events import view_of_event
 from tracefoundry.model.genai.refs import refs_of
+from tracefoundry.model.genai.view import GenAI
 
 KEYS = [
     "gen_ai.operation.name", "gen_ai.request.model", "gen_ai.response.model",
@@ -94,7 +95,30 @@ def test_pure_gen_ai_attributes_read_as_the_plain_dialect_reads_them(
 
 def test_a_span_of_something_else_has_no_view() -> None:
     """Keys that only look alike are no dialect's."""
-    assert registry.derive({"http.route": "/ai.", "gen_ai": 1, "ai": 2, "session.id": "s"}) is None
+    assert registry.derive({"http.route": "/ai.", "gen_ai": 1, "ai": 2, "session.id": 5}) is None
+
+
+def test_a_span_of_something_else_names_its_session_and_user() -> None:
+    """The web request above an agent: no view of its own, but its trace has a conversation."""
+    assert registry.derive({"http.route": "/", "session.id": "s", "enduser.id": "u"}) == GenAI(
+        None, "session", conversation_id="s", user_id="u"
+    )
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"gen_ai.operation.name": "chat"},
+        {"llm.openai.id": "c"},
+        {"all_messages_events": "[]", "agent_name": "a"},
+        {"mlflow.spanType": '"LLM"'},
+    ],
+)
+def test_every_dialect_learns_the_session_of_the_span(attributes: dict[str, Any]) -> None:
+    """Whatever names the dialect has for it."""
+    found = registry.derive({**attributes, "session.id": "s", "user.id": "u"})
+    assert found is not None
+    assert (found.conversation_id, found.user_id) == ("s", "u")
 
 
 def test_the_most_particular_dialect_speaks_first() -> None:
@@ -130,7 +154,8 @@ def test_every_dialect_has_a_version() -> None:
     """What the view's dialect names is in the table."""
     assert set(registry.VERSIONS) == {
         "langfuse", "mlflow", "laminar", "langsmith", "openinference", "vercel_ai",
-        "pydantic_ai", "litellm", "traceloop", "otel_genai",
+        "pydantic_ai", "litellm", "traceloop", "otel_genai", "session", "ag2", "bedrock_agentcore",
+        "claude_code", "codex", "gemini_cli", "genkit", "livekit", "mcp", "spring_ai",
     }  # fmt: skip
 
 

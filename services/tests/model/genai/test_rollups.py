@@ -15,14 +15,15 @@ Tree = list[tuple[int, int | None, dict[str, Any]]]
 
 
 def summary_of(tree: Tree) -> TraceSummary:
-    """The summary of a trace of these spans, derived as ingest does it."""
+    """The summary of a trace of these spans, derived as ingest does it. Each span runs within
+    those before it."""
     facts = []
     for number, parent, attributes in tree:
         span = Span(
             b"t" * 16,
             number.to_bytes(8, "big"),
             b"" if parent is None else parent.to_bytes(8, "big"),
-            f"span {number}", 1, number, number + 1, 0, "", attributes, Resource(), Scope(),
+            f"span {number}", 1, number, 100 - number, 0, "", attributes, Resource(), Scope(),
         )  # fmt: skip
         span.genai = registry.derive(attributes, span_name=span.name)
         facts.append(facts_of(span))

@@ -19,7 +19,29 @@ from tracefoundry.model.genai.values import (
 
 
 @pytest.mark.parametrize(
-    "value", [-1, "12", None, True, 1.5, 2**63, float("nan"), float("inf"), 1e300, [1], {}]
+    "value",
+    [
+        "-1",
+        "",
+        "twelve",
+        "1.5",
+        "0x1",
+        "1_0",
+        "\u0661",
+        "nan",
+        "1" * 21,
+        "1e99",
+        -1,
+        None,
+        True,
+        1.5,
+        2**63,
+        float("nan"),
+        float("inf"),
+        1e300,
+        [1],
+        {},
+    ],
 )
 def test_what_is_no_count_is_unknown(value: Any) -> None:
     """Nothing is made a count."""
@@ -28,8 +50,19 @@ def test_what_is_no_count_is_unknown(value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
+    [("12", 12), (" 7 ", 7), ("12.0", 12), ("1.2E7", 12_000_000), (3, 3), (4.0, 4), ("0", 0),
+     (str(2**63 - 1), 2**63 - 1), (str(2**63), None)],
+)  # fmt: skip
+def test_counts_are_whole_numbers_also_in_strings(value: Any, expected: int | None) -> None:
+    """Java's frameworks write them as text."""
+    assert count(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
     [(1, 1.0), (0.5, 0.5), ("0.25", 0.25), (0, 0.0), (-1, None), ("nan", None), ("1e999", None),
-     ("x", None), (True, None), (None, None), ("1" * 40, None), (10**400, None)],
+     ("1e13", None), (1e308, None), (10**12, 1e12), ("x", None), (True, None), (None, None),
+     ("1" * 40, None), (10**400, None)],
 )  # fmt: skip
 def test_amounts_are_finite_and_not_negative(value: Any, expected: float | None) -> None:
     """Numbers, also in strings."""

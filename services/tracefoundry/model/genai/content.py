@@ -6,7 +6,8 @@ disagree. A key is found by one dict lookup, or it belongs to a family of number
 a known label (a role, an id, a name). So a part that nobody has listed yet is content, and a viewer
 does not see it. Each key is classified once and remembered.
 
-A value over 4 KiB is content too, whatever its key (:func:`is_long`).
+On GenAI spans and events, free text under any other key is content too (:mod:`.free_text`). A value
+over 4 KiB is content anywhere, whatever its key (:func:`is_long`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from tracefoundry.model.genai.events import PREFIXES
 from tracefoundry.model.genai.key_memo import KeyMemo
 from tracefoundry.model.limits import MAX_INLINE_BYTES
 from tracefoundry.model.payload import Slot
@@ -37,6 +39,9 @@ _KEYS_BY_SLOT: dict[Slot, str] = {
         mlflow.chat.messages
         gcp.vertex.agent.llm_request
         haystack.pipeline.input_data smolagents.task crew_inputs crew_tasks
+        spring.ai.chat.client.user.text spring.ai.chat.client.input
+        spring.ai.model.request.messages lk.chat_ctx lk.user_input lk.input_text lk.user_transcript
+        user_prompt
         """,
     "output_messages": """
         gen_ai.output.messages gen_ai.completion gen_ai.content.completion
@@ -47,30 +52,36 @@ _KEYS_BY_SLOT: dict[Slot, str] = {
         mlflow.chunk.value
         gcp.vertex.agent.llm_response
         haystack.pipeline.output_data
+        spring.ai.chat.client.output spring.ai.model.response.messages lk.response.text
+        lk.response.function_calls
         """,
     "system_instructions": """
         gen_ai.system_instructions gen_ai.agent.instructions gen_ai.request.instructions
-        system_prompt crew_agents
+        system_prompt crew_agents spring.ai.chat.client.system.text lk.instructions
         """,
     "tool_definitions": """
         gen_ai.tool.definitions gen_ai.request.tools gen_ai.tool.description
         llm.tools tool.description tool.json_schema tool.parameters
         ai.prompt.tools mlflow.chat.tools model_request_parameters
+        spring.ai.tool.definition.schema spring.ai.tool.definition.description
         """,
     "tool_arguments": """
         gen_ai.tool.call.arguments gen_ai.tool.arguments gen_ai.tool.input tool_arguments
         ai.toolCall.args ai.toolCall.input
-        gcp.vertex.agent.tool_call_args mcp.request.argument
+        gcp.vertex.agent.tool_call_args mcp.request.argument spring.ai.tool.call.arguments
+        lk.function_tool.arguments
         """,
     "tool_result": """
         gen_ai.tool.call.result gen_ai.tool.result gen_ai.tool.output tool_response
         ai.toolCall.result ai.toolCall.output
-        gcp.vertex.agent.tool_response mcp.response.value
+        gcp.vertex.agent.tool_response mcp.response.value spring.ai.tool.call.result
+        lk.function_tool.output
         """,
     "documents": """
         gen_ai.retrieval.documents retrieval.documents input.documents output.documents
         reranker.input_documents reranker.output_documents
         db.query.result.document db.query.result.metadata db.search.result.entity
+        db.vector.query.response.documents ai.documents ai.ranking
         """,
     "attribute": """
         gen_ai.retrieval.query.text gen_ai.event.content gen_ai.evaluation.explanation
@@ -81,7 +92,10 @@ _KEYS_BY_SLOT: dict[Slot, str] = {
         traceloop.prompt.template traceloop.prompt.template_variables
         ai.value ai.values ai.embedding ai.embeddings
         mlflow.trace.intermediate_outputs langfuse.experiment.item.expected_output
-        gcp.vertex.agent.data gcp.vertex.agent.event
+        gcp.vertex.agent.data gcp.vertex.agent.event db.vector.query.content
+        db.vector.query.filter gen_ai.guardrail.input gen_ai.guardrail.output
+        ag2.chats.summaries ag2.human_input.prompt ag2.human_input.response
+        ag2.code_execution.output genkit:metadata:context genkit:init
         """,
 }
 _KEYS: dict[str, Slot] = {key: slot for slot, keys in _KEYS_BY_SLOT.items() for key in keys.split()}
@@ -90,14 +104,14 @@ _INPUTS = _words(
     """
     input.value input inputs traceloop.entity.input langfuse.observation.input
     langfuse.trace.input mlflow.spanInputs mlflow.traceInputs lmnr.span.input
-    haystack.component.input
+    haystack.component.input genkit:input
     """
 )
 _OUTPUTS = _words(
     """
     output.value output outputs traceloop.entity.output langfuse.observation.output
     langfuse.trace.output mlflow.spanOutputs mlflow.traceOutputs lmnr.span.output
-    haystack.component.output
+    haystack.component.output genkit:output
     """
 )
 
@@ -235,10 +249,10 @@ def event_slot(
 def body_slot(name: str) -> Slot | None:
     """The slot of the body of a log record of this event name; None when it is metadata.
 
-    The body of any ``gen_ai.*`` event is content, because it holds messages.
+    The body of any GenAI event is content, because it may hold messages.
     """
     slot = _MESSAGE_EVENTS.get(name)
-    if slot is None and name.startswith("gen_ai."):
+    if slot is None and name.startswith(PREFIXES):
         return "attribute"
     return slot
 

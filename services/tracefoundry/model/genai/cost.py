@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tracefoundry.model.genai.model_names import MAX_NAME_CHARS
+from tracefoundry.model.genai.price_lookup import find_model
 from tracefoundry.model.genai.view import CALL_KINDS, GenAI
 from tracefoundry.model.times import SECOND_NS
 
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
 
 CACHED_MODELS = 2_048
 """Most (provider, model) pairs remembered; names come from senders."""
-MAX_NAME_CHARS = 200
-"""Longer names are not looked up: no model has one."""
 
 _MILLION = Decimal(1_000_000)
 _THOUSAND = Decimal(1_000)
@@ -38,27 +38,6 @@ _ZERO = Decimal(0)
 _DAY_S = 86_400
 _MINUTE_S = 60
 _LAST_SECOND = 253_402_300_799
-
-_PROVIDERS = {
-    "azure.ai.openai": "azure",
-    "azure.ai.inference": "azure",
-    "az.ai.openai": "azure",
-    "az.ai.inference": "azure",
-    "azure_openai": "azure",
-    "azure-openai": "azure",
-    "gcp.gen_ai": "google",
-    "google_genai": "google",
-    "x_ai": "x-ai",
-    "xai": "x-ai",
-    "mistral_ai": "mistral",
-    "mistralai": "mistral",
-    "moonshot_ai": "moonshotai",
-    "together_ai": "together",
-    "fireworks_ai": "fireworks",
-}
-"""Provider names of the dialects, where ``genai-prices`` uses another name."""
-
-_UNKNOWN_PROVIDERS = frozenset({"unknown", "other", "_other", "langchain", "llamaindex"})
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -173,26 +152,7 @@ def _varies_by_hour(model: ModelInfo) -> bool:
 
 @lru_cache(CACHED_MODELS)
 def _find(provider: str | None, model: str) -> ModelInfo | None:
-    """Look a model up in the bundled data, also by a router's name for it (``openai/gpt-4o``)."""
-    from genai_prices.data import providers
-    from genai_prices.data_snapshot import DataSnapshot
-
-    if provider is not None:
-        provider = _PROVIDERS.get(provider, provider)
-        if provider in _UNKNOWN_PROVIDERS:
-            provider = None
-    tries = [(provider, model)]
-    head, slash, rest = model.partition("/")
-    if slash and rest and any(head == known.id for known in providers):
-        tries.append((head, rest))
-    for provider_id, name in tries:
-        # A new snapshot each time: the shared one caches every name, without a bound.
-        snapshot = DataSnapshot(providers=providers, from_auto_update=False)
-        try:
-            return snapshot.find_provider_model(name, None, provider_id, None)[1]
-        except LookupError:
-            continue
-    return None
+    return find_model(provider, model)
 
 
 @lru_cache(CACHED_MODELS)

@@ -1,18 +1,32 @@
 """The MLflow dialect: ``mlflow.*`` attributes. Each value is JSON, so strings have quotes.
 
-Names are those of ``mlflow/tracing/constant.py``. Usage and cost are JSON objects in one attribute
-each. Sums over the trace (``mlflow.trace.tokenUsage``) are not read, because they repeat the calls.
+Names are those of ``mlflow/tracing/constant.py``. ``mlflow.llm.model`` is the model of the request;
+the model that answered is in the JSON of the span's outputs, and older versions have the requested
+one only in that of the inputs, as the client library spelled both. Usage and cost are JSON objects
+in one attribute each. Sums over the trace (``mlflow.trace.tokenUsage``) are not read, because they
+repeat the calls.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from tracefoundry.model.genai.values import Get, amount, count, parse_json, parse_object, text
-from tracefoundry.model.genai.view import GenAI, GenAIKind
+import msgspec
+
+from tracefoundry.model.genai.values import (
+    Get,
+    amount,
+    count,
+    first_text,
+    parse_fields,
+    parse_json,
+    parse_object,
+    text,
+)
+from tracefoundry.model.genai.view import CALL_KINDS, GenAI, GenAIKind
 
 DIALECT = "mlflow"
-VERSION = 1
+VERSION = 2
 
 _KINDS: dict[str, GenAIKind] = {
     "LLM": "llm",
@@ -34,12 +48,19 @@ def read(attributes: dict[str, Any]) -> GenAI:
     """The GenAI view from the MLflow attributes of a span."""
     get = attributes.get
     usage = parse_object(get("mlflow.chat.tokenUsage")) or {}
+    kind = _KINDS.get((_unquoted(get, "mlflow.spanType") or "").upper(), "other")
+    requested = _unquoted(get, "mlflow.llm.model")
+    answered = None
+    if kind in CALL_KINDS:
+        requested = requested or _model(get, "mlflow.spanInputs", "invocation_params")
+        answered = _model(get, "mlflow.spanOutputs")
     cost = _cost(parse_object(get("mlflow.llm.cost")))
     return GenAI(
-        kind=_KINDS.get((_unquoted(get, "mlflow.spanType") or "").upper(), "other"),
+        kind=kind,
         dialect=DIALECT,
         provider=_unquoted(get, "mlflow.llm.provider"),
-        request_model=_unquoted(get, "mlflow.llm.model"),
+        request_model=requested,
+        response_model=answered,
         conversation_id=_unquoted(get, "mlflow.trace.session") or _unquoted(get, "session.id"),
         user_id=_unquoted(get, "mlflow.trace.user") or _unquoted(get, "user.id"),
         input_tokens=count(usage.get("input_tokens")),
@@ -49,6 +70,52 @@ def read(attributes: dict[str, Any]) -> GenAI:
         cost_usd=cost,
         cost_source=None if cost is None else "reported",
     )
+
+
+class _Named(msgspec.Struct):
+    """The members of a call's inputs or outputs that name its model, or hold what names it."""
+
+    model: Any = None
+    model_name: Any = None
+    model_id: Any = None
+    modelId: Any = None  # noqa: N815 - the name in the JSON
+    model_version: Any = None
+    modelVersion: Any = None  # noqa: N815 - the name in the JSON
+    response_metadata: Any = None
+    llm_output: Any = None
+    generations: Any = None
+    message: Any = None
+
+
+_NAMES = _Named.__struct_fields__[:6]
+_HOLDERS = _Named.__struct_fields__[6:]
+_MAX_DEPTH = 6
+"""LangChain's result is ``generations[0][0].message.response_metadata.model_name``."""
+
+
+def _model(get: Get, *keys: str) -> str | None:
+    """The model that the JSON of one of these attributes names."""
+    for key in keys:
+        named = parse_fields(get(key), _Named)
+        if named is not None and (found := _named_model(msgspec.structs.asdict(named), 0)):
+            return found
+    return None
+
+
+def _named_model(value: Any, depth: int) -> str | None:
+    if type(value) is list and value:
+        value = value[0]
+    if depth > _MAX_DEPTH:
+        return None
+    if type(value) is list:
+        return _named_model(value, depth + 1)
+    if type(value) is not dict:
+        return None
+    found = first_text(value.get, *_NAMES)
+    for holder in _HOLDERS:
+        if found is None and value.get(holder) is not None:
+            found = _named_model(value[holder], depth + 1)
+    return found
 
 
 def _unquoted(get: Get, key: str) -> str | None:

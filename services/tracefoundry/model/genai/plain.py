@@ -27,11 +27,12 @@ from tracefoundry.model.genai.values import (
 from tracefoundry.model.genai.view import GenAI, GenAIKind
 
 DIALECT = "otel_genai"
-VERSION = 2
+VERSION = 3
 """Incremented when the view derived from the same attributes changes; stored with every span."""
 
 _KIND_BY_OPERATION: dict[str, GenAIKind] = {
     "chat": "llm",
+    "llm_call": "llm",
     "generate_content": "llm",
     "text_completion": "llm",
     "completion": "llm",
@@ -126,7 +127,7 @@ def _view(attributes: dict[str, Any]) -> GenAI:
         or texts(get("gen_ai.response.finish_reason")),
         agent=agent,
         tool=tool,
-        tool_call_id=text(get("gen_ai.tool.call.id")),
+        tool_call_id=first_text(get, "gen_ai.tool.call.id", "gen_ai.tool.call_id"),
         conversation_id=text(get("gen_ai.conversation.id"))
         or first_text(get, "session.id", "gen_ai.session.id", "gcp.vertex.agent.session_id"),
         user_id=text(get("user.id")) or text(get("enduser.id")),

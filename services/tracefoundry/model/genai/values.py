@@ -7,22 +7,30 @@ come from outside and reading a span must stay cheap.
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import orjson
+
+Fields = TypeVar("Fields", bound=msgspec.Struct)
 
 Get = Callable[[str], Any]
 """``attributes.get``: how dialects look a key up."""
 
 MAX_COUNT = 2**63 - 1
 """Largest token count kept: what a bigint column holds."""
+MAX_AMOUNT = 1e12
+"""Largest amount of money that is believed. Sums of larger ones could pass what a double holds."""
 MAX_PARSED_CHARS = 65_536
 """Longest string that is parsed as JSON; a longer one is content, not usage."""
+MAX_SKIMMED_CHARS = 1_048_576
+"""Longest string from which single members are read by :func:`parse_fields`."""
 MAX_REPR_CHARS = 4_096
 """Longest string that is read as the repr of a Python dict."""
 _MAX_NUMBER_CHARS = 32
+_DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE]\+?[0-9]{1,2})?")
 
 
 def text(value: Any) -> str | None:
@@ -56,12 +64,21 @@ def texts(value: Any) -> list[str] | None:
 
 
 def count(value: Any) -> int | None:
-    """A token count: an integer, or a double without a fraction, from 0 to 2**63 - 1."""
+    """A token count: a whole number from 0 to 2**63 - 1, as an integer, a double or in a string."""
+    if type(value) is str:
+        value = _number(value.strip())
     if type(value) is float and value.is_integer():
         value = int(value)
     if type(value) is int and 0 <= value <= MAX_COUNT:
         return value
     return None
+
+
+def _number(value: str) -> int | float | None:
+    """The number that a string is (Spring AI writes all counts as strings)."""
+    if _DECIMAL.fullmatch(value) is None:
+        return None
+    return int(value) if value.isdigit() else float(value)
 
 
 def first_count(get: Get, *keys: str) -> int | None:
@@ -74,16 +91,14 @@ def first_count(get: Get, *keys: str) -> int | None:
 
 
 def amount(value: Any) -> float | None:
-    """An amount of US dollars: a finite number that is not negative, also in a string."""
+    """An amount of US dollars from 0 to :data:`MAX_AMOUNT`, also in a string."""
     if type(value) is str and 0 < len(value) <= _MAX_NUMBER_CHARS:
         try:
             value = float(value)
         except ValueError:
             return None
-    if type(value) is int and 0 <= value <= MAX_COUNT:
+    if type(value) in (int, float) and 0 <= value <= MAX_AMOUNT:
         return float(value)
-    if type(value) is float and math.isfinite(value) and value >= 0:
-        return value
     return None
 
 
@@ -103,6 +118,21 @@ def parse_json(value: str) -> Any:
     try:
         return orjson.loads(value)
     except ValueError:
+        return None
+
+
+def parse_fields(value: Any, fields: type[Fields]) -> Fields | None:
+    """The members of a JSON object that ``fields`` names, from a string or a key-value list.
+
+    The rest is skipped without being built, so the string may be long.
+    """
+    if type(value) is dict:
+        return fields(**{name: value.get(name) for name in fields.__struct_fields__})
+    if type(value) is not str or not value.startswith("{") or len(value) > MAX_SKIMMED_CHARS:
+        return None
+    try:
+        return msgspec.json.decode(value, type=fields)
+    except (msgspec.DecodeError, UnicodeEncodeError):
         return None
 
 

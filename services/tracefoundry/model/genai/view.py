@@ -32,9 +32,12 @@ class GenAI(msgspec.Struct, omit_defaults=False):
     Token rules (OpenTelemetry GenAI conventions): ``input_tokens`` includes cached tokens and
     ``output_tokens`` includes reasoning tokens. The parts are never added to them.
     ``cost_usd`` is in US dollars; ``cost_source`` is ``reported`` or ``computed``.
+
+    ``kind`` is None on a span that has no GenAI attributes and only names its session or user. The
+    API shows no view of such a span; the names reach the summary of its trace.
     """
 
-    kind: GenAIKind
+    kind: GenAIKind | None
     dialect: str
     operation: str | None = None
     provider: str | None = None

@@ -148,7 +148,7 @@ class MemoryDeletion:
             for ref in refs:
                 tables.emptied_objects.pop((project_id, ref), None)
 
-    def incremental_vacuum(self) -> int:
+    def reclaim_space(self) -> int:
         """Python frees memory by itself."""
         return 0
 

@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from tracefoundry.model.span import LogRecord, Span
-from tracefoundry.model.usage import counted_indices
+from tracefoundry.model.usage import counted_fields
 from tracefoundry.store.api import ContentSource, Reader, Snapshot
 from tracefoundry.store.memory import models, payloads, spans, traces
 from tracefoundry.store.memory.statistics import statistics
@@ -130,12 +130,13 @@ class MemorySnapshot:
         rows = [row for row in self._rows(trace) if row.shown.span_id == span_id]
         return spans.span_page(self._tables, trace, rows, SAME_ID_LIMIT)
 
-    def counting_spans(self, trace: StoredTrace) -> set[tuple[int, bytes]] | None:
+    def counting_spans(self, trace: StoredTrace) -> dict[tuple[int, bytes], int] | None:
         if trace.summary.span_count > COUNTS_LIMIT:
             return None
         facts = [row.facts for row in self._rows(trace)]
         return {
-            (facts[index].start_time_ns, facts[index].span_id) for index in counted_indices(facts)
+            (facts[index].start_time_ns, facts[index].span_id): fields
+            for index, fields in counted_fields(facts).items()
         }
 
     def links(self, trace: StoredTrace, limit: int) -> list[SpanLinks]:

@@ -50,7 +50,7 @@ class MemoryStore:
         """There is one schema."""
         return "memory"
 
-    def check(self) -> None:
+    def check(self, *, writes: bool = False) -> None:
         """It can always answer."""
 
     def check_schema(self) -> None:

@@ -57,7 +57,7 @@ def upgrade(url: str, revision: str = "head") -> str:
     """
     # Another process may be migrating a large database: no limit on waiting for it.
     with (
-        _engine(url) as engine,
+        _engine(url, writes=True) as engine,
         writing(engine, statement_timeout_ms=0, lock_timeout_ms=0) as connection,
     ):
         if engine.dialect.name == "postgresql":
@@ -80,9 +80,11 @@ def upgrade(url: str, revision: str = "head") -> str:
 
 
 @contextmanager
-def _engine(url: str) -> Iterator[sa.Engine]:
+def _engine(url: str, *, writes: bool = False) -> Iterator[sa.Engine]:
     """An engine of one connection, for as long as the block runs."""
-    engine = make_engine(url, create=True, pool_size=1, application="tracefoundry-migrate")
+    engine = make_engine(
+        url, create=True, pool_size=1, application="tracefoundry-migrate", writes=writes
+    )
     try:
         yield engine
     except sa.exc.DBAPIError as error:

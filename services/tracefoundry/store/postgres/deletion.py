@@ -40,7 +40,7 @@ GROUPS: dict[PartitionGroup, tuple[DayTable, ...]] = {
 class PostgresDeletion(SqlDeletion):
     """Removes data from a PostgreSQL database."""
 
-    def incremental_vacuum(self) -> int:
+    def reclaim_space(self) -> int:
         """Autovacuum does it."""
         return 0
 
@@ -52,7 +52,7 @@ class PostgresDeletion(SqlDeletion):
             AnotherProcess: another run is at work.
             StoreUnavailable: the database cannot be reached.
         """
-        with _own_connection(self.engine) as connection:
+        with _own_connection(self.engine, writes=not dry_run) as connection:
             if not dry_run:
                 with driver_errors():
                     row = connection.execute(
@@ -148,7 +148,7 @@ class PostgresRetentionRun(SqlRetentionRun):
 
 
 @contextmanager
-def _own_connection(engine: sa.Engine) -> Iterator[psycopg.Connection]:
+def _own_connection(engine: sa.Engine, *, writes: bool) -> Iterator[psycopg.Connection]:
     """A connection that leaves the engine's pool and is closed at the end, with its session's
     settings and locks."""
     with store_errors():
@@ -165,6 +165,7 @@ def _own_connection(engine: sa.Engine) -> Iterator[psycopg.Connection]:
                 application="tracefoundry-retention",
                 statement_ms=STATEMENT_TIMEOUT_MS,
                 lock_ms=LOCK_TIMEOUT_MS,
+                writes=writes,
             )
         yield connection
     finally:

@@ -109,6 +109,7 @@ class PostgresWriter(SqlWriter):
                 application="tracefoundry-ingest",
                 statement_ms=STATEMENT_TIMEOUT_MS,
                 lock_ms=LOCK_TIMEOUT_MS,
+                writes=True,
                 writes_spans=True,
             )
         return self._connection

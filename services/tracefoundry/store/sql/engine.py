@@ -19,9 +19,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from tracefoundry.store.api import StoreUnavailable
+from tracefoundry.store.api import StoreUnavailable, UnsuitableDatabase
 from tracefoundry.store.sql import errors
-from tracefoundry.store.sql.sessions import connect_postgres, connect_sqlite
+from tracefoundry.store.sql.sessions import READ_ONLY, connect_postgres, connect_sqlite
 from tracefoundry.store.sql.urls import check_postgres_url, is_sqlite, shown_url, sqlite_path
 
 if TYPE_CHECKING:
@@ -54,12 +54,14 @@ def make_engine(
     create: bool = False,
     pool_size: int = POOL_SIZE,
     application: str = "tracefoundry",
+    writes: bool = False,
 ) -> sa.Engine:
     """An engine for ``postgresql://`` (psycopg 3) or ``sqlite:///PATH``. Connects to nothing yet.
 
     ``create`` lets SQLite make the file; without it a missing file is an error at the first use,
     so that a wrong path never leaves an empty database behind. ``application`` is the name that
-    PostgreSQL shows for its connections.
+    PostgreSQL shows for its connections. With ``writes`` a PostgreSQL server that takes no writes
+    is an error at the first use.
 
     Raises:
         StoreMisconfigured: the URL can never work. The message shows it without its password.
@@ -67,7 +69,7 @@ def make_engine(
     if is_sqlite(database_url):
         return _sqlite_engine(sqlite_path(database_url), create, pool_size)
     check_postgres_url(database_url)
-    return _postgres_engine(database_url, pool_size, application)
+    return _postgres_engine(database_url, pool_size, application, writes)
 
 
 @contextmanager
@@ -84,6 +86,20 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         connection = connection.execution_options(**options)
         with connection.begin():
             yield connection
+
+
+def check_writable(connection: sa.Connection) -> None:
+    """Make sure that the server of a connection takes writes. A SQLite file is not asked.
+
+    Raises:
+        UnsuitableDatabase: it is a replica, or set to be read only.
+    """
+    if connection.dialect.name == "postgresql":
+        read_only = sa.text(
+            "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
+        )
+        if connection.execute(read_only).scalar_one():
+            raise UnsuitableDatabase(READ_ONLY)
 
 
 def extend_deadline(connection: sa.Connection) -> None:
@@ -159,10 +175,15 @@ def store_errors() -> Iterator[None]:
         raise meaning from error
 
 
-def _postgres_engine(database_url: str, pool_size: int, application: str) -> sa.Engine:
+def _postgres_engine(
+    database_url: str, pool_size: int, application: str, writes: bool
+) -> sa.Engine:
     def connect() -> psycopg.Connection:
         connection = connect_postgres(
-            database_url, application=application, statement_ms=STATEMENT_TIMEOUT_MS
+            database_url,
+            application=application,
+            statement_ms=STATEMENT_TIMEOUT_MS,
+            writes=writes,
         )
         connection.autocommit = False  # SQLAlchemy begins and ends transactions
         return connection

@@ -114,14 +114,16 @@ class SqlStore:
         present = migrations.current(self._url) if only_new else None
         return migrations.upgrade(self._url) if present is None else present
 
-    def check(self) -> None:
+    def check(self, *, writes: bool = False) -> None:
         import sqlalchemy as sa
 
-        from tracefoundry.store.sql.engine import reading
+        from tracefoundry.store.sql.engine import check_writable, reading
         from tracefoundry.store.sql.tables import projects
 
         with reading(self._engine(READING_CONNECTIONS)) as connection:
             connection.execute(sa.select(projects.c.project_id).limit(1)).all()
+            if writes:
+                check_writable(connection)
 
     def check_schema(self) -> None:
         import sqlalchemy as sa

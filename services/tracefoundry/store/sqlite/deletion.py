@@ -23,7 +23,7 @@ from tracefoundry.store.sql.deletion.deletion import SqlDeletion
 from tracefoundry.store.sql.deletion.retention_run import SqlRetentionRun
 from tracefoundry.store.sql.engine import reading
 from tracefoundry.store.sql.tables import spans
-from tracefoundry.store.sqlite.free_pages import checkpoint, incremental_vacuum
+from tracefoundry.store.sqlite.free_pages import incremental_vacuum, truncate_log
 
 
 class SqliteDeletion(SqlDeletion):
@@ -33,9 +33,10 @@ class SqliteDeletion(SqlDeletion):
         super().__init__(engine)
         self._file = file
 
-    def incremental_vacuum(self) -> int:
-        """Free the pages of deleted rows; returns how many."""
-        return incremental_vacuum(self.engine)
+    def reclaim_space(self) -> int:
+        """Free the pages of deleted rows, and take their text out of the log; returns how many
+        pages."""
+        return _reclaim_space(self.engine)
 
     @contextmanager
     def retention_run(self, *, dry_run: bool, check: Check) -> Iterator[SqliteRetentionRun]:
@@ -92,9 +93,14 @@ class SqliteRetentionRun(SqlRetentionRun):
             return int(pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one())
 
     def reclaim_space(self) -> None:
-        """Shrink the file."""
-        incremental_vacuum(self.engine)
-        checkpoint(self.engine)
+        """Shrink the file, and take deleted text out of the log."""
+        _reclaim_space(self.engine)
+
+
+def _reclaim_space(engine: sa.Engine) -> int:
+    freed = incremental_vacuum(engine)
+    truncate_log(engine)
+    return freed
 
 
 @contextmanager

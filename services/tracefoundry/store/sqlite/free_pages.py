@@ -1,23 +1,35 @@
-"""Freeing the space of deleted rows in a SQLite file.
+"""Freeing the space of deleted rows in a SQLite file, and removing their text from its log.
 
 SQLite keeps the pages of deleted rows in a list of free pages and uses them again, but the file
 does not shrink by itself. Files are made with ``auto_vacuum = INCREMENTAL``: pages are freed when
 somebody asks for it, as many at a time as asked for. On PostgreSQL autovacuum does this, and
 dropping a partition frees its space at once.
+
+``secure_delete`` overwrites deleted rows, but that is a change like any other: it stands in the
+write-ahead log, behind older versions of the same pages, which still hold the text. Only a
+checkpoint that truncates the log takes the text out of both files.
 """
 
 from __future__ import annotations
 
 import logging
 import sqlite3
+import time
+from typing import Any
 
 import sqlalchemy as sa
 
 from tracefoundry.store.api import StoreUnavailable
-from tracefoundry.store.sql.engine import writing
+from tracefoundry.store.sql.engine import LOCK_TIMEOUT_MS, store_errors, writing
 
 STEP_PAGES = 2_000
 """Pages (4 KiB) freed in one transaction: the spans' writer gets its turn between two."""
+
+TRUNCATE_WAIT_S = 3.0
+"""How long a checkpoint tries to truncate the log beside readers and the writer."""
+_ATTEMPT_MS = 20
+"""The longest wait of one attempt, in which the writer has to wait too."""
+_PAUSE_S = 0.02
 
 _INCREMENTAL = 2
 """What ``PRAGMA auto_vacuum`` says of a file whose pages can be freed in steps."""
@@ -43,13 +55,31 @@ def incremental_vacuum(engine: sa.Engine) -> int:
             return freed
 
 
-def checkpoint(engine: sa.Engine) -> None:
-    """Move what was freed out of SQLite's log, so that the file really shrinks. Waits for nobody:
-    what readers still need stays until the next time."""
-    with engine.connect() as connection:
-        native = connection.connection.cursor()
-        native.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        native.close()
+def truncate_log(engine: sa.Engine) -> bool:
+    """Move everything from SQLite's log into the file, and empty the log; returns whether it is.
+
+    A reader that is at work needs the log as it is. After a number of attempts the log stays for
+    the next call, which empties all of it.
+    """
+    deadline = time.monotonic() + TRUNCATE_WAIT_S
+    try:
+        with store_errors(), engine.connect() as connection:
+            native: Any = connection.connection.driver_connection
+            native.execute(f"PRAGMA busy_timeout = {_ATTEMPT_MS}")
+            try:
+                # Most of the work waits for nobody and keeps nobody waiting.
+                native.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                while native.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    if time.monotonic() > deadline:
+                        _log.info("the log of the SQLite file is emptied at the next delete")
+                        return False
+                    time.sleep(_PAUSE_S)
+            finally:
+                native.execute(f"PRAGMA busy_timeout = {LOCK_TIMEOUT_MS}")
+    except (StoreUnavailable, sqlite3.Error) as error:
+        _log.info("the log of the SQLite file is emptied at the next delete: %s", error)
+        return False
+    return True
 
 
 def _step(engine: sa.Engine) -> int:

@@ -38,7 +38,7 @@ class SqlDeletion:
         deleted = by_request.delete_trace(
             self.engine, project_id, trace_id, now_ns=now_ns, retention_ns=retention_ns
         )
-        self.incremental_vacuum()
+        self.reclaim_space()
         return deleted
 
     def delete_before(
@@ -48,7 +48,7 @@ class SqlDeletion:
         deleted = by_request.delete_before(
             self.engine, project_ids, before_ns, now_ns=now_ns, retention_ns=retention_ns
         )
-        self.incremental_vacuum()
+        self.reclaim_space()
         return deleted
 
     def pending_payloads(
@@ -122,7 +122,7 @@ class SqlDeletion:
 
         write_again(self.engine, work)
 
-    def incremental_vacuum(self) -> int:
+    def reclaim_space(self) -> int:
         """Free the space of deleted rows, where the database does not."""
         raise NotImplementedError
 

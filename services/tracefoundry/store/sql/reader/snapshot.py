@@ -136,7 +136,7 @@ class SqlSnapshot:
     def span(self, trace: StoredTrace, span_id: bytes) -> SpanPage:
         return span_pages.spans_with_id(self._connection, trace, span_id)
 
-    def counting_spans(self, trace: StoredTrace) -> set[tuple[int, bytes]] | None:
+    def counting_spans(self, trace: StoredTrace) -> dict[tuple[int, bytes], int] | None:
         return spans.counting_spans(self._connection, trace)
 
     def links(self, trace: StoredTrace, limit: int) -> list[SpanLinks]:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from tracefoundry.model.usage import counted_indices
+from tracefoundry.model.usage import counted_fields
 from tracefoundry.store.records import (
     COUNTS_LIMIT,
     SkeletonPage,
@@ -57,7 +57,7 @@ def links_of(connection: sa.Connection, trace: StoredTrace, limit: int) -> list[
 
 
 class _Usage(msgspec.Struct, gc=False):
-    """What the counting rule asks of a span (:class:`tracefoundry.model.usage.UsageFacts`)."""
+    """What the counting rules ask of a span (:class:`tracefoundry.model.usage.UsageFacts`)."""
 
     span_id: bytes
     parent_span_id: bytes | None
@@ -65,19 +65,23 @@ class _Usage(msgspec.Struct, gc=False):
     end_time_ns: int
     genai_kind: str | None
     response_id: str | None
-    has_usage: bool
+    request_model: str | None
+    response_model: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cost_usd: float | None
 
 
-_HAS_USAGE = sa.or_(
-    spans.c.input_tokens.is_not(None),
-    spans.c.output_tokens.is_not(None),
-    spans.c.cost_usd.is_not(None),
-)
-_USAGE = (*columns_of(spans, _Usage.__struct_fields__[:-1]), _HAS_USAGE)
+_USAGE = columns_of(spans, _Usage.__struct_fields__)
 
 
-def counting_spans(connection: sa.Connection, trace: StoredTrace) -> set[tuple[int, bytes]] | None:
-    """(start, span id) of the spans whose usage counts in the trace.
+def counting_spans(
+    connection: sa.Connection, trace: StoredTrace
+) -> dict[tuple[int, bytes], int] | None:
+    """The usage fields that count in the trace, as bits, of each span by its (start, span id).
 
     None for a trace of more than :data:`COUNTS_LIMIT` spans.
     """
@@ -85,7 +89,10 @@ def counting_spans(connection: sa.Connection, trace: StoredTrace) -> set[tuple[i
         return None
     rows = fetch(connection, sa.select(*_USAGE).where(*of_trace(trace)))
     facts = list(starmap(_Usage, rows))
-    return {(facts[index].start_time_ns, facts[index].span_id) for index in counted_indices(facts)}
+    return {
+        (facts[index].start_time_ns, facts[index].span_id): fields
+        for index, fields in counted_fields(facts).items()
+    }
 
 
 def of_trace(trace: StoredTrace) -> list[sa.ColumnElement[bool]]:
