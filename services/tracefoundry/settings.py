@@ -70,6 +70,8 @@ class Settings:
             unset.
         cors_origins: ``TRACEFOUNDRY_CORS_ORIGINS``, comma-separated origins of browsers that may
             call the API and send OTLP.
+        connections_per_address: ``TRACEFOUNDRY_CONNECTIONS_PER_ADDRESS``, most connections of one
+            address to one port; more where a load balancer hides the addresses of clients.
         ingest_bytes_in_flight: ``TRACEFOUNDRY_INGEST_BYTES_IN_FLIGHT``, the budget of received
             and unanswered OTLP bytes; above it exports are refused as overloaded (429).
         ingest_workers: ``TRACEFOUNDRY_INGEST_WORKERS``, processes that decode and commit; by
@@ -89,6 +91,7 @@ class Settings:
     redaction: str = "standard"
     redaction_patterns: str | None = None
     cors_origins: tuple[str, ...] = ()
+    connections_per_address: int = 1_024
     ingest_bytes_in_flight: int = 128 * 1024 * 1024
     ingest_workers: int = 1
     ingest_worker_memory: int = 2 * 1024**3
@@ -131,6 +134,9 @@ class Settings:
             redaction=_redaction(environment.get("TRACEFOUNDRY_REDACTION", "")),
             redaction_patterns=environment.get("TRACEFOUNDRY_REDACTION_PATTERNS") or None,
             cors_origins=_origins(environment.get("TRACEFOUNDRY_CORS_ORIGINS", "")),
+            connections_per_address=_number(
+                environment, "TRACEFOUNDRY_CONNECTIONS_PER_ADDRESS", 1_024, 4_096
+            ),
             ingest_bytes_in_flight=budget,
             ingest_worker_memory=worker_memory,
             ingest_workers=_workers(environment.get("TRACEFOUNDRY_INGEST_WORKERS", "")),
@@ -194,6 +200,15 @@ def _origins(text: str) -> tuple[str, ...]:
                 " https://traces.example.org"
             )
     return origins
+
+
+def _number(environment: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = environment.get(name)
+    if not text:
+        return default
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
+        raise SettingsError(f"{name}={text!r} is not a number from 1 to {most}")
+    return int(text)
 
 
 def _workers(text: str) -> int:

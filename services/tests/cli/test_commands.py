@@ -164,6 +164,22 @@ def test_loopback_addresses_are_never_asked_of_a_proxy(
     assert 0 == run("list").code
 
 
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "socks5h://u:p@proxy:1", "ftp://x"])
+def test_a_proxy_that_cannot_be_used_is_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    """With what to do, and without the proxy's password."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    result = run("list", "--url", "http://traces.example.internal:8080")
+    assert 1 == result.code
+    [line] = result.err.splitlines()
+    assert "ALL_PROXY" in line
+    assert "NO_PROXY" in line
+    assert proxy not in line
+
+
 @pytest.mark.parametrize(
     ("arguments", "path"),
     [

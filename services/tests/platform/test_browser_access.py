@@ -42,10 +42,31 @@ def test_loopback_names_are_let_in(platform: Platform, host: str) -> None:
     assert_stored(post(platform, body([span(new_trace_id())]), host=host))
 
 
-def test_a_page_of_the_same_host_is_let_in(platform: Platform) -> None:
-    """The UI on another port of this machine."""
+def test_a_page_of_this_server_is_let_in(platform: Platform) -> None:
+    """Its origin is exactly what Host says."""
     content = body([span(new_trace_id())])
-    assert_stored(post(platform, content, origin="http://localhost:8080"))
+    host = platform.otlp.removeprefix("http://").replace("127.0.0.1", "localhost")
+    assert_stored(post(platform, content, host=host, origin=f"http://{host}"))
+
+
+@pytest.mark.parametrize("port", ["otlp", "api"])
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:3000", "http://127.0.0.1:1", "https://127.0.0.1", "http://[::1]"]
+)
+def test_a_page_of_another_port_of_this_machine_is_403(
+    platform: Platform, port: str, origin: str
+) -> None:
+    """Whatever runs there; it can be named in TRACEFOUNDRY_CORS_ORIGINS."""
+    base = getattr(platform, port)
+    trace_id = new_trace_id()
+    assert 403 == post(platform, body([span(trace_id)]), base=base, origin=origin).status_code
+    if port == "api":
+        answer = platform.client.post(
+            base + "/api/projects",
+            content=b'{"name": "shop"}',
+            headers={"origin": origin, "content-type": "text/plain"},
+        )
+        assert 403 == answer.status_code
 
 
 def test_named_origins_pass_the_preflight(tmp_path: Path) -> None:

@@ -54,6 +54,13 @@ WRONG: dict[str, tuple[tuple[str, ...], dict[str, str], str]] = {
     "retention": ((), {"TRACEFOUNDRY_RETENTION_SPANS": "soon"}, "like 7d"),
     "budget": ((), {"TRACEFOUNDRY_INGEST_BYTES_IN_FLIGHT": "1"}, "1MiB"),
     "origins": ((), {"TRACEFOUNDRY_CORS_ORIGINS": "page"}, "https://"),
+    "any_origin": ((), {"TRACEFOUNDRY_CORS_ORIGINS": "*"}, "login"),
+    "any_origin_beside_others": (
+        (),
+        {"TRACEFOUNDRY_CORS_ORIGINS": "https://a.example,*"},
+        "TRACEFOUNDRY_CORS_ORIGINS",
+    ),
+    "connections": ((), {"TRACEFOUNDRY_CONNECTIONS_PER_ADDRESS": "0"}, "from 1 to 4096"),
     "token_or_not": (("--require-token", "--insecure-no-auth"), {}, "Choose one"),
 }
 

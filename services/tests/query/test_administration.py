@@ -253,6 +253,32 @@ def test_refusals_of_strangers_are_counted_by_address(bureau: Bureau) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 201),
+        ("Application/JSON; charset=utf-8", 201),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("multipart/form-data; boundary=x", 415),
+        ("text/plain; application/json", 415),
+        ("application/json, text/plain", 415),
+        (None, 415),
+    ],
+)
+def test_writes_must_be_json(bureau: Bureau, content_type: str | None, status: int) -> None:
+    """A page may send the other types to any origin, without a preflight."""
+    headers = {"authorization": f"Bearer {bureau.token}"}
+    if content_type is not None:
+        headers["content-type"] = content_type
+    answer = bureau.client.request(
+        "POST", "/api/projects", content=b'{"name": "shop"}', headers=headers
+    )
+    assert status == answer.status_code, answer.text
+    if status == 415:
+        assert "unsupported_media_type" == answer.json()["error"]["code"]
+
+
 def test_a_wrong_host_or_origin_is_recorded(store: Store) -> None:
     """On loopback, where that is checked."""
     settings = QuerySettings(allowed_hosts=LOOPBACK_HOSTS)

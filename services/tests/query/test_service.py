@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from query.conftest import Api, AppClient
 from query.rows import create_tables
-from tracefoundry.auth.origin_check import LOOPBACK_HOSTS, refusal
+from tracefoundry.auth.origin_check import ANY_HOST, LOOPBACK_HOSTS, refusal
 from tracefoundry.query.app import create_app
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.store.api import StoreMisconfigured, StoreUnavailable, open_store
@@ -57,8 +57,15 @@ def test_cors_answers_only_the_origins_that_are_set(api: Api) -> None:
     [
         ("127.0.0.1:8080", None, True),
         ("localhost", None, True),
-        ("LOCALHOST:9", "http://localhost:3000", True),
-        ("[::1]:8080", "https://[::1]:1", True),
+        ("LOCALHOST:9", "http://localhost:9", True),
+        ("[::1]:8080", "http://[::1]:8080", True),
+        ("localhost", "http://localhost:80", True),
+        ("LOCALHOST:9", "http://localhost:3000", False),
+        ("localhost:8080", "https://localhost:8080", False),
+        ("localhost:8080", "http://127.0.0.1:8080", False),
+        ("localhost:8080", "http://localhost:8080/", False),
+        ("localhost:8080", "http://localhost", False),
+        ("[::1]:8080", "https://[::1]:1", False),
         ("127.0.0.1", "https://ui.example", True),
         ("127.0.0.1", "https://evil.example", False),
         ("127.0.0.1", "null", False),
@@ -78,6 +85,28 @@ def test_only_loopback_names_open_a_loopback_server(
     reason = refusal(
         [host], [] if origin is None else [origin], LOOPBACK_HOSTS, {"https://ui.example"}
     )
+    assert (reason is None) == allowed
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "allowed"),
+    [
+        ("traces.example.org", None, True),
+        ("", None, True),
+        ("10.0.0.5:8080", "http://10.0.0.5:8080", True),
+        ("traces.example.org", "https://traces.example.org", True),
+        ("traces.example.org", "https://ui.example", True),
+        ("10.0.0.5:8080", "http://10.0.0.5:3000", False),
+        ("10.0.0.5:8080", "http://evil.example", False),
+        ("10.0.0.5:8080", "null", False),
+        ("traces.example.org", "ftp://traces.example.org", False),
+    ],
+)
+def test_without_login_only_its_own_pages_use_a_server_that_others_reach(
+    host: str, origin: str | None, allowed: bool
+) -> None:
+    """It has names that it does not know, so Host may be any; a proxy may have taken TLS away."""
+    reason = refusal([host], [] if origin is None else [origin], ANY_HOST, {"https://ui.example"})
     assert (reason is None) == allowed
 
 

@@ -57,13 +57,21 @@ class Api:
         headers = {"accept": "application/json"}
         if token:
             headers["authorization"] = f"Bearer {_header_safe(token)}"
-        self._client = httpx.Client(
-            headers=headers,
-            timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-            transport=transport,
-            # No proxy of the environment leads to this machine itself.
-            trust_env=base.host not in LOOPBACK_HOSTS,
-        )
+        try:
+            self._client = httpx.Client(
+                headers=headers,
+                timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+                transport=transport,
+                # No proxy of the environment leads to this machine itself.
+                trust_env=base.host not in LOOPBACK_HOSTS,
+            )
+        except (ImportError, ValueError) as error:
+            # A SOCKS proxy needs a package that is not part of the product.
+            raise CommandError(
+                "the proxy that ALL_PROXY, HTTPS_PROXY or HTTP_PROXY names cannot be used:"
+                " only http:// proxies can",
+                f"Unset the variable, or put {base.host} into NO_PROXY",
+            ) from error
 
     def __enter__(self) -> Api:
         return self

@@ -7,7 +7,6 @@ Plain ASGI, because this is the hot path. Answers carry the request's encoding, 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from starlette.middleware import Middleware
@@ -137,10 +136,7 @@ class OtlpEndpoint:
             await _status(send, encoding, status, code, str(refused), retry_after_s, extra)
         else:
             scope.setdefault("state", {})[CANCEL_ON_DISCONNECT] = True
-            try:
-                await self._export(encoding, headers, caller, receive, send)
-            except asyncio.CancelledError:
-                return  # Nobody waits for the answer any more.
+            await self._export(encoding, headers, caller, receive, send)
 
     async def _export(
         self,

@@ -20,7 +20,7 @@ from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.query import errors
 from tracefoundry.query.administration import administration_router
-from tracefoundry.query.authentication import Authentication, origin_check
+from tracefoundry.query.authentication import Authentication, json_writes, origin_check
 from tracefoundry.query.body_limit import BodyLimit
 from tracefoundry.query.metrics import RequestMetrics
 from tracefoundry.query.openapi import describe, operation_id
@@ -103,6 +103,7 @@ def _middleware(
         origin_check(settings.allowed_hosts, cors_origins=settings.cors_origins, gate=gate),
         *([cors] if settings.cors_origins else []),
         Middleware(Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds),
+        json_writes(),
         Middleware(DropEmptyParameters),
         Middleware(BodyLimit),
     ]

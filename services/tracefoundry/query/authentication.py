@@ -17,7 +17,7 @@ from tracefoundry.auth.gate import (
     authorization_headers,
     peer_address,
 )
-from tracefoundry.auth.origin_check import OriginCheck
+from tracefoundry.auth.origin_check import JsonWrites, OriginCheck
 from tracefoundry.query.errors import error_response
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
@@ -134,6 +134,22 @@ def origin_check(
     return Middleware(
         OriginCheck, allowed_hosts=allowed_hosts, cors_origins=cors_origins, refuse=refuse
     )
+
+
+def json_writes() -> Middleware:
+    """The check that bodies are JSON. The import of bundles takes the file itself."""
+
+    async def refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
+        answer = error_response(
+            415,
+            "unsupported_media_type",
+            reason,
+            "Send Content-Type: application/json.",
+        )
+        await answer(scope, receive, send)
+
+    other_types = {"/api/bundles/import": ("application/zip", "application/octet-stream")}
+    return Middleware(JsonWrites, refuse=refuse, other_types=other_types)
 
 
 def target_of(path: str) -> str:

@@ -67,9 +67,6 @@ class ConnectionLimits:
     linger_s: float = 2.0
 
 
-DEFAULT_LIMITS = ConnectionLimits()
-
-
 class Connection(Protocol):
     """What the table wants of a connection."""
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from enum import Enum
+from functools import partial
 from typing import Any, cast
 
 import httptools
@@ -322,7 +323,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if self._place == "reserve" and cycle.scope["path"] not in HEALTH_PATHS:
             app = _busy
-        task = self.loop.create_task(cycle.run_asgi(app))
+        task = self.loop.create_task(cycle.run_asgi(partial(_until_disconnected, app, cycle)))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
         self._task = task
@@ -381,6 +382,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._broken = True
         self.transport.close()
         return True
+
+
+async def _until_disconnected(
+    app: Any, cycle: RequestResponseCycle, scope: Any, receive: Any, send: Any
+) -> None:
+    """Run an application, which may be cancelled once nobody waits for its answer."""
+    try:
+        await app(scope, receive, send)
+    except asyncio.CancelledError:
+        if not cycle.disconnected:
+            raise
 
 
 async def _busy(_scope: Any, _receive: Any, send: Any) -> None:

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 import uvicorn
 from starlette.types import ASGIApp
 
-from tracefoundry.auth.origin_check import LOOPBACK_HOSTS
+from tracefoundry.auth.origin_check import ANY_HOST, LOOPBACK_HOSTS
 from tracefoundry.server.connections import (
-    DEFAULT_LIMITS,
     ConnectionLimits,
     ConnectionTable,
 )
@@ -44,7 +43,8 @@ class Listening:
     """Where a process listens, and whether it asks for tokens there.
 
     Port 0 picks a free one; None does not listen there. A process with an ``api_port`` runs the
-    query API, one with an ``otlp_port`` runs ingest. ``limits`` are those of each port.
+    query API, one with an ``otlp_port`` runs ingest. ``limits`` are those of each
+    port, instead of those of the settings.
     """
 
     host: str
@@ -52,7 +52,7 @@ class Listening:
     api_port: int | None = None
     otlp_port: int | None = None
     grpc_port: int | None = None
-    limits: ConnectionLimits = DEFAULT_LIMITS
+    limits: ConnectionLimits | None = None
 
 
 def is_loopback(host: str) -> bool:
@@ -65,9 +65,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def allowed_hosts(host: str) -> frozenset[str] | None:
-    """The names that a ``Host`` header may hold; None for any, where others can reach ``host``."""
-    return LOOPBACK_HOSTS | {host.strip("[]")} if is_loopback(host) else None
+def allowed_hosts(host: str, *, ask_tokens: bool) -> frozenset[str] | None:
+    """The names that a ``Host`` header may hold; any where others can reach ``host``. None, where
+    tokens protect such an address, means that pages of other origins are not refused."""
+    if is_loopback(host):
+        return LOOPBACK_HOSTS | {host.strip("[]")}
+    return None if ask_tokens else ANY_HOST
 
 
 def asks_tokens(host: str, *, insecure_no_auth: bool, require_token: bool) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tracefoundry.model.limits import MAX_BODY_BYTES, WINDOW_AHEAD_NS
 from tracefoundry.server.configuration import database_url, payload_url, read_settings
-from tracefoundry.server.connections import within_open_files
+from tracefoundry.server.connections import ConnectionLimits, within_open_files
 from tracefoundry.server.errors import CommandError
 from tracefoundry.server.http import (
     api_app,
@@ -99,8 +99,15 @@ class _Process:
         self._stores = stores
         self._settings = settings
         self._listening = listening
-        self._limits = within_open_files(listening.limits)
-        self._allowed_hosts = allowed_hosts(listening.host)
+        limits = listening.limits or ConnectionLimits(per_address=settings.connections_per_address)
+        self._limits = within_open_files(limits)
+        self._allowed_hosts = allowed_hosts(listening.host, ask_tokens=listening.ask_tokens)
+        if "*" in settings.cors_origins and not listening.ask_tokens:
+            raise CommandError(
+                "TRACEFOUNDRY_CORS_ORIGINS=* would let every web page read and delete traces,"
+                " because no login is asked for",
+                "Name the origins, or ask for tokens with --require-token",
+            )
 
     async def run(self) -> None:
         """Open the stores, listen, announce, serve until a signal, close."""
@@ -132,7 +139,7 @@ class _Process:
 
             await serve_until_signal(
                 app,
-                [listener for name, listener in listeners.items() if name != "grpc"],
+                list(dict.fromkeys(each for name, each in listeners.items() if name != "grpc")),
                 ready=ready,
                 limits=self._limits,
                 grpc=grpc,
@@ -226,11 +233,18 @@ class _Process:
             "otlp": self._listening.otlp_port,
             "grpc": self._listening.grpc_port,
         }
-        return {
-            name: listen(self._listening.host, port)
-            for name, port in ports.items()
-            if port is not None
-        }
+        listeners: dict[str, socket.socket] = {}
+        for name, port in ports.items():
+            if name == "otlp" and port and port == ports["api"]:
+                # All HTTP paths are answered on both ports, so one socket can be both.
+                listeners[name] = listeners["api"]
+            elif name == "grpc" and port and port in (ports["api"], ports["otlp"]):
+                raise CommandError(
+                    f"port {port} is given for OTLP/gRPC and for HTTP", "Choose another --grpc-port"
+                )
+            elif port is not None:
+                listeners[name] = listen(self._listening.host, port)
+        return listeners
 
     def _address_of(self, listener: socket.socket) -> str:
         return authority(self._listening.host, listener.getsockname()[1])
