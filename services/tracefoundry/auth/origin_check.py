@@ -107,7 +107,8 @@ class OriginCheck:
 
 
 class JsonWrites:
-    """ASGI middleware: bodies of writes must be JSON, and at some paths of other types.
+    """ASGI middleware: bodies of writes below ``/api/`` must be JSON, and at some paths of other
+    types. No other path takes a body.
 
     A page of another origin can only send such a body after a preflight, which it does not pass.
 
@@ -125,7 +126,11 @@ class JsonWrites:
         self._other_types = other_types
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+        if (
+            scope["type"] == "http"
+            and scope["path"].startswith("/api/")
+            and scope["method"] not in ("GET", "HEAD", "OPTIONS")
+        ):
             headers = dict(scope["headers"])
             given = headers.get(b"content-type")
             has_body = b"transfer-encoding" in headers or (
