@@ -214,7 +214,8 @@ class FilesystemStore:
         except OSError as error:
             remedy = _REMEDIES.get(error.errno or 0, os.strerror(error.errno or 0))
             raise ObjectStoreUnavailable(
-                f"cannot {action} the payload folder {self.root}: {remedy}"
+                f"cannot {action} the payload folder {self.root}: {remedy}",
+                public=f"the payload store cannot be used: {remedy}",
             ) from error
 
 

@@ -242,8 +242,10 @@ class S3Store:
                 raise TimeoutError
         except (BotoCoreError, ClientError, HTTPError, TimeoutError) as error:
             # The cause may quote requests and text from the server, so it is not chained.
+            remedy = _remedy(error)
             raise ObjectStoreUnavailable(
-                f"cannot {action} bucket {self.bucket!r} at {self.endpoint}: {_remedy(error)}"
+                f"cannot {action} bucket {self.bucket!r} at {self.endpoint}: {remedy}",
+                public=f"the payload store cannot be used: {remedy}",
             ) from None
         return [future.result() for future in futures]
 

@@ -84,14 +84,7 @@ def database_check(check: Callable[[], None]) -> Check:
             check()
         except StoreError as error:
             rare_log.warn(str(error), f"not ready: {error}")
-            if "tracefoundry migrate" in str(error):
-                return (
-                    "the database does not have the schema of this version: run"
-                    " `tracefoundry migrate`"
-                )
-            if type(error) is StoreUnavailable:
-                return "the database cannot be reached"
-            return str(error)
+            return error.public if isinstance(error, StoreUnavailable) else str(error)
         return None
 
     return reason
@@ -134,10 +127,8 @@ class ObjectStoreCheck:
             self._objects.check()
             reason = None
         except ObjectStoreUnavailable as error:
-            # Without bucket, endpoint and folder, which come first.
             self._rare_log.warn(str(error), f"not ready: {error}")
-            cause = str(error).partition(": ")[2] or "it does not answer"
-            reason = f"the payload store cannot be used: {cause}"
+            reason = error.public
         finally:
             with self._changed:
                 self._reason = reason

@@ -40,6 +40,7 @@ LOCK_TIMEOUT_MS = 5_000
 
 Result = TypeVar("Result")
 
+_ALL_BUSY = "all database connections are busy; try again"
 _MODE = "tracefoundry_mode"
 """Execution option of a transaction: ``read``, ``write`` or absent (plain SQLAlchemy)."""
 _DEADLINE = "tracefoundry_deadline"
@@ -164,7 +165,7 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except sa.exc.TimeoutError as error:
-        raise StoreUnavailable("all database connections are busy; try again") from error
+        raise StoreUnavailable(_ALL_BUSY, public=_ALL_BUSY) from error
     except sa.exc.DBAPIError as error:
         cause = error.orig or error
         meaning = errors.unavailable(cause)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tracefoundry.store.api import StoreUnavailable, UnsuitableDatabase
+from tracefoundry.store.api import SchemaNotReady, UnsuitableDatabase
 
 if TYPE_CHECKING:
     import psycopg
@@ -211,11 +211,11 @@ def connect_sqlite(
         writes_spans: a large write-ahead log and cache.
 
     Raises:
-        StoreUnavailable: there is no such file.
+        SchemaNotReady: there is no such file.
         sqlite3.Error: it cannot be opened.
     """
     if not create and not path.exists():
-        raise StoreUnavailable(
+        raise SchemaNotReady(
             f"the SQLite file {str(path)!r} does not exist: run `tracefoundry migrate`"
         )
     connection = sqlite3.connect(

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from tracefoundry.model.times import DAY_NS
-from tracefoundry.store.api import AnotherProcess, StoreUnavailable
+from tracefoundry.store.api import AnotherProcess, SchemaNotReady
 from tracefoundry.store.deletion_api import Check
 from tracefoundry.store.deletion_records import (
     DayPartition,
@@ -44,7 +44,7 @@ class SqliteDeletion(SqlDeletion):
 
         Raises:
             AnotherProcess: another run is at work.
-            StoreUnavailable: the file is not there.
+            SchemaNotReady: the file is not there.
         """
         run = SqliteRetentionRun(self.engine, dry_run=dry_run, check=check)
         if dry_run:
@@ -108,7 +108,7 @@ def _run_lock(file: Path) -> Iterator[None]:
     import fcntl
 
     if not file.exists():
-        raise StoreUnavailable(
+        raise SchemaNotReady(
             f"the SQLite file {str(file)!r} does not exist: run `tracefoundry migrate`"
         )
     with file.with_name(file.name + ".retention.lock").open("w") as lock:
