@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from tracefoundry.disk_space import is_full
 from tracefoundry.payloads.errors import ObjectMissing, ObjectStoreUnavailable
 from tracefoundry.payloads.objects import StoredObject, check_name, check_prefix, is_name
 
@@ -127,6 +128,12 @@ class FilesystemStore:
             path = self._temporary()
             path.touch(mode=0o600)
             path.unlink()
+
+    def check_room(self) -> None:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`."""
+        with self._errors("write to"):
+            if is_full(self.root):
+                raise OSError(errno.ENOSPC, "full")
 
     def close(self) -> None:
         """Nothing to release."""

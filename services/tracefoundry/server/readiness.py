@@ -97,8 +97,10 @@ class ObjectStoreCheck:
     at a time, and the last known result is returned in time. Safe between threads.
     """
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(self, objects: ObjectStore, *, writes: bool = False) -> None:
+        """``writes`` where the process is of no use without room for new content."""
         self._objects = objects
+        self._writes = writes
         self._changed = threading.Condition()
         self._checking = False
         self._checked_at = float("-inf")
@@ -125,6 +127,8 @@ class ObjectStoreCheck:
         reason: str | None = "the check of the payload store failed"
         try:
             self._objects.check()
+            if self._writes:
+                self._objects.check_room()
             reason = None
         except ObjectStoreUnavailable as error:
             self._rare_log.warn(str(error), f"not ready: {error}")

@@ -232,6 +232,7 @@ class Writer(Protocol):
         """Depths of those of these refs that have a blob of this project and day.
 
         Raises:
+            DiskFull: nothing can be committed now, so no content should be put.
             StoreUnavailable: the store cannot be asked.
         """
         ...
@@ -653,6 +654,7 @@ class Store(Protocol):
         Raises:
             StoreUnavailable: it cannot answer, or the tables are not there.
             UnsuitableDatabase: it cannot serve as it is.
+            DiskFull: it takes no spans because its disk is full.
         """
         ...
 

@@ -124,6 +124,10 @@ class SqlStore:
             connection.execute(sa.select(projects.c.project_id).limit(1)).all()
             if writes:
                 check_writable(connection)
+        if writes and self._file is not None:
+            from tracefoundry.store.sqlite.disk_reserve import DiskReserve
+
+            DiskReserve(self._file).check()
 
     def check_schema(self) -> None:
         import sqlalchemy as sa
