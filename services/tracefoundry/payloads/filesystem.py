@@ -50,6 +50,8 @@ class FilesystemStore:
         self._incoming = root / _INCOMING
         with self._errors("open"):
             self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (root, self._incoming):
+                _close_to_others(folder)
         self.clean_leftovers(time.time())
 
     def put(self, name: str, data: bytes) -> None:
@@ -224,6 +226,13 @@ class FilesystemStore:
                 f"cannot {action} the payload folder {self.root}: {remedy}",
                 public=f"the payload store cannot be used: {remedy}",
             ) from error
+
+
+def _close_to_others(folder: Path) -> None:
+    """Take the permissions of others off a folder of ours; an older version left them."""
+    status = folder.stat()
+    if hasattr(os, "geteuid") and status.st_uid == os.geteuid() and status.st_mode & 0o077:
+        folder.chmod(stat.S_IMODE(status.st_mode) & 0o700)
 
 
 def _entries(folder: Path) -> Sequence[Path]:

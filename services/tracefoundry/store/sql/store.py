@@ -23,6 +23,7 @@ from tracefoundry.store.api import (
     Writer,
 )
 from tracefoundry.store.sql.urls import check_postgres_url, is_sqlite, sqlite_path
+from tracefoundry.store.sqlite.private_files import make_private
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -101,6 +102,7 @@ class SqlStore:
             return
         import fcntl
 
+        make_private(self._file)
         with self._file.with_name(self._file.name + ".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -111,6 +113,8 @@ class SqlStore:
     def migrate(self, *, only_new: bool = False) -> str:
         from tracefoundry.store import migrations
 
+        if self._file is not None:
+            make_private(self._file)
         present = migrations.current(self._url) if only_new else None
         return migrations.upgrade(self._url) if present is None else present
 
