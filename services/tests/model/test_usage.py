@@ -12,7 +12,6 @@ from tracefoundry.model.usage import (
     counted_fields,
     field_bit,
     fields_of,
-    names_of_fields,
 )
 
 INPUT, OUTPUT, COST = (field_bit(name) for name in ("input_tokens", "output_tokens", "cost_usd"))
@@ -229,11 +228,12 @@ def test_ten_thousand_calls_with_one_response_id_are_compared_in_linear_time() -
     assert len(counted_fields(spans)) == 10_000
 
 
-def test_bits_have_the_names_of_their_fields() -> None:
-    """The order of the fields is that of the bits."""
-    everything = facts(1, tokens=1, output=2, cost=0.5)
-    everything.cached_tokens = everything.cache_write_tokens = everything.reasoning_tokens = 1
-    assert names_of_fields(fields_of(everything)) == list(USAGE_FIELDS)
+def test_the_bits_of_fields_are_in_their_order() -> None:
+    """``fields_of`` spells them out for speed."""
+    for field in USAGE_FIELDS:
+        span = facts(1, tokens=None)
+        setattr(span, field, 1)
+        assert fields_of(span) == field_bit(field)
 
 
 KINDS: list[GenAIKind | None] = [

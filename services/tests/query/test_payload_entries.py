@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from query.payload_store import TODAY, PayloadShelf, entry
 from query.rows import insert
 from samples import make_log, make_span, span_id, trace_id
-from tracefoundry.model.genai import plain
+from tracefoundry.model.genai import plain, registry
 from tracefoundry.model.payload import digest_of, ref_of
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.sql import tables
@@ -200,7 +200,7 @@ def test_a_viewer_sees_no_body_of_any_log(shelf: PayloadShelf) -> None:
 
 
 def test_logs_complete_the_view_of_their_span(shelf: PayloadShelf) -> None:
-    """Usage comes from one of them only; what a log alone says is not in the trace's totals."""
+    """Usage comes from one of them only, and counts like that of a span."""
     details = "gen_ai.client.inference.operation.details"
     told = {
         "gen_ai.operation.name": "chat",
@@ -220,14 +220,15 @@ def test_logs_complete_the_view_of_their_span(shelf: PayloadShelf) -> None:
     for number in (1, 2, 3):
         log = make_log(1, number, name=details)
         log.attributes = told
+        log.genai = registry.derive_from_event(log.name, told, log.body, log.time_ns)
         logs.append(log)
     insert(shelf.engine, members, logs)
     views = [span["genai"] for span in spans(shelf, "viewer")]
     assert views.pop() is None
     assert [
         ("llm", None, "m-2", 7, None, True),
-        ("llm", "m", "m-2", 50, 60, False),
-        ("llm", None, "m-2", 50, 60, False),
+        ("llm", "m", "m-2", 50, 60, True),
+        ("llm", None, "m-2", 50, 60, True),
     ] == [
         (
             view["kind"],
@@ -240,3 +241,8 @@ def test_logs_complete_the_view_of_their_span(shelf: PayloadShelf) -> None:
         for view in views
     ]
     assert {plain.DIALECT} == {view["dialect"] for view in views}
+    skeletons = spans(shelf, "viewer", view="skeleton")
+    assert [(7, None), (50, 60), (50, 60), None] == [
+        (span["genai"]["input_tokens"], span["genai"]["output_tokens"]) if span["genai"] else None
+        for span in skeletons
+    ]

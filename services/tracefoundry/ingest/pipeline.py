@@ -169,6 +169,7 @@ class Pipeline:
             report = redactor.redact_log(log, text_is_clean=scan.is_clean(redactor))
             log.policy_version = redactor.version
             log.redactions = _counts(report)
+            log.genai = registry.derive_from_event(log.name, log.attributes, log.body, log.time_ns)
             self._offloader.offload_log(
                 log, report.withheld, store=log.time_ns >= rules.payloads_from_ns
             )

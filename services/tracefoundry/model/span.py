@@ -161,6 +161,9 @@ class LogRecord(msgspec.Struct):
     flags: int = 0
     dropped_attributes_count: int = 0
     mended_strings: int = 0
+    genai: GenAI | None = None
+    """What the event says about its span, filled by
+    :func:`tracefoundry.model.genai.registry.derive_from_event` after redaction."""
     policy_version: int = 0
     redactions: tuple[tuple[str, int], ...] = ()
     payloads: tuple[PayloadEntry, ...] = ()

@@ -8,6 +8,7 @@ spans in any order (there is a property test), so a summary does not depend on h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -179,7 +180,7 @@ def summarise(spans: Sequence[SpanFacts]) -> TraceSummary:
                 tools.add(span.tool)
             agent = agent or span.agent
     top = root or orphan or first
-    usage = _Usage(spans, viewed)
+    tokens_in, tokens_out, cached, reasoning, cost, source = _totals(spans, viewed)
     return TraceSummary(
         span_count=len(spans),
         error_count=errors,
@@ -197,12 +198,12 @@ def summarise(spans: Sequence[SpanFacts]) -> TraceSummary:
         agent=agent,
         conversation_id=conversation,
         user_id=user,
-        input_tokens=usage.tokens("input_tokens"),
-        output_tokens=usage.tokens("output_tokens"),
-        cached_tokens=usage.tokens("cached_tokens"),
-        reasoning_tokens=usage.tokens("reasoning_tokens"),
-        cost_usd=usage.cost(),
-        cost_source=usage.cost_source(),
+        input_tokens=tokens_in,
+        output_tokens=tokens_out,
+        cached_tokens=cached,
+        reasoning_tokens=reasoning,
+        cost_usd=cost,
+        cost_source=source,
         missing_roots=root is None,
         missing_parents=len(missing),
     )
@@ -222,38 +223,39 @@ _MAX_TOTAL = 2**63 - 1
 """Largest total of tokens: what a bigint column holds. A larger sum becomes this."""
 
 
-class _Usage:
-    """The usage of a trace's spans, each field added up over the spans of which it counts.
+Totals = tuple[int | None, int | None, int | None, int | None, float | None, str | None]
+"""Input, output, cached and reasoning tokens, cost, and where the cost comes from."""
+_SUMMED = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_usd")
+_BITS = tuple((field, field_bit(field)) for field in _SUMMED)
+_NOTHING: Totals = (None, None, None, None, None, None)
+
+
+def _totals(spans: Sequence[SpanFacts], viewed: Sequence[SpanFacts]) -> Totals:
+    """Each usage field added up over the spans of which it counts.
 
     A field that no span has is 0 if a span says so, else unknown. ``viewed`` are the spans that
     have a GenAI view.
     """
+    if not viewed:
+        return _NOTHING
+    counted = counted_fields(spans)
+    sums: list[Any] = []
+    summed: list[SpanFacts] = []
+    for field, bit in _BITS:
+        summed = [spans[index] for index, fields in counted.items() if fields & bit]
+        if not summed:
+            summed = [span for span in viewed if getattr(span, field) is not None]
+        sums.append(sum(getattr(span, field) for span in summed) if summed else None)
+    *tokens, cost = sums
+    # The cost is the last field: ``summed`` are the spans whose cost counts.
+    return (*(_bounded(total) for total in tokens), cost, _cost_source(summed))
 
-    def __init__(self, spans: Sequence[SpanFacts], viewed: Sequence[SpanFacts]) -> None:
-        self._spans = spans
-        self._viewed = viewed
-        self._counted = counted_fields(spans) if viewed else {}
 
-    def _that_count(self, field: str) -> list[SpanFacts]:
-        bit = field_bit(field)
-        found = [self._spans[index] for index, fields in self._counted.items() if fields & bit]
-        return found or [span for span in self._viewed if getattr(span, field) is not None]
+def _bounded(total: int | None) -> int | None:
+    return None if total is None else min(total, _MAX_TOTAL)
 
-    def tokens(self, field: str) -> int | None:
-        """The total of a kind of tokens."""
-        counts = [getattr(span, field) for span in self._that_count(field)]
-        return min(sum(counts), _MAX_TOTAL) if counts else None
 
-    def cost(self) -> float | None:
-        """The total cost in US dollars, as far as it is known."""
-        costs = [
-            span.cost_usd for span in self._that_count("cost_usd") if span.cost_usd is not None
-        ]
-        return sum(costs) if costs else None
-
-    def cost_source(self) -> str | None:
-        """``reported`` or ``computed`` if all of the cost is, else ``mixed``."""
-        sources = {span.cost_source for span in self._that_count("cost_usd")} - {None}
-        if len(sources) > 1:
-            return "mixed"
-        return next(iter(sources), None)
+def _cost_source(spans: Sequence[SpanFacts]) -> str | None:
+    """``reported`` or ``computed`` if all of the cost is, else ``mixed``."""
+    sources = {span.cost_source for span in spans} - {None}
+    return "mixed" if len(sources) > 1 else next(iter(sources), None)

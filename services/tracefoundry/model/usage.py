@@ -99,11 +99,6 @@ def field_bit(field: str) -> int:
     return 1 << USAGE_FIELDS.index(field)
 
 
-def names_of_fields(fields: int) -> list[str]:
-    """The names of usage fields that are given as bits."""
-    return [name for place, name in enumerate(USAGE_FIELDS) if fields >> place & 1]
-
-
 def counted_fields(spans: Sequence[UsageFacts]) -> dict[int, int]:
     """Of each span that has usage, by its index, the bits of the fields that count.
 

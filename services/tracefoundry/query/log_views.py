@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-import orjson
 
-from tracefoundry.model.genai.events import view_of_event
-from tracefoundry.model.genai.merging import complete_by_events
+from tracefoundry.model.event_facts import completed_view
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.store.records import StoredLog, StoredSpan
 
@@ -22,11 +20,5 @@ FIELDS = tuple(field.name for field in msgspec.structs.fields(GenAI))
 
 def view_of(span: StoredSpan, logs: Iterable[StoredLog] = ()) -> GenAI | None:
     """The view of a span, completed by its logs; None where neither says anything."""
-    view = span.view()
-    found = []
-    for log in logs:
-        body = None if log.body is None else orjson.loads(log.body)
-        event = view_of_event(log.name, orjson.loads(log.attributes), body)
-        if event is not None:
-            found.append(event)
-    return complete_by_events(view, found) if found else view
+    events = [view for log in logs if (view := log.view()) is not None]
+    return completed_view(span.view(), events, span.start_time_ns)

@@ -127,7 +127,8 @@ def _shown(
 ) -> list[schemas.Span]:
     """Whole spans with what they refer to, as far as the caller may see it."""
     content = caller.may_read_content
-    counting = snapshot.counting_spans(trace) if any(map(fields_of, page.spans)) else None
+    with_usage = page.logs or any(map(fields_of, page.spans))
+    counting = snapshot.counting_spans(trace) if with_usage else None
     entries = PayloadEntries(snapshot, trace.project_id, page, content=content)
     return span_answers(page, trace.trace_id, counting, entries, content=content)
 

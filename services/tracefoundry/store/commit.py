@@ -12,19 +12,21 @@ other's totals from an old snapshot:
 6. which traces refer to which payloads;
 7. the recompute of what is not additive, for traces that had a row before.
 
-A trace that is new with this commit needs no recompute: its summary was computed from the spans at
-hand. A row that the database refuses for its content is found by halving the batch and reported;
-the rest is stored. Steps 2 to 7 are in ``store.insertion``.
+A trace that is new with this commit needs no recompute, as its summary was computed from the spans
+at hand, unless log events that complete its spans came before it. A row that the database refuses
+for its content is found by halving the batch and reported; the rest is stored. Steps 2 to 7 are in
+``store.insertion``.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.span import Resource, Scope
+from tracefoundry.model.summary import TraceKey
 from tracefoundry.model.times import day_of
 from tracefoundry.store.api import CommitResult, PreparedLog, PreparedSpan, Refusal
 from tracefoundry.store.insertion import Batch, Insertion, record_blobs
@@ -40,6 +42,11 @@ from tracefoundry.store.transaction import (
 KNOWN_ENVELOPES = 50_000
 """Most resources or scopes that a writer remembers as written today."""
 
+MOST_EXPECTED = 10_000
+"""Most traces that a writer remembers to look at again, see :meth:`Committer.expected`."""
+LOOK_AGAIN_NS = 10_000_000_000
+"""How long after a commit: longer than another commit takes from reading to its end."""
+
 _Envelope = TypeVar("_Envelope", Resource, Scope)
 
 
@@ -51,6 +58,7 @@ class Committer:
         self._known_day = -1
         self._known_resources: set[DictionaryKey] = set()
         self._known_scopes: set[DictionaryKey] = set()
+        self._expected: dict[TraceKey, int] = {}
 
     def commit(
         self,
@@ -90,16 +98,21 @@ class Committer:
         self._forget_old_envelopes(today)
         resources, scopes = self._new_envelopes(batch)
 
+        insertion: Insertion
+
         def work(tx: Transaction) -> CommitResult:
+            nonlocal insertion
             if resources:
                 tx.put_resources(_by_key(resources), today)
             if scopes:
                 tx.put_scopes(_by_key(scopes), today)
             if batch.payloads is not None:
                 record_blobs(tx, batch.payloads)
-            return Insertion(tx, batch, now_ns).run()
+            insertion = Insertion(tx, batch, now_ns)
+            return insertion.run()
 
         outcome = self._backend.run(work, batch.days)
+        self._expect(insertion.without_trace, now_ns)
         self._known_resources.update(resources)
         self._known_scopes.update(scopes)
         result.duplicates += outcome.duplicates
@@ -107,6 +120,26 @@ class Committer:
         result.duplicate_logs += outcome.duplicate_logs
         result.refused_spans += outcome.refused_spans
         result.refused_logs += outcome.refused_logs
+
+    def _expect(self, keys: Iterable[TraceKey], now_ns: int) -> None:
+        """Remember traces that another writer may be about to store for the first time."""
+        for key in keys:
+            self._expected[key] = now_ns
+        while len(self._expected) > MOST_EXPECTED:
+            self._expected.pop(next(iter(self._expected)))
+
+    def expected(self, now_ns: int) -> list[TraceKey]:
+        """Traces that may lack what their events say, and that are due to be looked at again.
+
+        An event and the first spans of its trace, committed by two writers at the same moment, do
+        not see each other. So the writer of the event looks again a little later.
+        """
+        return sorted(k for k, at_ns in self._expected.items() if now_ns - at_ns >= LOOK_AGAIN_NS)
+
+    def looked_at(self, keys: Iterable[TraceKey]) -> None:
+        """These traces are complete now, or their spans will see the events."""
+        for key in keys:
+            self._expected.pop(key, None)
 
     def _forget_old_envelopes(self, today: int) -> None:
         if (

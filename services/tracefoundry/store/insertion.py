@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from tracefoundry.model.event_facts import concerns_trace
 from tracefoundry.model.payload import PayloadRows
 from tracefoundry.model.summary import TraceKey, facts_of, summarise
 from tracefoundry.model.times import day_of
@@ -59,6 +60,8 @@ class Insertion:
         self._batch = batch
         self._now_ns = now_ns
         self._outcome = CommitResult()
+        self.without_trace: set[TraceKey] = set()
+        """Traces of which an event was stored that completes spans that are not there yet."""
 
     def run(self) -> CommitResult:
         """Insert, and tell what became of every row."""
@@ -135,14 +138,41 @@ class Insertion:
             existing = self._tx.upsert_traces(summaries, self._now_ns)
         log_traces = {self._trace_of_log(index) for index in logs}
         only_logs = sorted(log_traces - by_trace.keys())
-        if only_logs:
-            self._tx.lock_traces(only_logs)
+        there = self._tx.lock_traces(only_logs) if only_logs else {}
+        existing |= self._completed_by_events(by_trace, existing.keys(), there, logs)
         if by_trace or log_traces:
             deleted = self._tx.tombstoned(sorted(by_trace.keys() | log_traces), self._now_ns)
             if deleted:
                 self._refuse_deleted(by_trace, logs, deleted)
                 existing = {key: state for key, state in existing.items() if key not in deleted}
         return existing
+
+    def _completed_by_events(
+        self,
+        by_trace: dict[TraceKey, list[int]],
+        recomputed: Collection[TraceKey],
+        only_logs: dict[TraceKey, ExistingTrace],
+        logs: list[int],
+    ) -> dict[TraceKey, ExistingTrace]:
+        """Traces that must be recomputed because of what events say about their spans: new ones
+        whose events came before, and old ones of which only events came."""
+        found: dict[TraceKey, ExistingTrace] = {}
+        new = sorted(by_trace.keys() - recomputed)
+        if new:
+            first_ns = min(
+                self._spans[index].span.start_time_ns for key in new for index in by_trace[key]
+            )
+            for key, views in self._tx.event_views(new, first_ns).items():
+                if any(concerns_trace(view) for of_span in views.values() for view in of_span):
+                    found[key] = ExistingTrace(len(by_trace[key]), 0, False)
+        for index in logs:
+            key, view = self._trace_of_log(index), self._logs[index].log.genai
+            if key not in by_trace and view is not None and concerns_trace(view):
+                if key in only_logs:
+                    found[key] = only_logs[key]
+                else:
+                    self.without_trace.add(key)
+        return found
 
     def _trace_of_log(self, index: int) -> TraceKey:
         return (self._logs[index].project_id, self._logs[index].log.trace_id)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from tracefoundry.model.event_facts import complete_facts
 from tracefoundry.model.summary import TraceKey, summarise
 from tracefoundry.store.transaction import ExistingTrace, Transaction
 
@@ -13,9 +16,11 @@ LARGEST_RECOMPUTE_SPANS = 500_000
 a worker's memory: it says ``totals_pending`` for good, and only counts and times stay exact."""
 
 
-def recompute_deferred(tx: Transaction, now_ns: int) -> int:
-    """Recompute a few of the summaries that were deferred and are due; returns how many."""
-    due = tx.pending(now_ns - LARGE_TRACE_PAUSE_NS, LARGEST_RECOMPUTE_SPANS)
+def recompute_deferred(tx: Transaction, now_ns: int, also: Sequence[TraceKey] = ()) -> int:
+    """Recompute a few of the summaries that were deferred and are due, and those of the traces
+    ``also``, if they are there; returns how many."""
+    due = tx.lock_traces(also) if also else {}
+    due |= tx.pending(now_ns - LARGE_TRACE_PAUSE_NS, LARGEST_RECOMPUTE_SPANS)
     if due:
         recompute(tx, due, now_ns)
     return len(due)
@@ -38,6 +43,10 @@ def recompute(tx: Transaction, existing: dict[TraceKey, ExistingTrace], now_ns: 
         tx.defer_recompute(later)
     if due:
         facts = tx.facts(due)
+        starts = [span.start_time_ns for spans in facts.values() for span in spans]
+        if starts:
+            for key, views in tx.event_views(due, min(starts)).items():
+                complete_facts(facts.get(key, ()), views)
         tx.rewrite_summaries(
             [(key, summarise(facts[key])) for key in due if facts.get(key)], now_ns
         )

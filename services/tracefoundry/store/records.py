@@ -9,7 +9,7 @@ unknown or empty is None.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, cast
+from typing import Final, Literal, NamedTuple, cast
 
 import msgspec
 
@@ -342,6 +342,15 @@ class StoredLog(msgspec.Struct, frozen=True, gc=False):
     extra: JsonText | None
     payloads: JsonText | None
     redactions: JsonText | None
+    genai: JsonText | None
+
+    def view(self) -> GenAI | None:
+        """What the event says about its span; None if nothing."""
+        return None if self.genai is None else EVENT_VIEW.decode(self.genai)
+
+
+EVENT_VIEW: Final = msgspec.json.Decoder(GenAI)
+"""Reads the ``genai`` column of a log record."""
 
 
 class StoredResource(msgspec.Struct, frozen=True, gc=False):

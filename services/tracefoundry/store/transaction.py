@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import BlobKey, BlobRow
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
@@ -69,9 +70,16 @@ class Transaction(Protocol):
         """Insert new traces whole, add counts to the others; returns the others."""
         ...
 
-    def lock_traces(self, keys: Sequence[TraceKey]) -> None:
-        """Wait for deletions of these traces to end, and keep others from beginning until our
-        transaction ends."""
+    def lock_traces(self, keys: Sequence[TraceKey]) -> dict[TraceKey, ExistingTrace]:
+        """Wait for deletions and commits of these traces to end, and keep others from beginning
+        until our transaction ends; returns those that have a row."""
+        ...
+
+    def event_views(
+        self, keys: Sequence[TraceKey], since_ns: int
+    ) -> dict[TraceKey, dict[bytes, list[GenAI]]]:
+        """What the logs of traces say about their spans, for traces with such logs. No span of
+        them starts before ``since_ns``."""
         ...
 
     def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:

@@ -149,6 +149,18 @@ def payload_identity(payloads: tuple[PayloadEntry, ...]) -> bytes:
     return dumps([(entry.place, entry.key, entry.type, entry.ref) for entry in payloads])
 
 
+def event_view_json(log: LogRecord) -> bytes | None:
+    """The ``genai`` column of a log record: the fields of the view that are known."""
+    if log.genai is None:
+        return None
+    known = {"version": registry.VERSIONS[log.genai.dialect]}
+    for name in GenAI.__struct_fields__:
+        value = getattr(log.genai, name)
+        if value is not None:
+            known[name] = value
+    return dumps(known)
+
+
 def genai_json(genai: GenAI) -> bytes:
     """The ``genai`` column: the fields of the view that have no column of their own."""
     rest: dict[str, Any] = {"dialect": genai.dialect, "version": registry.VERSIONS[genai.dialect]}

@@ -70,11 +70,14 @@ def complete(view: GenAI, event: GenAI) -> GenAI:
             count = getattr(event, name)
             if count is not None:
                 setattr(view, name, count)
+        if any(getattr(view, name) for name in _TOKEN_FIELDS) and view.cost_source == "computed":
+            # It was computed from the zeros.
+            view.cost_usd = view.cost_source = view.price_version = None
     _fill_cost(view, event)
     return view
 
 
-_ONE_EVENT_A_CALL = frozenset({claude_code.DIALECT, codex.DIALECT, gemini_cli.DIALECT})
+ONE_EVENT_A_CALL = frozenset({claude_code.DIALECT, codex.DIALECT, gemini_cli.DIALECT})
 """Dialects that record a whole session under one span: each event with usage is another call."""
 
 
@@ -87,7 +90,7 @@ def complete_by_events(view: GenAI | None, events: Sequence[GenAI]) -> GenAI | N
     had_usage = view is not None and _has_usage(view)
     for event in sorted(events, key=lambda event: event.kind != "llm"):
         view = msgspec.structs.replace(event) if view is None else complete(view, event)
-    calls = [event for event in events if event.dialect in _ONE_EVENT_A_CALL and _has_usage(event)]
+    calls = [event for event in events if event.dialect in ONE_EVENT_A_CALL and _has_usage(event)]
     if view is not None and not had_usage and len(calls) > 1:
         for name in _TOKEN_FIELDS:
             counts = [count for call in calls if (count := getattr(call, name)) is not None]

@@ -48,7 +48,13 @@ from tracefoundry.model.genai import (
     vercel,
 )
 from tracefoundry.model.genai.key_memo import KeyMemo
-from tracefoundry.model.genai.merging import complete_by_events, fill, include_parts, is_empty
+from tracefoundry.model.genai.merging import (
+    ONE_EVENT_A_CALL,
+    complete_by_events,
+    fill,
+    include_parts,
+    is_empty,
+)
 from tracefoundry.model.genai.view import GenAI
 
 SESSION = 1 << 30
@@ -253,9 +259,24 @@ def derive(
             view.tool = span_name
         elif view.kind == "agent" and view.agent is None:
             view.agent = span_name
-    include_parts(view)
+    if view.cached_tokens or view.cache_write_tokens or view.reasoning_tokens:
+        include_parts(view)
     if start_time_ns is not None and view.cost_usd is None:
         cost.add_computed(view, start_time_ns)
+    return view
+
+
+def derive_from_event(
+    name: str, attributes: dict[str, Any], body: Any, time_ns: int
+) -> GenAI | None:
+    """What a log record says about its span; None if it says nothing.
+
+    Call it after redaction and before the offload stage, which takes the body out. An event that
+    is a call of its own has its cost; that of the others is computed with their span.
+    """
+    view = events.view_of_event(name, attributes, body)
+    if view is not None and view.dialect in ONE_EVENT_A_CALL and view.cost_usd is None:
+        cost.add_computed(view, time_ns)
     return view
 
 

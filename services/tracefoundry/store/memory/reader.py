@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
+from tracefoundry.model.event_facts import complete_facts
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.model.usage import counted_fields
 from tracefoundry.store.api import ContentSource, Reader, Snapshot
+from tracefoundry.store.event_views import views_by_span
 from tracefoundry.store.memory import models, payloads, spans, traces
 from tracefoundry.store.memory.statistics import statistics
 from tracefoundry.store.memory.tables import Memory, SpanRow, Tables
@@ -113,7 +115,8 @@ class MemorySnapshot:
         parent_id: bytes | None = None,
         limit: int,
     ) -> SkeletonPage:
-        return spans.skeleton_page(spans.rows_of(self._tables, trace, after, parent_id), limit)
+        rows = spans.rows_of(self._tables, trace, after, parent_id)
+        return spans.skeleton_page(self._tables, trace, rows, limit)
 
     def spans(
         self,
@@ -133,7 +136,9 @@ class MemorySnapshot:
     def counting_spans(self, trace: StoredTrace) -> dict[tuple[int, bytes], int] | None:
         if trace.summary.span_count > COUNTS_LIMIT:
             return None
-        facts = [row.facts for row in self._rows(trace)]
+        key = (trace.project_id, trace.trace_id)
+        facts = self._tables.facts_of(key)
+        complete_facts(facts, views_by_span(self._tables.logs_of(key)))
         return {
             (facts[index].start_time_ns, facts[index].span_id): fields
             for index, fields in counted_fields(facts).items()

@@ -90,6 +90,7 @@ def log_row(
         extra=_optional(values.log_extra(log)),
         payloads=_optional(values.payloads_json(log.payloads)),
         redactions=_optional(values.redactions_json(log.redactions)),
+        genai=_optional(values.event_view_json(log)),
     )
     return shown, content_hash
 

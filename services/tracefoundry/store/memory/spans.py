@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
+from tracefoundry.store.event_views import completed_skeleton, views_by_span
 from tracefoundry.store.memory.tables import SpanRow, Tables
 from tracefoundry.store.records import (
     LOGS_LIMIT,
@@ -36,10 +37,16 @@ def rows_of(
     ]
 
 
-def skeleton_page(rows: Sequence[SpanRow], limit: int) -> SkeletonPage:
+def skeleton_page(
+    tables: Tables, trace: StoredTrace, rows: Sequence[SpanRow], limit: int
+) -> SkeletonPage:
     """Skeletons of the first ``limit`` spans."""
+    views = views_by_span(tables.logs_of((trace.project_id, trace.trace_id)))
     skeletons = [
-        SpanSkeleton(*(getattr(row.shown, name) for name in SpanSkeleton._fields))
+        completed_skeleton(
+            SpanSkeleton(*(getattr(row.shown, name) for name in SpanSkeleton._fields)),
+            views.get(row.shown.span_id, ()),
+        )
         for row in rows[:limit]
     ]
     return SkeletonPage(skeletons, _position(rows[limit - 1]) if len(rows) > limit else None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, TypeVar
 
@@ -100,6 +101,10 @@ class Tables:
         """The spans of a trace by start, then span id."""
         found = [row for at, row in self.spans.items() if at[:2] == key]
         return sorted(found, key=lambda row: (row.shown.start_time_ns, row.shown.span_id))
+
+    def facts_of(self, key: TraceKey) -> list[SpanFacts]:
+        """The facts about the spans of a trace, which the caller may change."""
+        return [copy(row.facts) for row in self.spans_of(key)]
 
     def logs_of(self, key: TraceKey) -> list[StoredLog]:
         """The logs of a trace by time, span id and content hash."""

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import BlobKey, BlobRow, PayloadRows
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
 from tracefoundry.store.api import CommitResult, PreparedLog, PreparedSpan, Writer
 from tracefoundry.store.commit import Committer
+from tracefoundry.store.event_views import views_by_span
 from tracefoundry.store.memory.rows import log_row, resource_of, scope_of, span_row
 from tracefoundry.store.memory.tables import Memory, SpanRow, Tables, TraceRow, remove
 from tracefoundry.store.preparation import Preparation
@@ -171,8 +173,16 @@ class MemoryTransaction:
             existing[key] = _state(self._tables.traces[key])
         return existing
 
-    def lock_traces(self, keys: Sequence[TraceKey]) -> None:
-        """No other transaction runs beside this one."""
+    def lock_traces(self, keys: Sequence[TraceKey]) -> dict[TraceKey, ExistingTrace]:
+        """No other transaction runs beside this one: finding them is enough."""
+        traces = self._tables.traces
+        return {key: _state(traces[key]) for key in keys if key in traces}
+
+    def event_views(
+        self, keys: Sequence[TraceKey], since_ns: int
+    ) -> dict[TraceKey, dict[bytes, list[GenAI]]]:
+        views = {key: views_by_span(self._tables.logs_of(key)) for key in keys}
+        return {key: of_trace for key, of_trace in views.items() if of_trace}
 
     def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:
         stones = self._tables.tombstones
@@ -188,7 +198,7 @@ class MemoryTransaction:
         remove(self._tables.traces, keys)
 
     def facts(self, keys: Sequence[TraceKey]) -> dict[TraceKey, list[SpanFacts]]:
-        return {key: [row.facts for row in self._tables.spans_of(key)] for key in keys}
+        return {key: self._tables.facts_of(key) for key in keys}
 
     def rewrite_summaries(
         self, summaries: Sequence[tuple[TraceKey, TraceSummary]], now_ns: int

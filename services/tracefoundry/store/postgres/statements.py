@@ -13,6 +13,7 @@ from tracefoundry.store.sql.schema import Column, Table, Type
 from tracefoundry.store.sql.statements import (
     GROWING,
     JOIN_RESOURCES,
+    MOST_EVENT_VIEWS,
     RECOMPUTED,
     facts,
     names,
@@ -147,8 +148,22 @@ FACTS = (
     " WHERE spans.start_time_ns BETWEEN %b AND %b"
 )
 LOCK_TRACES = (
-    f"SELECT 1 FROM traces JOIN {_TRACES} ON {_TRACE_MATCHES}"
-    " ORDER BY traces.project_id, traces.trace_id FOR SHARE OF traces"
+    "SELECT traces.project_id, traces.trace_id, traces.span_count, traces.recomputed_at_ns,"
+    f" traces.missing_expired FROM traces JOIN {_TRACES} ON {_TRACE_MATCHES}"
+    " ORDER BY traces.project_id, traces.trace_id FOR NO KEY UPDATE OF traces"
+)
+# The order makes it read the small index of logs with views, and never a table full of others. The
+# bound of the time tells the planner which partitions to look into.
+ANY_EVENT_VIEW = (
+    "SELECT 1 FROM span_logs WHERE genai IS NOT NULL AND time_ns >= %b"
+    " ORDER BY project_id, trace_id LIMIT 1"
+)
+EVENT_VIEWS = (
+    "SELECT wanted.project_id, wanted.trace_id, found.span_id, found.genai::text"
+    f" FROM {_TRACES} CROSS JOIN LATERAL ("
+    "SELECT span_id, time_ns, genai FROM span_logs"
+    f" WHERE {_match(_TRACE_KEY, 'span_logs', 'wanted')} AND genai IS NOT NULL AND time_ns >= %b"
+    f" ORDER BY time_ns LIMIT {MOST_EVENT_VIEWS}) AS found"
 )
 TOMBSTONED = (
     f"SELECT stored.project_id, stored.trace_id FROM {_TRACES}"

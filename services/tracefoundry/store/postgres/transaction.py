@@ -15,12 +15,15 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
+from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import BlobKey, BlobRow
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
+from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.api import PreparedLog, PreparedSpan
 from tracefoundry.store.postgres import statements
 from tracefoundry.store.postgres.rows import COPY_HEADER, COPY_TRAILER
+from tracefoundry.store.records import EVENT_VIEW
 from tracefoundry.store.sql.rows import blob_row, resource_row, scope_row, trace_row
 from tracefoundry.store.transaction import (
     DictionaryKey,
@@ -35,6 +38,10 @@ from tracefoundry.store.transaction import (
 
 RESEND_COMMITS = 8
 """Commits that go through staging at once after a resend was met."""
+
+
+EVENT_LEAD_NS = DAY_NS
+"""How long before its trace begins an event may say it was, when clocks differ."""
 
 
 class ResendMemory:
@@ -136,8 +143,24 @@ class PostgresTransaction:
             (row[0], row[1]): ExistingTrace(row[3], row[4], row[5]) for row in rows if not row[2]
         }
 
-    def lock_traces(self, keys: Sequence[TraceKey]) -> None:
-        self._connection.execute(statements.LOCK_TRACES, _arrays(keys))
+    def lock_traces(self, keys: Sequence[TraceKey]) -> dict[TraceKey, ExistingTrace]:
+        rows = self._connection.execute(statements.LOCK_TRACES, _arrays(keys), binary=True)
+        return {(row[0], row[1]): ExistingTrace(*row[2:]) for row in rows}
+
+    def event_views(
+        self, keys: Sequence[TraceKey], since_ns: int
+    ) -> dict[TraceKey, dict[bytes, list[GenAI]]]:
+        since_ns -= EVENT_LEAD_NS
+        if self._connection.execute(statements.ANY_EVENT_VIEW, (since_ns,)).fetchone() is None:
+            return {}
+        views: dict[TraceKey, dict[bytes, list[GenAI]]] = {}
+        rows = self._connection.execute(
+            statements.EVENT_VIEWS, [*_arrays(keys), since_ns], binary=True
+        )
+        for project, trace, span_id, view in rows:
+            of_span = views.setdefault((project, trace), {}).setdefault(span_id, [])
+            of_span.append(EVENT_VIEW.decode(view))
+        return views
 
     def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:
         rows = self._connection.execute(

@@ -122,18 +122,25 @@ SPAN_LOGS = Table(
         Column("attributes", Type.JSON, "dumps(log.attributes)"),
         _optional_json("body", "dumps(log.body) if log.body is not None else None"),
         _optional_json("extra", "log_extra(log)"),
+        Column("genai", Type.JSON, "event_view_json(log)", null=True, part=Part.KEPT, since="0002"),
         _optional_json("payloads", "payloads_json(log.payloads)", part=Part.ASIDE),
         _optional_json("redactions", "redactions_json(log.redactions)", part=Part.ASIDE),
     ),
     key=("project_id", "trace_id", "span_id", "time_ns", "content_hash"),
     arguments=("project_id", "log", "resource_id", "scope_id"),
     partition_by="time_ns",
+    indexes=(
+        Index(
+            "span_logs_views", ("project_id", "trace_id"), where="genai IS NOT NULL", since="0002"
+        ),
+    ),
     identity="payload_identity(log.payloads) if log.payloads else b''",
     present={Part.ASIDE: "log.payloads or log.redactions"},
 )
 """GenAI events that came as OTLP log records, joined to their span at read. The digest is part of
 the key: two records of one span and time are two, a resend is none. ``extra`` holds
-``observed_time_ns``, ``flags``, ``dropped_attributes_count`` and ``mended_strings``."""
+``observed_time_ns``, ``flags``, ``dropped_attributes_count`` and ``mended_strings``; ``genai`` what
+the event says about its span, NULL if nothing."""
 
 RESOURCES = Table(
     "resources",

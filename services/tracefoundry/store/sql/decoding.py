@@ -51,6 +51,7 @@ def decode_log(
         body=None if stored.body is None else orjson.loads(stored.body),
         payloads=_payloads(stored.payloads),
         redactions=_redactions(stored.redactions),
+        genai=stored.view(),
         **_fields(stored, _LOG_FIELDS),
         **extra,
     )

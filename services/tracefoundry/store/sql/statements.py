@@ -20,6 +20,9 @@ RECOMPUTED = tuple(
 )
 """Columns of a trace that a recompute writes: all but the counts, which are exact already."""
 
+MOST_EVENT_VIEWS = 100_000
+"""Most logs of a trace whose views are read for its totals; of more, the earliest."""
+
 JOIN_RESOURCES = (
     " LEFT JOIN resources"
     " ON resources.project_id = spans.project_id AND resources.resource_id = spans.resource_id"

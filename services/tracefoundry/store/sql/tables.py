@@ -66,6 +66,16 @@ def added_columns(
     ]
 
 
+def create_added_indexes(connection: sa.Connection, revision: str) -> None:
+    """Make the indexes that a revision adds to older tables, after its columns."""
+    for table in columns.TABLES:
+        if table.since < revision:
+            made = _table(table, table.columns, sa.MetaData())
+            for index in table.indexes:
+                if index.since == revision:
+                    _index(made, index).create(connection, checkfirst=False)
+
+
 def _table(table: Table, there: Sequence[Column], metadata: sa.MetaData) -> sa.Table:
     partition_by = None if table.partition_by is None else f"RANGE ({table.partition_by})"
     return sa.Table(

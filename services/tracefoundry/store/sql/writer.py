@@ -43,4 +43,7 @@ class SqlWriter(abc.ABC):
         return self._committer.commit(spans, logs, payloads)
 
     def recompute_deferred_summaries(self, now_ns: int) -> int:
-        return self.run(lambda tx: recompute_deferred(tx, now_ns), set)
+        also = self._committer.expected(now_ns)
+        done = self.run(lambda tx: recompute_deferred(tx, now_ns, also), set)
+        self._committer.looked_at(also)
+        return done

@@ -14,6 +14,7 @@ from tracefoundry.store.sql.schema import Column, Table
 from tracefoundry.store.sql.statements import (
     GROWING,
     JOIN_RESOURCES,
+    MOST_EVENT_VIEWS,
     RECOMPUTED,
     facts,
     names,
@@ -76,6 +77,11 @@ REMOVE_TRACE = f"DELETE FROM traces {where(TRACES.key)}"
 FACTS = (
     f"SELECT {facts(_NO_BYTES)} FROM spans{JOIN_RESOURCES}"
     " WHERE spans.project_id = ? AND spans.trace_id = ?"
+)
+ANY_EVENT_VIEW = "SELECT 1 FROM span_logs WHERE genai IS NOT NULL LIMIT 1"
+EVENT_VIEWS = (
+    f"SELECT span_id, genai FROM span_logs {where(TRACES.key)} AND genai IS NOT NULL"
+    f" ORDER BY time_ns LIMIT {MOST_EVENT_VIEWS}"
 )
 PENDING = """
 SELECT project_id, trace_id, span_count, recomputed_at_ns, missing_expired

@@ -10,10 +10,12 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import BlobKey, BlobRow
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
 from tracefoundry.store.api import PreparedLog, PreparedSpan
+from tracefoundry.store.records import EVENT_VIEW
 from tracefoundry.store.sql.columns import TRACES
 from tracefoundry.store.sql.rows import blob_row, resource_row, scope_row, trace_row
 from tracefoundry.store.sql.statements import GROWING, RECOMPUTED
@@ -146,8 +148,27 @@ class SqliteTransaction:
         self._connection.executemany(statements.INSERT_TRACE, new)
         return existing
 
-    def lock_traces(self, keys: Sequence[TraceKey]) -> None:
-        """Nothing to do: the transaction holds the one write lock of the file."""
+    def lock_traces(self, keys: Sequence[TraceKey]) -> dict[TraceKey, ExistingTrace]:
+        """The transaction holds the one write lock of the file: finding them is enough."""
+        states = ((key, self._connection.execute(statements.TRACE_STATE, key)) for key in keys)
+        return {
+            key: ExistingTrace(row[0], row[1], bool(row[2]))
+            for key, found in states
+            if (row := found.fetchone()) is not None
+        }
+
+    def event_views(
+        self, keys: Sequence[TraceKey], since_ns: int
+    ) -> dict[TraceKey, dict[bytes, list[GenAI]]]:
+        execute = self._connection.execute
+        if execute(statements.ANY_EVENT_VIEW).fetchone() is None:
+            return {}
+        views: dict[TraceKey, dict[bytes, list[GenAI]]] = {}
+        for key in keys:
+            for span_id, view in execute(statements.EVENT_VIEWS, key):
+                of_span = views.setdefault(key, {}).setdefault(span_id, [])
+                of_span.append(EVENT_VIEW.decode(view))
+        return views
 
     def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:
         execute = self._connection.execute

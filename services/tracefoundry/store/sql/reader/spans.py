@@ -13,9 +13,13 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from tracefoundry.model.event_facts import complete_facts
+from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.usage import counted_fields
+from tracefoundry.store.event_views import completed_skeleton
 from tracefoundry.store.records import (
     COUNTS_LIMIT,
+    EVENT_VIEW,
     SkeletonPage,
     SpanLinks,
     SpanPosition,
@@ -23,7 +27,8 @@ from tracefoundry.store.records import (
     StoredTrace,
 )
 from tracefoundry.store.sql.reader.rows import Statement, columns_of, fetch
-from tracefoundry.store.sql.tables import spans
+from tracefoundry.store.sql.statements import MOST_EVENT_VIEWS
+from tracefoundry.store.sql.tables import span_logs, spans
 
 _SKELETON = columns_of(spans, SpanSkeleton._fields)
 _LINKS = columns_of(spans, SpanLinks._fields)
@@ -39,10 +44,31 @@ def skeletons(
     """A page of skeletons."""
     rows = fetch(connection, page_of(trace, _SKELETON, after, parent_id, limit + 1))
     found = list(map(SpanSkeleton._make, rows))
+    views = event_views(connection, trace)
+    if views:
+        found = [completed_skeleton(span, views.get(span.span_id, ())) for span in found]
     if len(found) <= limit:
         return SkeletonPage(found, None)
     del found[limit:]
     return SkeletonPage(found, SpanPosition(found[-1].start_time_ns, found[-1].span_id))
+
+
+def event_views(connection: sa.Connection, trace: StoredTrace) -> dict[bytes, list[GenAI]]:
+    """What the logs of a trace say about its spans, by span id and time."""
+    statement = (
+        sa.select(span_logs.c.span_id, sa.cast(span_logs.c.genai, sa.Text))
+        .where(
+            span_logs.c.project_id == trace.project_id,
+            span_logs.c.trace_id == trace.trace_id,
+            span_logs.c.genai.is_not(None),
+        )
+        .order_by(span_logs.c.time_ns)
+        .limit(MOST_EVENT_VIEWS)
+    )
+    views: dict[bytes, list[GenAI]] = {}
+    for span_id, view in fetch(connection, statement):
+        views.setdefault(span_id, []).append(EVENT_VIEW.decode(view))
+    return views
 
 
 def links_of(connection: sa.Connection, trace: StoredTrace, limit: int) -> list[SpanLinks]:
@@ -89,6 +115,7 @@ def counting_spans(
         return None
     rows = fetch(connection, sa.select(*_USAGE).where(*of_trace(trace)))
     facts = list(starmap(_Usage, rows))
+    complete_facts(facts, event_views(connection, trace))
     return {
         (facts[index].start_time_ns, facts[index].span_id): fields
         for index, fields in counted_fields(facts).items()
