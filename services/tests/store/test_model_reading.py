@@ -135,15 +135,26 @@ def lone_logs(draw: st.DrawFn) -> list[LogRecord]:
     return sorted(logs, key=lambda log: (log.time_ns, log.span_id))
 
 
+def offload(records: Sequence[Span] | Sequence[LogRecord]) -> None:
+    """The offload stage. Each record gets a resource and scope of its own first: in an OTLP body
+    the spans that share them follow each other, and the stage relies on it."""
+    offloader = Offloader()
+    for record in records:
+        record.resource = copy.deepcopy(record.resource)
+        record.scope = copy.deepcopy(record.scope)
+        if isinstance(record, Span):
+            offloader.offload_span(record)
+        else:
+            offloader.offload_log(record)
+
+
 @PROPERTY
 @given(spans=traces(), size=st.integers(1, 5))
 def test_spans_come_back_as_they_were_stored(
     writer: Writer, store: Store, spans: list[Span], size: int
 ) -> None:
     """Without contents: what stood where is in ``payloads``. In chunks of any size."""
-    offloader = Offloader()
-    for span in spans:
-        offloader.offload_span(span)
+    offload(spans)
     keep(writer, spans)
     chunks = span_chunks(store, spans[0].trace_id, chunk_spans=size)
     assert [len(chunk) for chunk in chunks[:-1]] == [size] * (len(chunks) - 1)
@@ -158,9 +169,7 @@ def test_spans_come_back_with_their_contents(
 ) -> None:
     """As they were before the offload stage, with the refs that a sender wrote."""
     originals = copy.deepcopy(spans)
-    offloader = Offloader()
-    for span in spans:
-        offloader.offload_span(span)
+    offload(spans)
     keep(writer, spans)
     source = Payloads([content for span in spans for content in span.contents])
     found = flat(span_chunks(store, spans[0].trace_id, contents=source))
@@ -177,9 +186,7 @@ def test_logs_come_back_as_they_were_stored_and_with_their_contents(
 ) -> None:
     """Also logs that came without spans."""
     originals = copy.deepcopy(logs)
-    offloader = Offloader()
-    for log in logs:
-        offloader.offload_log(log)
+    offload(logs)
     keep(writer, [], logs)
     trace = logs[0].trace_id
     chunks = log_chunks(store, trace, chunk_logs=size)
@@ -238,9 +245,7 @@ def test_contents_count_where_they_are_put_back(writer: Writer, store: Store) ->
         make_span(span=n, start=n, attributes={"input.value": f"{n}" + "x" * 3_000})
         for n in range(1, 4)
     ]
-    offloader = Offloader()
-    for span in spans:
-        offloader.offload_span(span)
+    offload(spans)
     keep(writer, spans)
     source = Payloads([content for span in spans for content in span.contents])
     options: dict[str, Any] = {"chunk_bytes": 5_000}
