@@ -113,19 +113,30 @@ class JsonWrites:
 
     Args:
         app: the application behind it.
+        prefix: the paths that have writes; others are not checked.
         refuse: answers a request that is refused.
         other_types: media types by path that are taken there too.
     """
 
     def __init__(
-        self, app: ASGIApp, *, refuse: Refuse, other_types: Mapping[str, Collection[str]]
+        self,
+        app: ASGIApp,
+        *,
+        prefix: str,
+        refuse: Refuse,
+        other_types: Mapping[str, Collection[str]],
     ) -> None:
         self._app = app
+        self._prefix = prefix
         self._refuse = refuse
         self._other_types = other_types
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+        if (
+            scope["type"] == "http"
+            and scope["method"] not in ("GET", "HEAD", "OPTIONS")
+            and scope["path"].startswith(self._prefix)
+        ):
             headers = dict(scope["headers"])
             given = headers.get(b"content-type")
             has_body = b"transfer-encoding" in headers or (
