@@ -172,13 +172,14 @@ def test_two_libraries_that_record_one_call_count_it_once(platform: Platform, la
 
 
 def test_siblings_with_one_response_id_are_one_call(platform: Platform) -> None:
-    """A library and the SDK below it, side by side; another id is another call."""
-    trace, root = new_trace_id(), new_span_id()
+    """A library and the SDK below it, side by side, one inside the time of the other; another id is
+    another call."""
+    trace, root, start = new_trace_id(), new_span_id(), recent_ns()
     agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "a"}
     spans = [
         span(trace, span_id=root, attributes=agent),
-        span(trace, parent=root, attributes=CHAT),
-        span(trace, parent=root, attributes=CHAT),
+        span(trace, parent=root, attributes=CHAT, start_ns=start, duration_ns=3_000_000),
+        span(trace, parent=root, attributes=CHAT, start_ns=start + 1_000_000),
     ]
     assert_stored(post(platform, body(spans)))
     assert (120, 30, None) == totals(platform, trace)

@@ -301,7 +301,8 @@ def test_spans_of_one_id_that_are_too_large_together_are_cut_visibly(
 
 
 def test_usage_counts_once_in_a_trace(store: Store, writer: Writer) -> None:
-    """The spans that count are told by start and id: here the call, not the agent above it."""
+    """The fields that count, by start and span id: here both of the call, none of the agent above
+    it."""
     agent = {**llm(30, 12), "gen_ai.operation.name": "invoke_agent"}
     commit(
         writer,
@@ -313,7 +314,8 @@ def test_usage_counts_once_in_a_trace(store: Store, writer: Writer) -> None:
     )
     trace = only_trace(store)
     with store.reader.snapshot() as snapshot:
-        assert snapshot.counting_spans(trace) == {(NOW_NS + 5, span_id(2)): 3}
+        counting = snapshot.counting_spans(trace)
+    assert counting == {(NOW_NS, span_id(1)): 0, (NOW_NS + 5, span_id(2)): 3}
 
 
 def test_links_are_listed_by_start(store: Store, writer: Writer) -> None:

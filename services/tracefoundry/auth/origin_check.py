@@ -107,35 +107,29 @@ class OriginCheck:
 
 
 class JsonWrites:
-    """ASGI middleware: bodies of writes must be JSON, and at some paths of other types.
+    """ASGI middleware: bodies of writes below ``/api/`` must be JSON, and at some paths of other
+    types. No other path takes a body.
 
     A page of another origin can only send such a body after a preflight, which it does not pass.
 
     Args:
         app: the application behind it.
-        prefix: the paths that have writes; others are not checked.
         refuse: answers a request that is refused.
         other_types: media types by path that are taken there too.
     """
 
     def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        prefix: str,
-        refuse: Refuse,
-        other_types: Mapping[str, Collection[str]],
+        self, app: ASGIApp, *, refuse: Refuse, other_types: Mapping[str, Collection[str]]
     ) -> None:
         self._app = app
-        self._prefix = prefix
         self._refuse = refuse
         self._other_types = other_types
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
             scope["type"] == "http"
+            and scope["path"].startswith("/api/")
             and scope["method"] not in ("GET", "HEAD", "OPTIONS")
-            and scope["path"].startswith(self._prefix)
         ):
             headers = dict(scope["headers"])
             given = headers.get(b"content-type")

@@ -149,7 +149,7 @@ def json_writes() -> Middleware:
         await answer(scope, receive, send)
 
     other_types = {"/api/bundles/import": ("application/zip", "application/octet-stream")}
-    return Middleware(JsonWrites, prefix="/api/", refuse=refuse, other_types=other_types)
+    return Middleware(JsonWrites, refuse=refuse, other_types=other_types)
 
 
 def target_of(path: str) -> str:
