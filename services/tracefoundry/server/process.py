@@ -233,15 +233,16 @@ class _Process:
             "otlp": self._listening.otlp_port,
             "grpc": self._listening.grpc_port,
         }
+        if ports["grpc"] and ports["grpc"] in (ports["api"], ports["otlp"]):
+            raise CommandError(
+                f"port {ports['grpc']} is given for OTLP/gRPC and for HTTP",
+                "Choose another --grpc-port",
+            )
         listeners: dict[str, socket.socket] = {}
         for name, port in ports.items():
             if name == "otlp" and port and port == ports["api"]:
                 # All HTTP paths are answered on both ports, so one socket can be both.
                 listeners[name] = listeners["api"]
-            elif name == "grpc" and port and port in (ports["api"], ports["otlp"]):
-                raise CommandError(
-                    f"port {port} is given for OTLP/gRPC and for HTTP", "Choose another --grpc-port"
-                )
             elif port is not None:
                 listeners[name] = listen(self._listening.host, port)
         return listeners
