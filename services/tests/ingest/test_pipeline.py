@@ -233,7 +233,11 @@ def test_a_store_that_cannot_be_asked_for_projects_is_unavailable(writer: Script
 
     pipeline = pipeline_over(writer, find)
     outcome = refused(pipeline, traces(), body([span(new_trace_id())]))
-    assert ("unavailable", "the database is down") == (outcome.status, outcome.message)
+    assert ("unavailable", "the database cannot be reached", "the database is down") == (
+        outcome.status,
+        outcome.message,
+        outcome.detail,
+    )
     answers.append(PROJECTS)
     assert 1 == len(prepared(pipeline, traces(), body([span(new_trace_id())])).spans)
 
@@ -319,8 +323,8 @@ def test_a_failing_store_is_unavailable_for_every_batch(
     writer.error = StoreUnavailable("the database is down")
     batches = [prepared(pipeline, traces(), body([span(new_trace_id())])) for _ in range(2)]
     outcomes = pipeline.commit(batches)
-    assert [("unavailable", "the database is down")] * 2 == [
-        (outcome.status, outcome.message) for outcome in outcomes
+    assert [("unavailable", "the database cannot be reached", "the database is down")] * 2 == [
+        (outcome.status, outcome.message, outcome.detail) for outcome in outcomes
     ]
 
 
@@ -391,9 +395,9 @@ def test_a_failing_payload_store_affects_only_batches_with_content(writer: Scrip
         for number, content in enumerate((with_content, plain, with_content))
     ]
     assert [
-        (0, "unavailable", "payload store: it is down"),
+        (0, "unavailable", "the payload store cannot be reached"),
         (1, "ok", ""),
-        (2, "unavailable", "payload store: it is down"),
+        (2, "unavailable", "the payload store cannot be reached"),
     ] == [(each.id, each.status, each.message) for each in pipeline.commit(batches)]
     assert [1] == [len(spans) for spans, _ in writer.commits]
 
@@ -428,5 +432,5 @@ def test_a_failing_payload_store_is_not_asked_for_as_long_as_the_failure_took(
     for moment in (1_000.0, quiet_until - 0.25, quiet_until):
         now = moment
         (outcome,) = pipeline.commit([prepared(pipeline, traces(), content)])
-        assert ("unavailable", "payload store: it hangs") == (outcome.status, outcome.message)
+        assert ("unavailable", "payload store: it hangs") == (outcome.status, outcome.detail)
     assert [1_000.0, quiet_until] == asked

@@ -138,9 +138,10 @@ class Projects:
         try:
             mode = Mode(record.redaction or self._redaction)
         except ValueError as error:
-            raise StoreUnavailable(
+            trouble = (
                 f"project {record.name!r} asks for a redaction mode that this version does not know"
-            ) from error
+            )
+            raise StoreUnavailable(trouble, public=trouble) from error
         redactor = self._redactors.get(mode)
         if redactor is None:
             redactor = self._redactors[mode] = Redactor(Policy.of(mode, self._patterns))

@@ -44,6 +44,7 @@ from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.keys import parse_keys
 from tracefoundry.payloads.open import open_object_store
 from tracefoundry.payloads.storing import PayloadWriter
+from tracefoundry.rare_log import RareLog
 from tracefoundry.store.api import StoreError, open_store
 from tracefoundry.store.records import ProjectRecord
 
@@ -124,6 +125,7 @@ class Worker:
         self._connection = connection
         self._input = connection.makefile("rb", buffering=1 << 20)
         self._sending = threading.Lock()
+        self._rare_log = RareLog()
         self._queue = BatchQueue()
         head, _ = self._read_frame()
         config = msgspec.msgpack.decode(head, type=WorkerConfig)
@@ -226,7 +228,7 @@ class Worker:
         try:
             task(time.time_ns())
         except StoreError as error:
-            _log.warning("%s deferred: %s", name, error)
+            self._rare_log.warn(f"{name}: {error}", f"{name} deferred: {error}")
             return False
         return True
 

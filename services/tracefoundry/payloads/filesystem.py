@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from tracefoundry.disk_space import is_full
 from tracefoundry.payloads.errors import ObjectMissing, ObjectStoreUnavailable
 from tracefoundry.payloads.objects import StoredObject, check_name, check_prefix, is_name
 
@@ -128,6 +129,12 @@ class FilesystemStore:
             path.touch(mode=0o600)
             path.unlink()
 
+    def check_room(self) -> None:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`."""
+        with self._errors("write to"):
+            if is_full(self.root):
+                raise OSError(errno.ENOSPC, "full")
+
     def close(self) -> None:
         """Nothing to release."""
 
@@ -214,7 +221,8 @@ class FilesystemStore:
         except OSError as error:
             remedy = _REMEDIES.get(error.errno or 0, os.strerror(error.errno or 0))
             raise ObjectStoreUnavailable(
-                f"cannot {action} the payload folder {self.root}: {remedy}"
+                f"cannot {action} the payload folder {self.root}: {remedy}",
+                public=f"the payload store cannot be used: {remedy}",
             ) from error
 
 

@@ -19,7 +19,7 @@ from tracefoundry.store.api import (
     Capabilities,
     Deletion,
     Reader,
-    StoreUnavailable,
+    SchemaNotReady,
     Writer,
 )
 from tracefoundry.store.sql.urls import check_postgres_url, is_sqlite, sqlite_path
@@ -124,6 +124,10 @@ class SqlStore:
             connection.execute(sa.select(projects.c.project_id).limit(1)).all()
             if writes:
                 check_writable(connection)
+        if writes and self._file is not None:
+            from tracefoundry.store.sqlite.disk_reserve import DiskReserve
+
+            DiskReserve(self._file).check()
 
     def check_schema(self) -> None:
         import sqlalchemy as sa
@@ -135,7 +139,7 @@ class SqlStore:
             found = connection.execute(sa.select(version.c.version_num)).scalars().first()
         head, older = self._revisions
         if found is None or (found != head and found in older):
-            raise StoreUnavailable(
+            raise SchemaNotReady(
                 f"the database schema is at revision {found or 'none'} and this program needs "
                 f"{head}; run tracefoundry migrate"
             )
