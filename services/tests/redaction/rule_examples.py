@@ -12,6 +12,7 @@ import string
 
 _ALPHABETS = {
     "alnum": string.ascii_letters + string.digits,
+    "base58": "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
     "base64": string.ascii_letters + string.digits + "+/",
     "digit": string.digits,
     "hex": "0123456789abcdef",

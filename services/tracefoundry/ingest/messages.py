@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from tracefoundry.auth.project_rules import ProjectRules
 from tracefoundry.otlp.answers import Encoding, Signal
 from tracefoundry.redaction.policy import UserPatterns
 
@@ -25,14 +26,12 @@ class WorkerConfig(msgspec.Struct, kw_only=True):
     """
 
     database_url: str
-    retention_ns: int
-    payload_retention_ns: int
+    rules: ProjectRules
     ahead_ns: int
     max_body_bytes: int
     memory_bytes: int
     payload_url: str
     encryption_keys: str = ""
-    redaction: str = "standard"
     patterns: UserPatterns = UserPatterns()
 
 

@@ -133,14 +133,12 @@ class Worker:
         _limit_memory(config.memory_bytes)
         self._store = open_store(config.database_url)
         self._writer = self._store.writer(
-            retention_ns=config.retention_ns, ahead_ns=config.ahead_ns
+            retention_ns=config.rules.retention_spans_ns, ahead_ns=config.ahead_ns
         )
         projects = Projects(
             self._find_projects,
-            redaction=config.redaction,
+            rules=config.rules,
             patterns=config.patterns,
-            retention_ns=config.retention_ns,
-            payload_retention_ns=config.payload_retention_ns,
             ahead_ns=config.ahead_ns,
         )
         self._pipeline = Pipeline(
@@ -243,7 +241,7 @@ class Worker:
     def _find_projects(self) -> dict[str, ProjectRecord]:
         """Read the projects by a separate connection: the writer's may be in a transaction."""
         writer = self._store.writer(
-            retention_ns=self._config.retention_ns, ahead_ns=self._config.ahead_ns
+            retention_ns=self._config.rules.retention_spans_ns, ahead_ns=self._config.ahead_ns
         )
         try:
             return writer.projects()

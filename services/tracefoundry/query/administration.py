@@ -80,7 +80,7 @@ def _add_projects(router: APIRouter, access: Access) -> None:
         "/projects",
         summary="Make a project",
         status_code=201,
-        responses=answers(Project, status=201, errors=(409, 413)),
+        responses=answers(Project, status=201, errors=(409, 413, 422)),
     )
     def create_project(wanted: NewProject, caller: AdminCaller) -> Response:
         if caller.project_id is not None:
@@ -91,7 +91,7 @@ def _add_projects(router: APIRouter, access: Access) -> None:
     @router.patch(
         "/projects/{name}",
         summary="Change what a project sets for itself",
-        responses=answers(Project, errors=(404, 413)),
+        responses=answers(Project, errors=(404, 413, 422)),
     )
     def set_project(name: NamePath, wanted: ProjectSettings, caller: AdminCaller) -> Response:
         if caller.project_id is not None and caller.project != name:

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _ACCESS_STATUS: dict[Kind, int] = {
     "invalid": 400,
+    "out_of_bounds": 422,
     "forbidden_project": 403,
     "unknown_project": 404,
     "unknown_token": 404,

@@ -153,6 +153,9 @@ def is_credential(text: bytes, start: int, end: int) -> bool:
 # Keys whose beginning is short.
 
 _RANDOM_LETTERS = 64
+_PREFIX = 3
+"""Characters at the start of a key that are not random."""
+_DIGIT, _UPPER, _LOWER = (re.compile(letters) for letters in (b"[0-9]", b"[A-Z]", b"[a-z]"))
 
 
 def is_outside_random_letters(text: bytes, start: int, end: int) -> bool:
@@ -165,3 +168,20 @@ def is_outside_random_letters(text: bytes, start: int, end: int) -> bool:
 def is_separate_word(text: bytes, start: int, end: int) -> bool:
     """Whether no letter and no digit touches it."""
     return not text[start - 1 : start].isalnum() and not text[end : end + 1].isalnum()
+
+
+def is_mixed(text: bytes, start: int, end: int) -> bool:
+    """A random value: behind its prefix it has digits and letters of both cases, as a name in code
+    rarely has; not in the middle of random letters."""
+    value = text[start:end]
+    return (
+        _DIGIT.search(value, _PREFIX) is not None
+        and _UPPER.search(value, _PREFIX) is not None
+        and _LOWER.search(value, _PREFIX) is not None
+        and is_outside_random_letters(text, start, end)
+    )
+
+
+def is_mixed_word(text: bytes, start: int, end: int) -> bool:
+    """A random value that no letter and no digit touches."""
+    return is_separate_word(text, start, end) and is_mixed(text, start, end)
