@@ -120,6 +120,19 @@ def test_a_project_is_made_changed_and_listed(bureau: Bureau) -> None:
     assert changed in bureau.ask("GET", "/api/projects").json()["projects"]
 
 
+def test_a_setting_beyond_a_bound_of_the_platform_is_422_and_names_it(store: Store) -> None:
+    """Nothing is changed, and the answer of the list shows what holds."""
+    settings = Settings.from_environment({"TRACEFOUNDRY_REDACTION_FLOOR": "strict"})
+    access = open_access(store.administration, settings, ask_tokens=False)
+    client = AppClient(create_app(store, QuerySettings(), access=access))
+    refused = client.request("PATCH", "/api/projects/default", json={"redaction": "off"})
+    assert (422, "out_of_bounds") == (refused.status_code, refused.json()["error"]["code"])
+    assert "TRACEFOUNDRY_REDACTION_FLOOR" in refused.json()["error"]["remedy"]
+    (project,) = client.get("/api/projects").json()["projects"]
+    assert (None, "strict") == (project["redaction"], project["effective"]["redaction"])
+    access.close()
+
+
 def test_readers_see_the_settings_of_their_projects(bureau: Bureau) -> None:
     """And of no other."""
     bureau.ask("POST", "/api/projects", {"name": "shop"})
