@@ -337,3 +337,22 @@ def test_what_cannot_be_recorded_is_not_done(bureau: Bureau) -> None:
     with bureau.engine.connect() as connection:
         names = connection.execute(sa.select(tables.projects.c.name)).scalars().all()
     assert ["default"] == names
+
+
+def test_the_audit_log_of_a_project_names_no_token_of_another(bureau: Bureau) -> None:
+    """Whoever tried to reach it is shown as that, by the refusal that stands in its log."""
+    for project in ("shop", "bank"):
+        bureau.ask("POST", "/api/projects", {"name": project})
+    keeper = bureau.make("admin", "shop", "shop-keeper")
+    stranger = bureau.make("admin", "bank", "bank-secret-name")
+    refused = bureau.ask("GET", "/api/traces?project=shop", token=stranger)
+    assert 403 == refused.status_code
+    bureau.ask("PATCH", "/api/projects/shop", {"retention_spans": "5d"}, token=stranger)
+    seen = bureau.ask("GET", "/api/audit", token=keeper)
+    assert "bank" not in seen.text
+    actors = {entry["actor"] for entry in seen.json()["entries"]}
+    assert {"boss", "(token of another project)"} == actors
+    whole = bureau.ask("GET", "/api/audit").text
+    assert "bank-secret-name" in whole
+    listed = bureau.ask("GET", "/api/tokens", token=keeper).json()["tokens"]
+    assert ["shop-keeper"] == [token["name"] for token in listed]
