@@ -15,17 +15,10 @@ from enum import StrEnum
 from tracefoundry.model.genai.content import content_slot, event_slot
 from tracefoundry.redaction.rules import Rule, load_rules
 
-_ALL_RULES = load_rules()
-
-BUILTIN_RULES: tuple[Rule, ...] = tuple(rule for rule in _ALL_RULES if rule.group != "optional")
+BUILTIN_RULES: tuple[Rule, ...] = load_rules()
 """In order of importance: where two overlap, the first names what was taken out."""
 
-PERSONAL_DATA_RULES: tuple[Rule, ...] = tuple(
-    rule for rule in _ALL_RULES if rule.group == "optional"
-)
-"""More personal data, for projects that ask for it. They come after the built-in rules."""
-
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 """To be raised with every change of the built-in rules, keys or encodings."""
 
 OFF_VERSION = 1

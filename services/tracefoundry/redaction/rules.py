@@ -21,8 +21,7 @@ from tracefoundry.redaction.re2_patterns import Pattern, compiled
 from tracefoundry.redaction.report import MARKER
 
 RULE_TABLES = tuple(
-    Path(__file__).with_name(name)
-    for name in ("provider_rules.toml", "rules.toml", "personal_data_rules.toml")
+    Path(__file__).with_name(name) for name in ("provider_rules.toml", "rules.toml")
 )
 
 LEFT_EDGE = r"(?:\A|[^0-9A-Za-z])"
@@ -44,9 +43,8 @@ RETRIED_VALUE_BYTES = 256
 
 _COUNT_AT_END = re.compile(r"\{(\d+),?\}$")
 
-Group = Literal["provider", "context", "personal", "optional"]
-"""Keys of known shape; secrets known by what stands before them; personal data; personal data that
-is looked for only where a project asks for it."""
+Group = Literal["provider", "context", "personal"]
+"""Keys of known shape; secrets known by what stands before them; personal data."""
 
 Check = Callable[[bytes, int, int], bool]
 """Says whether text[start:end] really is what the rule looks for."""
@@ -102,7 +100,6 @@ class RuleTable(msgspec.Struct, forbid_unknown_fields=True):
     provider: tuple[Rule, ...] = ()
     context: tuple[Rule, ...] = ()
     personal: tuple[Rule, ...] = ()
-    optional: tuple[Rule, ...] = ()
 
 
 _FRAGMENT = re.compile(r"\{\{(\w+)\}\}")

@@ -155,7 +155,9 @@ def is_credential(text: bytes, start: int, end: int) -> bool:
 _RANDOM_LETTERS = 64
 _PREFIX = 3
 """Characters at the start of a key that are not random."""
-_DIGIT, _UPPER, _LOWER = (re.compile(letters) for letters in (b"[0-9]", b"[A-Z]", b"[a-z]"))
+_BASE64_LETTERS = 16
+"""So many letters of base64 of all kinds before a key are base64, and not words or a path."""
+_KINDS = tuple(re.compile(letters) for letters in (rb"[0-9]", rb"[A-Z]", rb"[a-z]"))
 
 
 def is_outside_random_letters(text: bytes, start: int, end: int) -> bool:
@@ -172,14 +174,18 @@ def is_separate_word(text: bytes, start: int, end: int) -> bool:
 
 def is_mixed(text: bytes, start: int, end: int) -> bool:
     """A random value: behind its prefix it has digits and letters of both cases, as a name in code
-    rarely has; not in the middle of random letters."""
-    value = text[start:end]
-    return (
-        _DIGIT.search(value, _PREFIX) is not None
-        and _UPPER.search(value, _PREFIX) is not None
-        and _LOWER.search(value, _PREFIX) is not None
-        and is_outside_random_letters(text, start, end)
+    rarely has. Not in the middle of base64, whose lines may be short."""
+    before = text[max(0, start - _BASE64_LETTERS - 2) : start].translate(None, b"\r\n")
+    in_base64 = (
+        len(before) >= _BASE64_LETTERS
+        and ALL_LETTERS.issuperset(before)
+        and _has_all_kinds(before, 0)
     )
+    return _has_all_kinds(text[start:end], _PREFIX) and not in_base64
+
+
+def _has_all_kinds(value: bytes, position: int) -> bool:
+    return all(kind.search(value, position) for kind in _KINDS)
 
 
 def is_mixed_word(text: bytes, start: int, end: int) -> bool:
