@@ -140,6 +140,7 @@ def _generator(function: Any, make: Make) -> Callable[..., Any]:
         operation = _begin(make, arguments, args, kwargs)
         items: list[Any] = []
         error: BaseException | None = None
+        closing = False
         try:
             generator = function(*args, **kwargs)
             advance, value = generator.send, None
@@ -155,12 +156,13 @@ def _generator(function: Any, make: Make) -> Callable[..., Any]:
                 try:
                     advance, value = generator.send, (yield item)
                 except GeneratorExit:
+                    closing = True
                     generator.close()
                     raise
                 except BaseException as thrown:  # noqa: BLE001 - goes into the agent's generator
                     advance, value = generator.throw, thrown
         except BaseException as raised:
-            error = raised
+            error = None if closing else raised
             raise
         finally:
             _taken(operation, items)
@@ -176,6 +178,7 @@ def _async_generator(function: Any, make: Make) -> Callable[..., Any]:
         operation = _begin(make, arguments, args, kwargs)
         items: list[Any] = []
         error: BaseException | None = None
+        closing = False
         try:
             generator = function(*args, **kwargs)
             advance, value = generator.asend, None
@@ -191,12 +194,15 @@ def _async_generator(function: Any, make: Make) -> Callable[..., Any]:
                 try:
                     advance, value = generator.asend, (yield item)
                 except GeneratorExit:
+                    closing = True
                     await generator.aclose()
                     raise
                 except BaseException as thrown:  # noqa: BLE001 - goes into the agent's generator
+                    # asyncio closes an abandoned generator in a task that it may cancel.
+                    closing = type(thrown).__name__ == "CancelledError"
                     advance, value = generator.athrow, thrown
         except BaseException as raised:
-            error = raised
+            error = None if closing else raised
             raise
         finally:
             _taken(operation, items)
