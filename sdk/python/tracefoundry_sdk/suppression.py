@@ -48,6 +48,11 @@ _CONTENTS = {
 }
 
 
+def present() -> bool:
+    """The package is loaded, so an instrumentation may be active."""
+    return _IMPLEMENTATION in sys.modules
+
+
 @never_raises((None, None))
 def publish(context: Context, *, capture_content: bool) -> tuple[Context | None, Any]:
     """The context with the data in it, and the data; (None, None) without the package."""

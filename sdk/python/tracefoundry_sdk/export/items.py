@@ -47,10 +47,10 @@ Item = SpanItem | LogItem
 
 def span_item(span: ReadableSpan, contents: Sequence[Content], capture: Capture) -> SpanItem:
     """The item of an ended span."""
-    size = _SPAN_BYTES + _attributes_bytes(span.attributes)
-    for event in span.events:
+    size = _SPAN_BYTES + _attributes_bytes(_stored(span, "attributes"))
+    for event in _stored(span, "events"):
         size += _VALUE_BYTES + _attributes_bytes(event.attributes)
-    for link in span.links:
+    for link in _stored(span, "links"):
         size += _VALUE_BYTES + _attributes_bytes(link.attributes)
     for content in contents:
         size += _value_bytes(content.value)
@@ -63,10 +63,20 @@ def log_item(event_name: str, attributes: dict[str, str], **where: Any) -> LogIt
     return LogItem(event_name=event_name, attributes=attributes, size_bytes=size, **where)
 
 
+def _stored(span: ReadableSpan, name: str) -> Any:
+    """What the span holds; its public properties make a copy at each access."""
+    stored = getattr(span, f"_{name}", None)
+    return getattr(span, name) if stored is None else stored
+
+
 def _attributes_bytes(attributes: Any) -> int:
     size = 0
-    for value in (attributes or {}).values():
-        size += _value_bytes(value)
+    values = getattr(attributes, "_dict", attributes) or {}  # the public mapping locks at each key
+    for value in values.values():
+        if type(value) is str:
+            size += _VALUE_BYTES + len(value)
+        else:
+            size += _value_bytes(value)
     return size
 
 

@@ -35,6 +35,7 @@ class Operation:
         self._runtime: Runtime | None = None
         self._span: Span = INVALID_SPAN
         self._recording = False
+        self._keeps_content = False
         self._ended = False
         self._conversation_id: str | None = None
         self._context: Context | None = None
@@ -117,29 +118,33 @@ class Operation:
             parent = (
                 Context() if owner is None else trace.set_span_in_context(owner.span, Context())
             )
-        attributes = {
-            key: value for key, value in self.start_attributes().items() if value is not None
-        }
+        attributes = self.start_attributes()
+        for key in [key for key, value in attributes.items() if value is None]:
+            del attributes[key]
         self._span = runtime.tracer.start_span(
             self.span_name(), parent, self.kind, attributes, start_time=runtime.now_ns()
         )
         self._recording = self._span.is_recording()
-        base = previous if runtime.isolated else trace.set_span_in_context(self._span, previous)
-        self._context = self.extended(context.set_value(_OWNER, self, base))
+        self._keeps_content = self._recording and runtime.capture.wanted
+        if runtime.isolated:
+            current = context.set_value(_OWNER, self, previous)
+        else:
+            current = trace.set_span_in_context(self._span, previous)
+            # The context is new and nobody else has it: this saves a second copy of it.
+            dict.__setitem__(current, _OWNER, self)
+        self._context = self.extended(current)
         self.began()
 
     def extended(self, current: Context) -> Context:
         """The context with what the helper adds for those that run below it."""
         return current
 
-    @never_raises(None)
     def attach(self) -> None:
         """Make the span current."""
         if self._context is not None:
             self._previous = context.get_current()
             context.attach(self._context)
 
-    @never_raises(None)
     def detach(self, *, abandoned: bool = False) -> None:
         """Make current again what was before.
 
@@ -153,19 +158,22 @@ class Operation:
     @never_raises(None)
     def end(self, error: BaseException | None = None) -> None:
         """End the span, once."""
-        if self._ended:
+        runtime = self._runtime
+        if self._ended or runtime is None:
             return
         self._ended = True
-        runtime = self._runtime
-        if runtime is None:
+        if not self._recording:
+            self._span.end()
             return
         try:
-            if self._recording:
-                self.finish()
-                if error is not None and is_error(error):
-                    record_error(self._span, error, runtime.capture)
+            self.finish()
+            if error is not None and is_error(error):
+                record_error(self._span, error, runtime.capture)
         finally:
-            self._end_span(runtime, list(self._contents.values()))
+            if self._contents:
+                self._end_with_content(runtime, list(self._contents.values()))
+            else:
+                self._span.end(runtime.now_ns())
 
     def leave(self, error: BaseException | None) -> None:
         """The ``with`` is left."""
@@ -182,28 +190,27 @@ class Operation:
             self.content(key, found, roles_of(found))
 
     def _wants_content(self) -> bool:
-        return self._recording and self._runtime is not None and self._runtime.capture.wanted
+        return self._keeps_content
 
     def _now_ns(self) -> int | None:
         return self._runtime.now_ns() if self._runtime is not None else None
 
-    def _end_span(self, runtime: Runtime, contents: list[Content]) -> None:
+    def _end_with_content(self, runtime: Runtime, contents: list[Content]) -> None:
+        """Give the content to our processor where that is safe, else set it as attributes."""
         processor = runtime.processor
-        try:
-            if contents and self._recording:
-                if processor is not None and runtime.may_defer_content:
-                    span_id = self._span.get_span_context().span_id
-                    processor.keep_content(span_id, contents)
-                    try:
-                        self._span.end(runtime.now_ns())
-                    finally:
-                        processor.forget_content(span_id)
-                    return
-                for content in contents:
-                    self._span.set_attributes(runtime.capture.attributes_of(content))
-        finally:
-            if self._span.is_recording():
+        if processor is not None and runtime.may_defer_content:
+            span_id = self._span.get_span_context().span_id
+            processor.keep_content(span_id, contents)
+            try:
                 self._span.end(runtime.now_ns())
+            finally:
+                processor.forget_content(span_id)
+            return
+        try:
+            for content in contents:
+                self._span.set_attributes(runtime.capture.attributes_of(content))
+        finally:
+            self._span.end(runtime.now_ns())
 
 
 def _living(current: Context) -> Context:

@@ -12,7 +12,6 @@ from typing import Generic, ParamSpec, TypeVar
 
 from opentelemetry import context
 
-from tracefoundry_sdk.safety import never_raises
 from tracefoundry_sdk.spans.base import Operation
 from tracefoundry_sdk.spans.functions import traced
 
@@ -58,7 +57,6 @@ class Helper(Generic[OperationT]):
     ) -> None:
         self._leave(error)
 
-    @never_raises(None)
     def _leave(self, error: BaseException | None) -> None:
         operation = self._innermost()
         if operation is not None:
@@ -67,7 +65,9 @@ class Helper(Generic[OperationT]):
 
     def _innermost(self) -> OperationT | None:
         """The operation of this ``with``; several tasks may be inside one helper."""
-        if len(self._open) > 1:
+        if len(self._open) == 1:
+            return self._open.pop()
+        if self._open:
             current = context.get_current()
             for index, operation in enumerate(self._open):
                 if operation._context is current:

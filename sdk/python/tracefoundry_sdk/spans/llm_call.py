@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import fields
 from typing import Any, ParamSpec, TypeVar, overload
 
 from opentelemetry.context import Context
@@ -40,13 +39,6 @@ _PARAMETERS = {
 }
 _SYSTEM_PARAMETERS = ("system", "instructions", "system_instruction")
 _INPUT_ARGUMENTS = ("messages", "input", "prompt", "contents")
-_USAGE = {
-    "input_tokens": c.USAGE_INPUT_TOKENS,
-    "output_tokens": c.USAGE_OUTPUT_TOKENS,
-    "cached_tokens": c.USAGE_CACHE_READ_INPUT_TOKENS,
-    "cache_write_tokens": c.USAGE_CACHE_WRITE_INPUT_TOKENS,
-    "reasoning_tokens": c.USAGE_REASONING_OUTPUT_TOKENS,
-}
 
 
 class LlmCall(Operation):
@@ -115,11 +107,19 @@ class LlmCall(Operation):
         cost_usd: float | None = None,
     ) -> None:
         """Tell the tokens of the call. Input includes cached tokens, output those of reasoning."""
-        self._take_usage(
-            Usage(input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens)
-        )
+        attributes = self._attributes
+        if input_tokens is not None:
+            attributes[c.USAGE_INPUT_TOKENS] = input_tokens
+        if output_tokens is not None:
+            attributes[c.USAGE_OUTPUT_TOKENS] = output_tokens
+        if cached_tokens is not None:
+            attributes[c.USAGE_CACHE_READ_INPUT_TOKENS] = cached_tokens
+        if cache_write_tokens is not None:
+            attributes[c.USAGE_CACHE_WRITE_INPUT_TOKENS] = cache_write_tokens
+        if reasoning_tokens is not None:
+            attributes[c.USAGE_REASONING_OUTPUT_TOKENS] = reasoning_tokens
         if cost_usd is not None:
-            self._attributes[c.USAGE_COST] = cost_usd
+            attributes[c.USAGE_COST] = cost_usd
 
     def stream(self, iterable: Any) -> Any:
         """Pass a streamed reply on, chunk by chunk, and record it.
@@ -196,6 +196,8 @@ class LlmCall(Operation):
     def extended(self, current: Context) -> Context:
         """Official client instrumentations below make no span of their own."""
         capture = self._runtime is not None and self._runtime.capture.full
+        if not suppression.present():
+            return current
         if self._conversation_id is not None:
             current = suppression.with_conversation(current, self._conversation_id) or current
         published, self._inner = suppression.publish(current, capture_content=capture)
@@ -265,9 +267,13 @@ class LlmCall(Operation):
         return result
 
     def _take_usage(self, usage: Usage) -> None:
-        for each in fields(Usage):
-            if (value := getattr(usage, each.name)) is not None:
-                self._attributes[_USAGE[each.name]] = value
+        self.usage(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cached_tokens=usage.cached_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+        )
 
     def _record_raw(self) -> None:
         """Request and reply in full, for replay; never headers."""
