@@ -7,22 +7,36 @@ it any more.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from tracefoundry_sdk.json_text import snapshot
 from tracefoundry_sdk.messages.chunks import ReplyBuilder
+from tracefoundry_sdk.messages.replies import Reply
 from tracefoundry_sdk.safety import never_raises
 
-if TYPE_CHECKING:
-    from tracefoundry_sdk.spans.llm_call import LlmCall
-
 MAX_RECORDED_CHUNKS = 100_000
+
+
+class StreamedCall(Protocol):
+    """The call that a stream belongs to."""
+
+    @property
+    def keeps_chunks(self) -> bool:
+        """Chunks are recorded for replay."""
+
+    def first_chunk(self) -> None:
+        """The first piece of the answer has come."""
+
+    def stream_finished(
+        self, reply: Reply, chunks: list[Any], error: BaseException | None, *, early: bool
+    ) -> None:
+        """The stream has ended, was left, or failed."""
 
 
 class Stream:
     """Both an iterator and an async iterator; other attributes are those of the stream."""
 
-    def __init__(self, source: Any, call: LlmCall) -> None:
+    def __init__(self, source: Any, call: StreamedCall) -> None:
         self._source = source
         self._call = call
         self._iterator: Any = None

@@ -49,7 +49,9 @@ def roles_of(messages: list[Message]) -> tuple[str, ...]:
 
 def _is_message(value: Any) -> bool:
     if isinstance(value, dict):
-        return "role" in value or value.get("type") in _RESPONSE_ITEMS
+        if "role" in value or value.get("type") in _RESPONSE_ITEMS:
+            return True
+        return "content" in value and _langchain_role(value) is not None
     if field(value, "role") is not None and (
         field(value, "content") is not None or field(value, "parts") is not None
     ):

@@ -232,6 +232,9 @@ class LlmCall(Operation):
         attributes = self._attributes
         if self._inner is not None:
             told, contents = suppression.learned(self._inner)
+            if self._runtime is not None:
+                plain = self._runtime.capture.plain
+                told = {key: plain(key, value) for key, value in told.items()}
             attributes = {**told, **attributes}
             for key, value in contents.items():
                 if key not in self._contents and self._wants_content():
