@@ -102,7 +102,6 @@ export class LlmCall extends TracedSpan {
 
   /** The same stream, watched; `ended` is called once, when nobody reads it any more. @internal */
   watch<S extends object>(source: S, ended: (error?: { thrown: unknown }) => void): S {
-    this.attribute(names.REQUEST_STREAM, true);
     const builder = new ReplyBuilder();
     return observeStream(source, this.context, {
       chunk: (chunk) => {
@@ -112,11 +111,17 @@ export class LlmCall extends TracedSpan {
       end: (how) => {
         safely(() => {
           this.recordReply(builder.reply());
-          if (how.early) this.attribute(names.STREAM_ENDED_EARLY, true);
+          this.streamed(how.early);
         }, undefined);
         ended(how.error);
       },
     });
+  }
+
+  /** Says that the reply came as a stream, and whether its reader left early. @internal */
+  streamed(early: boolean): void {
+    this.attribute(names.REQUEST_STREAM, true);
+    if (early) this.attribute(names.STREAM_ENDED_EARLY, true);
   }
 
   /** Notes the time to the first chunk, at the first call. @internal */

@@ -6,10 +6,10 @@ import { diag, type TracerProvider } from "@opentelemetry/api";
 export type Capture = "off" | "metadata" | "full";
 
 /**
- * Replaces a content value before it is recorded. `key` is the attribute's name. If the function
- * throws, or returns a value of another type, the value is withheld.
+ * Replaces a text before it is recorded. `key` is the name of its attribute. If the function
+ * throws, or returns something that is no text, the text is withheld.
  */
-export type Redact = (value: unknown, key: string) => unknown;
+export type Redact = (value: string, key: string) => string;
 
 /** State shared by all copies of this package in the process. */
 export interface State {
