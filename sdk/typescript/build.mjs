@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 rmSync("dist", { recursive: true, force: true });
 for (const project of ["tsconfig.json", "tsconfig.cjs.json"]) {
-  execFileSync(process.execPath, [tsc, "-p", project], { stdio: "inherit" });
+    execFileSync(process.execPath, [tsc, "-p", project], { stdio: "inherit" });
 }
 // The package is of type "module"; this file makes dist/cjs an exception.
 writeFileSync("dist/cjs/package.json", '{ "type": "commonjs" }\n');

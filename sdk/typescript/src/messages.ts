@@ -13,7 +13,11 @@ export interface Message {
   finish_reason?: string;
 }
 
-const ROLES: Readonly<Record<string, string>> = { human: "user", ai: "assistant", model: "assistant" };
+const ROLES: Readonly<Record<string, string>> = {
+  human: "user",
+  ai: "assistant",
+  model: "assistant",
+};
 
 /** The input of a call: a text, one message, or a list of messages of any provider. */
 export function inputMessages(input: unknown): Message[] {

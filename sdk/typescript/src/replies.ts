@@ -60,9 +60,7 @@ export function readReply(value: unknown): Reply {
     return { ...reply([]), model: text(from["model"]), usage: openAiUsage(from["usage"]) };
   }
   if (typeof from["role"] === "string") {
-    const parts = Array.isArray(from["parts"])
-      ? contentParts(from["parts"])
-      : assistantParts(from);
+    const parts = Array.isArray(from["parts"]) ? contentParts(from["parts"]) : assistantParts(from);
     return reply([assistant(parts, from["finish_reason"])]);
   }
   return reply([]);
@@ -160,10 +158,7 @@ function google(from: Fields): Reply {
   const candidates = list(from["candidates"]).map((candidate) => fields(candidate) ?? {});
   return {
     messages: candidates.map((candidate) =>
-      assistant(
-        contentParts(fields(candidate["content"])?.["parts"]),
-        candidate["finishReason"],
-      ),
+      assistant(contentParts(fields(candidate["content"])?.["parts"]), candidate["finishReason"]),
     ),
     id: text(from["responseId"]),
     model: text(from["modelVersion"]),

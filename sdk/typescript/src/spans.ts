@@ -138,13 +138,19 @@ export class AgentRun extends TracedSpan {
 
   /** What the run was asked: a text or messages. */
   set input(value: unknown) {
-    this.content(names.INPUT_MESSAGES, safely(() => inputMessages(value), undefined));
+    this.content(
+      names.INPUT_MESSAGES,
+      safely(() => inputMessages(value), undefined),
+    );
   }
 
   /** What the run answered: a text, messages, or any value. */
   set output(value: unknown) {
     this.#hasOutput = true;
-    this.content(names.OUTPUT_MESSAGES, safely(() => outputMessages(value), undefined));
+    this.content(
+      names.OUTPUT_MESSAGES,
+      safely(() => outputMessages(value), undefined),
+    );
   }
 
   protected override onResult(value: unknown): void {

@@ -115,7 +115,10 @@ test("an error is recorded once, on the innermost span, and reaches the agent", 
   const spans = await spansOf(traceId, 2);
   const tool = named(spans, "execute_tool broken");
   const root = named(spans, "invoke_agent failing");
-  assert.deepEqual(tool.events.map((event) => event.name), ["exception"]);
+  assert.deepEqual(
+    tool.events.map((event) => event.name),
+    ["exception"],
+  );
   assert.deepEqual(root.events, []);
   assert.equal(root.attributes["error.type"], "RangeError");
 });

@@ -34,7 +34,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 def test_typescript(platform: Platform, file: str, capsys: pytest.CaptureFixture[str]) -> None:
     """All tests of the file ran and passed."""
     done = subprocess.run(
-        [*node(), "--expose-gc", "--test", "--test-reporter=spec", f"tests/{file}"],
+        [*node(), "--test", "--test-reporter=spec", "--test-timeout=120000", "--test-force-exit", f"tests/{file}"],
         cwd=PACKAGE,
         env=clean_environment({"TEST_OTLP_URL": platform.otlp, "TEST_API_URL": platform.api}),
         capture_output=True, text=True, timeout=TIMEOUT_S, check=False,

@@ -1,4 +1,5 @@
 // Counts what could not be delivered, and says so: at most once a minute, on standard error.
+import { writeSync } from "node:fs";
 
 const REPORT_INTERVAL_MS = 60_000;
 
@@ -8,6 +9,8 @@ export class Drops {
   #reportedAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #total = 0;
+  /** No event loop runs any more, so a warning would come too late: write at once. */
+  exiting = false;
 
   /** All that was lost since the start. */
   get total(): number {
@@ -36,8 +39,8 @@ export class Drops {
     const lost = [...this.#counts].map(([reason, items]) => `${items} (${reason})`).join(", ");
     this.#counts.clear();
     this.#reportedAt = performance.now();
-    process.emitWarning(`TraceFoundry dropped spans or events: ${lost}.`, {
-      code: "TRACEFOUNDRY_DROPPED",
-    });
+    const message = `TraceFoundry dropped spans or events: ${lost}.`;
+    if (this.exiting) writeSync(process.stderr.fd, `(node:${process.pid}) Warning: ${message}\n`);
+    else process.emitWarning(message, { code: "TRACEFOUNDRY_DROPPED" });
   }
 }

@@ -33,7 +33,7 @@ export function deliverAtExit(exporter: Exporter): () => void {
     safely(() => {
       const left = exporter.pending ? leftMs() : 0;
       if (left > 50 && sendSynchronously(exporter, left)) return;
-      exporter.stop("the process ended");
+      if (exporter.pending) exporter.stop("the process ended", true);
     }, undefined);
   };
   process.on("beforeExit", onBeforeExit);
@@ -58,7 +58,7 @@ function sendSynchronously(exporter: Exporter, timeoutMs: number): boolean {
   try {
     execFileSync(process.execPath, ["-e", SENDER], {
       input,
-      timeout: timeoutMs,
+      timeout: Math.ceil(timeoutMs),
       killSignal: "SIGKILL",
       stdio: ["pipe", "ignore", "ignore"],
       env: environment,

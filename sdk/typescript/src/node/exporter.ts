@@ -122,9 +122,10 @@ export class Exporter {
   }
 
   /** Ends the delivery; what is left is dropped and counted. */
-  stop(reason: string): void {
-    this.#spanLane.stop(reason);
-    this.#eventLane.stop(reason);
+  stop(reason: string, exiting = false): void {
+    this.drops.exiting = exiting;
+    this.#spanLane.stop(reason, exiting);
+    this.#eventLane.stop(reason, exiting);
     this.#traces.close();
     this.#logs.close();
     this.drops.report();

@@ -127,15 +127,16 @@ export class Lane<T> {
     return bodies;
   }
 
-  /** Takes nothing more, and drops what is left. */
-  stop(reason: string): void {
+  /** Takes nothing more, and drops what is left; when exiting also what is being sent. */
+  stop(reason: string, exiting = false): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
     const rest = this.#queue;
     this.#queue = [];
     this.#queuedBytes = 0;
     this.#release(rest);
-    this.#settle(rest.length, rest.length, reason);
+    const lost = rest.length + (exiting ? this.#sending.length : 0);
+    if (lost > 0) this.#settle(lost, lost, reason);
     this.#wakeRetry?.();
   }
 
@@ -197,7 +198,9 @@ export class Lane<T> {
         return { items: items.length, reason: `${this.#signal.name}: ${answer.reason}` };
       }
       const askedMs = (answer.retryAfterS ?? 0) * 1000;
-      await this.#pause(Math.min(Math.max(askedMs, waitMs * (0.8 + Math.random() * 0.4)), MAX_RETRY_AGE_MS));
+      await this.#pause(
+        Math.min(Math.max(askedMs, waitMs * (0.8 + Math.random() * 0.4)), MAX_RETRY_AGE_MS),
+      );
       waitMs = Math.min(waitMs * 2, MAX_RETRY_MS);
     }
   }

@@ -66,7 +66,9 @@ interface OpenProvider {
 
 /** The SDK's provider that is registered; undefined if there is none. */
 export function registeredProvider(): TracerProvider | undefined {
-  const proxy = trace.getTracerProvider() as TracerProvider & { getDelegate?: () => TracerProvider };
+  const proxy = trace.getTracerProvider() as TracerProvider & {
+    getDelegate?: () => TracerProvider;
+  };
   const provider = proxy.getDelegate?.() ?? proxy;
   return isOpen(provider) ? provider : undefined;
 }

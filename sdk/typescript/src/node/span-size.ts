@@ -73,7 +73,10 @@ export function fittingSpan(span: ReadableSpan, bytes: number): ReadableSpan {
     return encoded.toString("utf8", 0, end);
   };
   const attributes = cut(span.attributes);
-  const events = span.events.map((event) => ({ ...event, attributes: cut(event.attributes ?? {}) }));
+  const events = span.events.map((event) => ({
+    ...event,
+    attributes: cut(event.attributes ?? {}),
+  }));
   attributes[TRUNCATED] = [...keys];
   // The other members are the span's own, through the prototype.
   return Object.create(span, {

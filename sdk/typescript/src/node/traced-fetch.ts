@@ -8,7 +8,12 @@ import { readReply } from "../replies.js";
 import { active, ToolCall, type TracedSpan } from "../spans.js";
 import { safely } from "../state.js";
 import { llmRequest, requestBody, toolRequest } from "./gateway-request.js";
-import { BoundedText, EventStreamParser, watchedResponse, type BodyWatcher } from "./gateway-response.js";
+import {
+  BoundedText,
+  EventStreamParser,
+  watchedResponse,
+  type BodyWatcher,
+} from "./gateway-response.js";
 import { injectHeaders } from "./server-span.js";
 
 /** Options of `tracedFetch`. */
@@ -30,7 +35,10 @@ class HttpStatusError extends Error {
  * no span of them. Inside `llmCall` a request to a model makes no span of its own: its reply goes
  * to that call. A request that is none of a known model API passes untouched.
  */
-export function tracedFetch(fetch: typeof globalThis.fetch, options: FetchOptions): typeof globalThis.fetch {
+export function tracedFetch(
+  fetch: typeof globalThis.fetch,
+  options: FetchOptions,
+): typeof globalThis.fetch {
   return async (input, init) => {
     const opened = await open(input, init, options.kind);
     if (opened === undefined) return fetch(input, init);
