@@ -85,7 +85,9 @@ export function plain(key: string, value: AttributeValue): AttributeValue {
   if (state().redact === undefined) return value;
   if (typeof value === "string") return redacted(value, key);
   if (!Array.isArray(value)) return value;
-  return value.map((item) => (typeof item === "string" ? redacted(item, key) : item)) as string[];
+  return (value as unknown[]).map((item) =>
+    typeof item === "string" ? redacted(item, key) : item,
+  );
 }
 
 /** The same for several attributes. */

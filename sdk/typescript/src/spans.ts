@@ -63,7 +63,9 @@ export class TracedSpan {
     const attributes: Attributes = { [names.ATTEMPT]: attempt };
     if (error !== undefined) {
       attributes[names.ERROR] =
-        error instanceof Error ? `${errorType(error)}: ${errorMessage(error)}` : String(error);
+        error instanceof Error
+          ? `${errorType(error)}: ${errorMessage(error)}`
+          : errorMessage(error);
     }
     if (waitS !== undefined) attributes[names.WAIT_S] = waitS;
     this.event(names.EVENT_RETRY, attributes);

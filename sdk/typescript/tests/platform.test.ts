@@ -123,7 +123,7 @@ test("an error is recorded once, on the innermost span, and reaches the agent", 
   assert.equal(root.attributes["error.type"], "RangeError");
 });
 
-async function* chunks(texts: string[]): AsyncGenerator<unknown> {
+async function* chunks(texts: string[]): AsyncGenerator {
   for (const [index, content] of texts.entries()) {
     await Promise.resolve();
     const last = index === texts.length - 1;
@@ -161,7 +161,7 @@ test("a stream gives its reply, tokens and the time to its first chunk", async (
 test("a stream left early ends its span and closes its source", async () => {
   let traceId = "";
   let closed = false;
-  async function* source(): AsyncGenerator<unknown> {
+  async function* source(): AsyncGenerator {
     try {
       yield* chunks(["a", "b", "c"]);
     } finally {

@@ -13,7 +13,8 @@ import { fittingSpan, spanBytes } from "./span-size.js";
 type LogRecord = Parameters<typeof ProtobufLogsSerializer.serializeRequest>[0][number];
 
 const LOG_BYTES = 1024;
-const SEVERITY_INFO = 9;
+// eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- OTLP gives the number, 9
+const SEVERITY_INFO = 9 as LogRecord["severityNumber"] & number;
 const SPAN_DELAY_MS = 1000;
 /** A run that starts is to be seen at once. */
 const EVENT_DELAY_MS = 20;
@@ -96,7 +97,7 @@ export class Exporter {
           [names.RUN_NAME]: span.name,
         },
         droppedAttributesCount: 0,
-      } as LogRecord,
+      },
       LOG_BYTES,
     );
   }

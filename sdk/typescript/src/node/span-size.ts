@@ -59,7 +59,7 @@ export function fittingSpan(span: ReadableSpan, bytes: number): ReadableSpan {
     if (Array.isArray(value)) {
       return (value as unknown[]).map((item) =>
         typeof item === "string" ? cutText(key, item) : item,
-      ) as string[];
+      );
     }
     return typeof value === "string" ? cutText(key, value) : value;
   };
