@@ -1,4 +1,4 @@
-"""Check the TypeScript SDK with the compiler, ESLint and Prettier, on the Node of the test tools."""
+"""Check the TypeScript SDK with compiler, ESLint and Prettier, on the Node of the test tools."""
 
 from __future__ import annotations
 

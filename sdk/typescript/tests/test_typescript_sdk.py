@@ -18,6 +18,7 @@ from platform_process import Platform, clean_environment, running
 PACKAGE = Path(__file__).parents[1]
 FILES = sorted(path.name for path in Path(__file__).parent.glob("*.test.ts"))
 TIMEOUT_S = 280.0
+RUNNER = ("--test", "--test-reporter=spec", "--test-timeout=120000", "--test-force-exit")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 def test_typescript(platform: Platform, file: str, capsys: pytest.CaptureFixture[str]) -> None:
     """All tests of the file ran and passed."""
     done = subprocess.run(
-        [*node(), "--test", "--test-reporter=spec", "--test-timeout=120000", "--test-force-exit", f"tests/{file}"],
+        [*node(), *RUNNER, f"tests/{file}"],
         cwd=PACKAGE,
         env=clean_environment({"TEST_OTLP_URL": platform.otlp, "TEST_API_URL": platform.api}),
         capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
@@ -42,6 +43,6 @@ def test_typescript(platform: Platform, file: str, capsys: pytest.CaptureFixture
     with capsys.disabled():
         print(f"\n{file}:\n{done.stdout}", end="")  # noqa: T201 - the runner's own results
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
-    passed = re.search(r"^ℹ pass (\d+)$", done.stdout, re.MULTILINE)
+    passed = re.search(r"^\S pass (\d+)$", done.stdout, re.MULTILINE)
     assert passed is not None, done.stdout
     assert int(passed[1]) > 0
