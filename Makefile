@@ -49,13 +49,14 @@ test-operator: setup-dev  ## tests of the operator on a real API server, of helm
 	PYTHONPATH=e2e $(BIN)/python -m cluster prepare
 	$(BIN)/pytest -m cluster_programs operator/tests $(ARGS)
 
-# All four run even if one fails, so that one call shows all errors.
-lint: setup-dev  ## ruff, mypy --strict and the import contracts
+# All run even if one fails, so that one call shows all errors.
+lint: setup-dev  ## ruff, mypy --strict, the import contracts; tsc, ESLint and Prettier
 	@status=0; check() { echo "$$*"; "$$@" || status=1; }; \
 	check $(BIN)/ruff check; \
 	check $(BIN)/ruff format --check; \
 	check $(BIN)/mypy --strict $(PACKAGES); \
 	check $(BIN)/lint-imports --no-cache --no-logo; \
+	check env PYTHONPATH=services/tests $(BIN)/python sdk/typescript/lint.py; \
 	exit $$status
 
 format: setup-dev  ## sort imports, mend what ruff can mend, format
