@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import sys
 from pathlib import Path
 
 from model_server.replies import Script, read_script
@@ -18,11 +20,10 @@ def main() -> None:
     chosen = parser.parse_args()
     replies = read_script(json.loads(chosen.script.read_text())) if chosen.script else []
     with ModelServer(Script(replies), port=chosen.port) as server:
-        print(f"ready {server.url}", flush=True)
-        try:
+        sys.stdout.write(f"ready {server.url}\n")
+        sys.stdout.flush()
+        with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
-        except KeyboardInterrupt:
-            pass
 
 
 if __name__ == "__main__":
