@@ -65,7 +65,6 @@ EXPECTED = {
     ),
     "openinference_langchain": Expected({"llm": 3}),
     "openllmetry_openai": Expected({"llm": 3}),
-    "otel_openai_v2": Expected({"llm": 3}),
     "openllmetry_langchain": Expected({"llm": 3}),
     # Its wrapper of the client hides the definitions of tools from spans.
     "langfuse_openai": Expected(
