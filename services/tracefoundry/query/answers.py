@@ -5,6 +5,7 @@ Pure: nothing here asks the store. JSON columns are passed through as text.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeVar, cast
 
@@ -14,6 +15,7 @@ from fastapi import Response
 from msgspec import UNSET, UnsetType
 
 from tracefoundry.model.payload import LOG, RESOURCE, SCOPE, SPAN
+from tracefoundry.model.run_starts import RunStart, is_running
 from tracefoundry.model.usage import fields_of
 from tracefoundry.query.log_views import FIELDS as GENAI_FIELDS
 from tracefoundry.query.log_views import view_of
@@ -49,6 +51,7 @@ def json_response(answer: msgspec.Struct, status: int = 200) -> Response:
 def trace_answer(trace: StoredTrace, project: str) -> Trace:
     """A trace of the project of this name."""
     summary = trace.summary
+    running = is_running(summary.last_started_ns, time.time_ns())
     start, end = summary.start_time_ns, summary.end_time_ns
     return Trace(
         trace_id=trace.trace_id.hex(),
@@ -76,12 +79,31 @@ def trace_answer(trace: StoredTrace, project: str) -> Trace:
         cost_usd=summary.cost_usd,
         cost_source=cast(Any, summary.cost_source),
         totals_pending=trace.totals_pending,
+        running=running,
+        started_ns=str(summary.started_ns) if running else None,
         missing=Missing(
             roots=summary.missing_roots,
             parents=summary.missing_parents,
             expired=trace.missing_expired,
         ),
     )
+
+
+def running_answers(starts: Iterable[RunStart]) -> list[schemas.RunningSpan]:
+    """Those of these unfinished runs that are running."""
+    now_ns = time.time_ns()
+    return [
+        schemas.RunningSpan(
+            span_id=start.span_id.hex(),
+            name=start.name,
+            started_ns=str(start.time_ns),
+            service=start.service,
+            agent=start.agent,
+            conversation_id=start.conversation_id,
+        )
+        for start in starts
+        if is_running(start.time_ns, now_ns)
+    ]
 
 
 def group_answer(group: records.StatisticsGroup) -> StatisticsGroup:
@@ -271,6 +293,7 @@ __all__ = [
     "group_answer",
     "json_response",
     "raw_object",
+    "running_answers",
     "skeleton_answers",
     "span_answers",
     "trace_answer",

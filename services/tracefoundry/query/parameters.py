@@ -120,8 +120,12 @@ class TraceFilters(BaseModel):
         Field(description="Environment of the trace's root, exactly.", examples=["production"]),
     ] = None
     status: Annotated[
-        Literal["ok", "error", "unset"] | None,
-        Field(description="Status of the trace.", examples=["error"]),
+        Literal["ok", "error", "unset", "running"] | None,
+        Field(
+            description="Status of the trace; `running`: an agent run of it has started in the last"
+            " 24 hours and not ended.",
+            examples=["error"],
+        ),
     ] = None
     model: Annotated[
         Exactly | None,

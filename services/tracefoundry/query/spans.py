@@ -8,9 +8,15 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from tracefoundry.auth.caller import Caller
+from tracefoundry.model.run_starts import unfinished
 from tracefoundry.model.usage import fields_of
 from tracefoundry.query.access import ViewerCaller, readable, the_trace
-from tracefoundry.query.answers import json_response, skeleton_answers, span_answers
+from tracefoundry.query.answers import (
+    json_response,
+    running_answers,
+    skeleton_answers,
+    span_answers,
+)
 from tracefoundry.query.cursors import digest_of, read_span_cursor, write_span_cursor
 from tracefoundry.query.errors import ApiError
 from tracefoundry.query.openapi import answers
@@ -90,7 +96,11 @@ def _add_tree(router: APIRouter, reader: Reader) -> None:
             trace = the_trace(snapshot, readable(snapshot, asked.project, caller), trace_id)
             page = snapshot.skeletons(trace, limit=TREE_SPANS)
             linking = snapshot.links(trace, TREE_LINKS + 1)
-        return json_response(_tree(page.spans, linking, trace_id, page.following is not None))
+            has_runs = trace.summary.last_started_ns is not None
+            starts = snapshot.run_starts(trace) if has_runs else []
+        tree = _tree(page.spans, linking, trace_id, page.following is not None)
+        tree.running = running_answers(unfinished(starts, {span.span_id for span in page.spans}))
+        return json_response(tree)
 
 
 def _add_single_spans(router: APIRouter, reader: Reader) -> None:

@@ -99,6 +99,17 @@ class TreeLink(msgspec.Struct, kw_only=True):
     dropped_attributes_count: int | UnsetType = UNSET
 
 
+class RunningSpan(msgspec.Struct, kw_only=True):
+    """An agent run that has started and whose span has not come."""
+
+    span_id: SpanId
+    name: Annotated[str, Meta(description="The name that the span will have.")]
+    started_ns: TimeNs
+    service: str | None = None
+    agent: str | None = None
+    conversation_id: str | None = None
+
+
 class Tree(msgspec.Struct, kw_only=True):
     """The spans of a trace as a forest, to depth 100 and 10,000 nodes, with what does not fit."""
 
@@ -106,6 +117,10 @@ class Tree(msgspec.Struct, kw_only=True):
     orphans: Annotated[list[SpanId], Meta(description="Spans whose parent is not there.")] = []
     cycles: Annotated[list[list[SpanId]], Meta(description="Cycles of parents.")] = []
     links: list[TreeLink] = []
+    running: Annotated[
+        list[RunningSpan],
+        Meta(description="Runs that go on, by start; the spans below them are orphans until then."),
+    ] = []
     more_roots: Annotated[int, Meta(description="Roots that the limit leaves out.")] = 0
     more_links: Annotated[bool, Meta(description="There are more than 10,000 links.")] = False
     truncated: Annotated[

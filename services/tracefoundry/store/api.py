@@ -38,6 +38,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from tracefoundry.model.payload import PayloadRows
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.store.deletion_api import Deletion as Deletion
 from tracefoundry.store.deletion_api import RetentionRun as RetentionRun
@@ -364,6 +365,11 @@ class Snapshot(Protocol):
     def counting_spans(self, trace: StoredTrace) -> dict[tuple[int, bytes], int] | None:
         """Which usage fields of which spans count in the trace: by (start, span id), as bits (see
         :mod:`tracefoundry.model.usage`). None where the trace is too large to tell."""
+        ...
+
+    def run_starts(self, trace: StoredTrace) -> list[RunStart]:
+        """The starts of agent runs that logs of a trace tell of, finished or not, in any order; at
+        most 10,000, the latest ones."""
         ...
 
     def links(self, trace: StoredTrace, limit: int) -> list[SpanLinks]:

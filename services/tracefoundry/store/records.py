@@ -148,6 +148,8 @@ class TraceSelection:
     environment: str | None = None
     status: int | None = None
     """OTLP status code of the trace."""
+    running_since_ns: int | None = None
+    """It has an unfinished run that started after this."""
     model: str | None = None
     """Any of the trace's request or response models is exactly this."""
     tool: str | None = None

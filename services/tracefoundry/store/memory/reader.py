@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from tracefoundry.model.event_facts import complete_facts
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.model.usage import counted_fields
 from tracefoundry.store.api import ContentSource, Reader, Snapshot
@@ -143,6 +144,9 @@ class MemorySnapshot:
             (facts[index].start_time_ns, facts[index].span_id): fields
             for index, fields in counted_fields(facts).items()
         }
+
+    def run_starts(self, trace: StoredTrace) -> list[RunStart]:
+        return self._tables.run_starts_of((trace.project_id, trace.trace_id))
 
     def links(self, trace: StoredTrace, limit: int) -> list[SpanLinks]:
         found = [row.shown for row in self._rows(trace)]

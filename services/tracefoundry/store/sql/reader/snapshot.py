@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import sqlalchemy as sa
 
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.store.api import ContentSource
 from tracefoundry.store.records import (
@@ -138,6 +139,9 @@ class SqlSnapshot:
 
     def counting_spans(self, trace: StoredTrace) -> dict[tuple[int, bytes], int] | None:
         return spans.counting_spans(self._connection, trace)
+
+    def run_starts(self, trace: StoredTrace) -> list[RunStart]:
+        return spans.run_starts(self._connection, trace)
 
     def links(self, trace: StoredTrace, limit: int) -> list[SpanLinks]:
         return spans.links_of(self._connection, trace, limit)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from tracefoundry.model.event_facts import complete_facts
 from tracefoundry.model.genai.view import GenAI
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.usage import counted_fields
 from tracefoundry.store.event_views import completed_skeleton
 from tracefoundry.store.records import (
@@ -26,8 +27,10 @@ from tracefoundry.store.records import (
     SpanSkeleton,
     StoredTrace,
 )
+from tracefoundry.store.run_starts import read_run_start
 from tracefoundry.store.sql.reader.rows import Statement, columns_of, fetch
 from tracefoundry.store.sql.statements import MOST_EVENT_VIEWS
+from tracefoundry.store.sql.statements import run_starts as of_events
 from tracefoundry.store.sql.tables import span_logs, spans
 
 _SKELETON = columns_of(spans, SpanSkeleton._fields)
@@ -69,6 +72,14 @@ def event_views(connection: sa.Connection, trace: StoredTrace) -> dict[bytes, li
     for span_id, view in fetch(connection, statement):
         views.setdefault(span_id, []).append(EVENT_VIEW.decode(view))
     return views
+
+
+def run_starts(connection: sa.Connection, trace: StoredTrace) -> list[RunStart]:
+    """The starts of runs that the trace's logs tell of."""
+    where = "span_logs.project_id = :project AND span_logs.trace_id = :trace"
+    statement = sa.text(of_events(where))
+    rows = connection.execute(statement, {"project": trace.project_id, "trace": trace.trace_id})
+    return [read_run_start(*row) for row in rows]
 
 
 def links_of(connection: sa.Connection, trace: StoredTrace, limit: int) -> list[SpanLinks]:
