@@ -1,7 +1,7 @@
 """The rest of a span that is too large for one answer: its attributes, events, links and payloads.
 
 A span shows the first slice of each part and, under ``more``, the cursors with which this route
-goes on. One slice is at most 1,048,576 characters, whatever the span has.
+goes on. One slice is at most 4,194,304 characters, whatever the span has.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def part_router(reader: Reader) -> APIRouter:
     def get_part(
         span_id: SpanIdPath, caller: ViewerCaller, asked: Annotated[ReadPart, Query()]
     ) -> Response:
-        """A page is at most 1,048,576 characters of what is stored."""
+        """A page is at most 4,194,304 characters of what is stored."""
         position, place, index = read_part_cursor(asked.cursor, asked.part, span_id)
         content = caller.may_read_content
         with reader.snapshot() as snapshot:

@@ -273,7 +273,7 @@ class Span(msgspec.Struct, gc=False, kw_only=True):
     more: Annotated[
         dict[SpanPart, str] | UnsetType,
         Meta(
-            description="Parts of which only the first 1,048,576 characters are here, each with the"
+            description="Parts of which only the first 4,194,304 characters are here, each with the"
             " `cursor` with which `/api/spans/{span_id}/parts` goes on."
         ),
     ] = UNSET

@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import orjson
 
-SLICE_CHARACTERS: Final = 1024 * 1024
+SLICE_CHARACTERS: Final = 4 * 1024 * 1024
 """Longest piece of one JSON column in an answer."""
-SKIP_CHARACTERS: Final = 8 * SLICE_CHARACTERS
+SKIP_CHARACTERS: Final = 2 * SLICE_CHARACTERS
 """Longest piece that is read at once only to be skipped."""
 
 ReadPiece = Callable[[int, int], str]

@@ -12,7 +12,7 @@ from tracefoundry.store.json_slices import SLICE_CHARACTERS
 from tracefoundry.store.records import TEXT_CHARACTERS
 
 _STREAMED: dict[str, Any] = {"stream_results": True, "max_row_buffer": 50}
-_FEW: dict[str, Any] = {"stream_results": True, "max_row_buffer": 10}
+_FEW: dict[str, Any] = {"stream_results": True, "max_row_buffer": 8}
 """For rows of up to some megabytes."""
 
 Statement = sa.Select[*tuple[Any, ...]]
