@@ -184,6 +184,7 @@ class _Process:
     def _make_ingest(
         self, registry: CollectorRegistry, stack: contextlib.AsyncExitStack
     ) -> IngestService:
+        from tracefoundry.auth.project_rules import ProjectRules
         from tracefoundry.ingest.admission import Admission
         from tracefoundry.ingest.messages import WorkerConfig
         from tracefoundry.ingest.metrics import IngestMetrics
@@ -194,14 +195,12 @@ class _Process:
         pool = WorkerPool(
             WorkerConfig(
                 database_url=self._stores.database_url,
-                retention_ns=settings.retention_spans_ns,
-                payload_retention_ns=settings.retention_payloads_ns,
+                rules=ProjectRules.of(settings),
                 ahead_ns=WINDOW_AHEAD_NS,
                 max_body_bytes=MAX_BODY_BYTES,
                 memory_bytes=settings.ingest_worker_memory,
                 payload_url=self._stores.payload_url,
                 encryption_keys=settings.encryption_keys,
-                redaction=settings.redaction,
                 patterns=self._stores.patterns,
             ),
             1 if self._stores.single_writer else settings.ingest_workers,
