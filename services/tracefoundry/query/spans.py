@@ -22,10 +22,11 @@ from tracefoundry.query.errors import ApiError
 from tracefoundry.query.openapi import answers
 from tracefoundry.query.parameters import FindSpan, ListSpans, Parameters, SpanIdPath, TraceIdPath
 from tracefoundry.query.payload_entries import PayloadEntries
+from tracefoundry.query.span_parts import missing_pointers
 from tracefoundry.query.tree import build_tree
 from tracefoundry.schemas import spans as schemas
 from tracefoundry.store.api import Reader, Snapshot
-from tracefoundry.store.records import SpanLinks, SpanPage, SpanSkeleton, StoredTrace
+from tracefoundry.store.records import LinkPage, SpanPage, SpanSkeleton, StoredTrace
 
 TREE_SPANS = 200_000
 """Most spans that a tree is built from, the earliest ones; bounds the memory of one request."""
@@ -140,11 +141,12 @@ def _shown(
     with_usage = page.logs or any(map(fields_of, page.spans))
     counting = snapshot.counting_spans(trace) if with_usage else None
     entries = PayloadEntries(snapshot, trace.project_id, page, content=content)
-    return span_answers(page, trace.trace_id, counting, entries, content=content)
+    pointers = {} if content else missing_pointers(snapshot, trace, page)
+    return span_answers(page, trace.trace_id, counting, entries, content=content, pointers=pointers)
 
 
 def _tree(
-    spans: list[SpanSkeleton], linking: list[SpanLinks], trace_id: bytes, truncated: bool
+    spans: list[SpanSkeleton], linking: LinkPage, trace_id: bytes, truncated: bool
 ) -> schemas.Tree:
     tree = build_tree(spans)
     shown: dict[int, schemas.Node] = {}
@@ -174,13 +176,13 @@ def _tree(
 
 
 def _links(
-    spans: list[SpanSkeleton], linking: list[SpanLinks], trace_id: bytes
+    spans: list[SpanSkeleton], linking: LinkPage, trace_id: bytes
 ) -> tuple[list[schemas.TreeLink], bool]:
     """The links of a trace, each with the span that has it and whether it stays in the trace."""
     here = trace_id.hex()
-    ids = {span.span_id.hex() for span in spans} if linking else set()
+    ids = {span.span_id.hex() for span in spans} if linking.spans else set()
     links: list[schemas.TreeLink] = []
-    for one in linking:
+    for one in linking.spans:
         source = one.span_id.hex()
         for link in _LINKS.decode(one.links):
             if len(links) == TREE_LINKS:
@@ -188,7 +190,7 @@ def _links(
             inside = link.trace_id == here and link.span_id in ids
             fields = {name: getattr(link, name) for name in link.__struct_fields__}
             links.append(schemas.TreeLink(from_span_id=source, in_trace=inside, **fields))
-    return links, False
+    return links, linking.more
 
 
 class _StoredLink(schemas.Link):
