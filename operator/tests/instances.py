@@ -11,7 +11,10 @@ from tracefoundry_operator.manifests.rendering import ContainerImage, Rendering
 SECRETS = {
     name: str(100 + index)
     for index, name in enumerate(
-        ("pg", "pg-ca", "s3", "s3-ca", "keys", "admin-token", "ingest-token")
+        (
+            "pg", "pg-ca", "s3", "s3-ca", "keys", "admin-token", "ingest-token",
+            "pg-ingest", "pg-query", "pg-retention",
+        )
     )
 }
 
@@ -30,6 +33,11 @@ FULL: dict[str, Any] = {
     "imagePullSecrets": [{"name": "pull"}],
     "database": {
         "secretRef": {"name": "pg", "key": "dsn"},
+        "roles": {
+            "ingest": {"name": "tf_ingest", "secretRef": {"name": "pg-ingest", "key": "dsn"}},
+            "query": {"name": "tf_query", "secretRef": {"name": "pg-query"}},
+            "retention": {"name": "tf_retention", "secretRef": {"name": "pg-retention"}},
+        },
         "tls": {"caSecretRef": {"name": "pg-ca"}},
     },
     "objectStore": {

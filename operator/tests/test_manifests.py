@@ -169,7 +169,10 @@ def test_secret_contents_are_referenced_and_never_stand_in_an_object() -> None:
 @pytest.mark.parametrize(
     ("secret", "rolled"),
     [
-        ("pg", {"ingest", "query"}),
+        ("pg", set()),  # of the migration alone: the others have roles
+        ("pg-ingest", {"ingest"}),
+        ("pg-query", {"query"}),
+        ("pg-retention", set()),
         ("s3", {"ingest", "query"}),
         ("keys", {"ingest", "query"}),
         ("pg-ca", {"ingest", "query"}),
@@ -189,6 +192,48 @@ def test_a_changed_secret_rolls_the_pods_that_use_it_and_no_others(
         if template(old) != template(new)
     }
     assert rolled == changed
+
+
+def test_without_roles_all_components_use_the_url_of_the_migration() -> None:
+    """And its change rolls them."""
+    before = instance.render(rendering(MINIMAL)).rollout
+    after = instance.render(rendering(MINIMAL, secrets={**SECRETS, "pg": "999"})).rollout
+    changed = {
+        old["metadata"]["name"] for old, new in zip(before, after, strict=True) if old != new
+    }
+    assert {"main-ingest", "main-query"} == changed
+
+
+@pytest.mark.parametrize(
+    ("kind", "component", "secret"),
+    [
+        ("Deployment", "ingest", "pg-ingest"),
+        ("Deployment", "query", "pg"),
+        ("CronJob", "retention", "pg-retention"),
+        ("Job", "migrate", "pg"),
+    ],
+)
+def test_a_component_connects_with_its_own_role(kind: str, component: str, secret: str) -> None:
+    """One without a role uses that of the migration."""
+    roles = {
+        name: {"name": f"tf_{name}", "secretRef": {"name": f"pg-{name}"}}
+        for name in ("ingest", "retention")
+    }
+    spec = {**MINIMAL, "database": {"secretRef": {"name": "pg"}, "roles": roles}}
+    found = template(one(rendering(spec), kind, component))
+    assert found is not None
+    variables = {each["name"]: each for each in found["spec"]["containers"][0]["env"]}
+    url = variables["TRACEFOUNDRY_DATABASE_URL"]["valueFrom"]["secretKeyRef"]
+    assert {"name": secret, "key": "url"} == url
+    wanted = "ingest=tf_ingest,retention=tf_retention" if component == "migrate" else None
+    assert wanted == variables.get("TRACEFOUNDRY_DATABASE_ROLES", {}).get("value")
+
+
+def test_a_role_that_is_added_makes_a_new_job() -> None:
+    """It has to get its privileges before its component connects."""
+    role = {"name": "tf_ingest", "secretRef": {"name": "pg-ingest"}}
+    spec = {**MINIMAL, "database": {"secretRef": {"name": "pg"}, "roles": {"ingest": role}}}
+    assert input_hash(rendering(MINIMAL)) != input_hash(rendering(spec))
 
 
 def test_bounds_of_projects_reach_what_applies_them() -> None:

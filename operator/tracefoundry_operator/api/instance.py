@@ -26,10 +26,26 @@ KIND = "TraceFoundry"
 RedactionMode = Literal["strict", "standard", "off"]
 
 
+class DatabaseRole(Resource, frozen=True, kw_only=True):
+    """A role of the database for one component, and the Secret with its URL."""
+
+    name: str
+    secret_ref: UrlSecretRef
+
+
+class DatabaseRoles(Resource, frozen=True, kw_only=True):
+    """Components with a role of their own; the others use that of the migration."""
+
+    ingest: DatabaseRole | None = None
+    query: DatabaseRole | None = None
+    retention: DatabaseRole | None = None
+
+
 class Database(Resource, frozen=True, kw_only=True):
     """Where spans are stored."""
 
     secret_ref: UrlSecretRef
+    roles: DatabaseRoles = DatabaseRoles()
     tls: Tls = Tls()
 
 

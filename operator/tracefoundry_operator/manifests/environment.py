@@ -5,8 +5,10 @@ Secrets are referenced, never read: their values go from the API server to the k
 
 from __future__ import annotations
 
-from tracefoundry_operator.api.instance import TraceFoundrySpec
-from tracefoundry_operator.api.references import CaSecretRef
+from collections.abc import Iterator
+
+from tracefoundry_operator.api.instance import DatabaseRole, TraceFoundrySpec
+from tracefoundry_operator.api.references import CaSecretRef, UrlSecretRef
 from tracefoundry_operator.manifests.pods import (
     Environment,
     Mount,
@@ -15,6 +17,7 @@ from tracefoundry_operator.manifests.pods import (
     value,
 )
 from tracefoundry_operator.manifests.rendering import Manifest, Rendering, versions_of
+from tracefoundry_operator.names import Component
 
 FOLDER = "/etc/tracefoundry"
 PATTERNS_FILE = "patterns.yaml"
@@ -22,9 +25,27 @@ ACCESS_KEY = "AWS_ACCESS_KEY_ID"
 SECRET_KEY = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a key, not a key
 
 
-def database_environment(spec: TraceFoundrySpec) -> Environment:
+def database_roles(spec: TraceFoundrySpec) -> Iterator[tuple[Component, DatabaseRole]]:
+    """Components with a database role of their own."""
+    roles = spec.database.roles
+    for component, role in (
+        (Component.INGEST, roles.ingest),
+        (Component.QUERY, roles.query),
+        (Component.RETENTION, roles.retention),
+    ):
+        if role is not None:
+            yield component, role
+
+
+def database_url(spec: TraceFoundrySpec, component: Component) -> UrlSecretRef:
+    """The Secret with the URL that a component connects with."""
+    role = dict(database_roles(spec)).get(component)
+    return spec.database.secret_ref if role is None else role.secret_ref
+
+
+def database_environment(spec: TraceFoundrySpec, component: Component) -> Environment:
     """The URL of the database, and the CA of its certificate."""
-    ref = spec.database.secret_ref
+    ref = database_url(spec, component)
     found = [secret_value("TRACEFOUNDRY_DATABASE_URL", ref.name, ref.key)]
     if spec.database.tls.ca_secret_ref is not None:
         # libpq uses these where the URL has no such parameter; verify-full checks the host name.
@@ -74,10 +95,10 @@ def policy_environment(spec: TraceFoundrySpec) -> Environment:
     return found
 
 
-def variables(spec: TraceFoundrySpec) -> Environment:
+def variables(spec: TraceFoundrySpec, component: Component) -> Environment:
     """All of these, for processes that work with spans and payloads."""
     return [
-        *database_environment(spec),
+        *database_environment(spec, component),
         *object_store_environment(spec),
         *policy_environment(spec),
     ]
@@ -104,14 +125,14 @@ def mounts(spec: TraceFoundrySpec) -> list[Mount]:
     return found
 
 
-def database_secrets(spec: TraceFoundrySpec) -> list[str]:
-    """Names of the Secrets needed for the database."""
-    return _named(spec.database.secret_ref.name, spec.database.tls.ca_secret_ref)
+def database_secrets(spec: TraceFoundrySpec, component: Component) -> list[str]:
+    """Names of the Secrets that a component needs for the database."""
+    return _named(database_url(spec, component).name, spec.database.tls.ca_secret_ref)
 
 
-def secrets(spec: TraceFoundrySpec) -> list[str]:
-    """Names of the Secrets that these processes use."""
-    found = database_secrets(spec)
+def secrets(spec: TraceFoundrySpec, component: Component) -> list[str]:
+    """Names of the Secrets that a component uses."""
+    found = database_secrets(spec, component)
     found += _named(spec.object_store.secret_ref.name, spec.object_store.tls.ca_secret_ref)
     if spec.encryption is not None:
         found.append(spec.encryption.secret_ref.name)
