@@ -12,8 +12,17 @@ SECRETS = {
     name: str(100 + index)
     for index, name in enumerate(
         (
-            "pg", "pg-ca", "s3", "s3-ca", "keys", "admin-token", "ingest-token",
-            "pg-ingest", "pg-query", "pg-retention",
+            "pg",
+            "pg-ca",
+            "s3",
+            "s3-ca",
+            "keys",
+            "admin-token",
+            "ingest-token",
+            "pg-ingest",
+            "pg-query",
+            "pg-retention",
+            "senders",
         )
     )
 }
@@ -51,6 +60,7 @@ FULL: dict[str, Any] = {
     "encryption": {"secretRef": {"name": "keys"}},
     "collector": {
         "storage": {"size": "20Gi", "className": "fast"},
+        "auth": {"tokenSecretRef": {"name": "senders"}},
         "attributes": {"drop": ["http.request.header.cookie"], "allow": ["http.route"]},
         "tailSampling": {"operations": ["GET /orders"], "latencyMilliseconds": 2000},
         "k8sAttributes": True,
@@ -84,6 +94,8 @@ FULL: dict[str, Any] = {
         "otlpFromNamespaces": ["agents", "agents-test"],
         "apiFromNamespaces": ["*"],
         "metricsFromNamespaces": ["monitoring"],
+        "database": {"ports": [6432], "cidrs": ["10.1.0.0/16"]},
+        "objectStore": {"namespaces": ["storage"]},
     },
     "monitoring": {"serviceMonitor": True, "prometheusRule": True},
 }

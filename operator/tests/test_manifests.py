@@ -177,6 +177,7 @@ def test_secret_contents_are_referenced_and_never_stand_in_an_object() -> None:
         ("keys", {"ingest", "query"}),
         ("pg-ca", {"ingest", "query"}),
         ("ingest-token", {"collector"}),
+        ("senders", {"collector"}),
         ("admin-token", set()),
     ],
 )
@@ -253,6 +254,66 @@ def test_bounds_of_projects_reach_what_applies_them() -> None:
     assert wanted.items() <= given.items()
     unbounded = policy_environment(rendering(MINIMAL).instance.spec)
     assert not wanted.keys() & {one["name"] for one in unbounded}
+
+
+def egress(spec: Mapping[str, Any], component: str) -> list[Manifest]:
+    """Rules for outgoing connections of a component."""
+    policy = one(rendering(spec), "NetworkPolicy", component)["spec"]
+    assert ["Ingress", "Egress"] == policy["policyTypes"]
+    rules: list[Manifest] = policy["egress"]
+    return rules
+
+
+def ports(rule: Manifest) -> list[int]:
+    """Ports of a rule."""
+    return [each["port"] for each in rule["ports"]]
+
+
+@pytest.mark.parametrize(
+    ("component", "allowed"),
+    [
+        ("collector", [[53, 53], [4318]]),
+        ("ingest", [[53, 53], [5432], [443]]),
+        ("query", [[53, 53], [5432], [443]]),
+        ("retention", [[53, 53], [5432], [443]]),
+        ("migrate", [[53, 53], [5432]]),
+        ("ui", [[53, 53], [8080]]),
+    ],
+)
+def test_a_component_connects_to_what_it_needs_only(
+    component: str, allowed: list[list[int]]
+) -> None:
+    """DNS, then database, object store or the next component."""
+    assert allowed == [ports(rule) for rule in egress(MINIMAL, component)]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [
+        ("http://s3.storage:9000", 9000),
+        ("https://[fd00::1]:9443/", 9443),
+        ("http://s3.storage", 80),
+        ("https://s3.storage", 443),
+    ],
+)
+def test_the_port_of_the_object_store_is_that_of_its_endpoint(endpoint: str, port: int) -> None:
+    spec = {**MINIMAL, "objectStore": {**MINIMAL["objectStore"], "endpoint": endpoint}}
+    assert [port] == ports(egress(spec, "ingest")[2])
+
+
+def test_database_and_object_store_can_be_bound_to_networks_and_namespaces() -> None:
+    policy = {
+        "database": {"ports": [6432], "cidrs": ["10.1.0.0/16"], "namespaces": ["pg"]},
+        "objectStore": {"namespaces": ["storage"]},
+    }
+    _, database, store = egress({**MINIMAL, "networkPolicy": policy}, "query")
+    by_name = "kubernetes.io/metadata.name"
+    assert [
+        {"ipBlock": {"cidr": "10.1.0.0/16"}},
+        {"namespaceSelector": {"matchLabels": {by_name: "pg"}}},
+    ] == database["to"]
+    assert [6432] == ports(database)
+    assert [{"namespaceSelector": {"matchLabels": {by_name: "storage"}}}] == store["to"]
 
 
 def test_changed_patterns_roll_what_redacts() -> None:
@@ -344,7 +405,7 @@ def test_ingest_is_open_to_the_operator() -> None:
 def test_policies_without_rules_deny_by_their_type_alone() -> None:
     """An empty list of rules would be a change at every apply."""
     spec = one(rendering(MINIMAL), "NetworkPolicy", "migrate")["spec"]
-    assert (["Ingress"], False) == (spec["policyTypes"], "ingress" in spec)
+    assert (["Ingress", "Egress"], False) == (spec["policyTypes"], "ingress" in spec)
 
 
 def test_annotations_of_the_operator_cannot_be_set_by_users() -> None:

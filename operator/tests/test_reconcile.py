@@ -188,9 +188,7 @@ def test_a_missing_secret_of_a_database_role_is_named() -> None:
     role = {"name": "tf_query", "secretRef": {"name": "none"}}
     spec = {**MINIMAL, "database": {"secretRef": {"name": "pg"}, "roles": {"query": role}}}
     found = plan(spec, snapshot())
-    assert (
-        "Secret 'none' (database.roles.query.secretRef) does not exist",
-    ) == found.missing
+    assert ("Secret 'none' (database.roles.query.secretRef) does not exist",) == found.missing
 
 
 def test_a_secret_without_its_key_is_named_with_the_key() -> None:

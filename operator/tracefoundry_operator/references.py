@@ -36,6 +36,9 @@ def secret_keys(spec: TraceFoundrySpec) -> Iterator[tuple[str, str, str]]:
     if spec.encryption is not None:
         keys = spec.encryption.secret_ref
         yield keys.name, keys.key, "encryption.secretRef"
+    if spec.collector.auth is not None:
+        senders = spec.collector.auth.token_secret_ref
+        yield senders.name, senders.key, "collector.auth.tokenSecretRef"
     for token, field in (
         (auth.admin_token_secret_ref, "auth.adminTokenSecretRef"),
         (auth.ingest_token_secret_ref, "auth.ingestTokenSecretRef"),
