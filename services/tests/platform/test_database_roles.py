@@ -14,9 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ingest.bodies import body, new_trace_id, span
+from ingest.bodies import body, log_body, new_trace_id, request, span
 from ingest.sending import assert_stored, post
-from platform_process import Platform, run_command, running
+from platform_process import Platform, eventually, run_command, running
 from postgres_server import PostgresServer, system_binaries, wheel_binaries
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.store.postgres.partitions import PARTITIONED
@@ -127,6 +127,42 @@ def test_spans_are_stored_read_and_deleted(
     assert 410 == query.client.get(f"{query.api}/api/traces/{deleted.hex()}").status_code
     resent = post(ingest, chat(deleted))
     assert b"trace deleted" in resent.content
+
+
+def test_traces_are_deleted_in_bulk_with_their_logs(ingest: Platform, query: Platform) -> None:
+    """Content of the logs goes too."""
+    trace_id, span_id = new_trace_id(), b"l" * 8
+    assert_stored(post(ingest, body([span(trace_id, span_id=span_id)])))
+    event = log_body(trace_id, span_id)
+    assert_stored(post(ingest, event, path="/v1/logs"))
+
+    before = str(time.time_ns())
+    answer = query.client.delete(f"{query.api}/api/traces", params={"before": before})
+    assert 200 == answer.status_code, answer.text
+    assert answer.json()["logs"] >= 1
+    assert 410 == query.client.get(f"{query.api}/api/traces/{trace_id.hex()}").status_code
+
+
+def test_retention_deletes_rows_of_a_project_that_keeps_less(
+    installation: Installation, ingest: Platform, query: Platform
+) -> None:
+    settings = {"name": "short", "retention_spans": "2d", "retention_payloads": "1d"}
+    made = query.client.post(f"{query.api}/api/projects", json=settings)
+    assert made.status_code in (200, 201), made.text
+    trace_id = new_trace_id()
+    sent = request([span(trace_id, start_ns=time.time_ns() - 4 * DAY_NS)], {
+        "service.name": "agent", "tracefoundry.project": "short",
+    })  # fmt: skip
+
+    def stored() -> bool:
+        return b"short" not in post(ingest, sent.SerializeToString()).content
+
+    eventually(stored, what="ingest knows the project")
+    wider = {"TRACEFOUNDRY_RETENTION_SPANS": "30d"}
+    done = run_command("retention", *installation.options("retention"), environment=wider)
+    assert 0 == done.returncode, done.stderr
+    gone = query.client.get(f"{query.api}/api/traces/{trace_id.hex()}?project=short")
+    assert 404 == gone.status_code, gone.text
 
 
 def test_refusals_are_audited_and_admins_administer(query: Platform) -> None:
