@@ -256,6 +256,25 @@ def test_bounds_of_projects_reach_what_applies_them() -> None:
     assert not wanted.keys() & {one["name"] for one in unbounded}
 
 
+@pytest.mark.parametrize(
+    ("kind", "component", "has_keys"),
+    [
+        ("Deployment", "ingest", True),
+        ("Deployment", "query", True),
+        ("CronJob", "retention", False),
+        ("Job", "migrate", False),
+    ],
+)
+def test_keys_of_payloads_go_to_what_reads_or_writes_them(
+    kind: str, component: str, has_keys: bool
+) -> None:
+    """Retention deletes payloads unread."""
+    found = template(one(rendering(FULL), kind, component))
+    assert found is not None
+    names = {each["name"] for each in found["spec"]["containers"][0]["env"]}
+    assert has_keys == ("TRACEFOUNDRY_ENCRYPTION_KEYS" in names)
+
+
 def egress(spec: Mapping[str, Any], component: str) -> list[Manifest]:
     """Rules for outgoing connections of a component."""
     policy = one(rendering(spec), "NetworkPolicy", component)["spec"]

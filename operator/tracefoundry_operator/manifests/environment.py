@@ -55,7 +55,7 @@ def database_environment(spec: TraceFoundrySpec, component: Component) -> Enviro
 
 
 def object_store_environment(spec: TraceFoundrySpec) -> Environment:
-    """The URL of the bucket, its credentials and the encryption keys of payloads."""
+    """The URL of the bucket and its credentials."""
     store = spec.object_store
     path = f"/{store.prefix}" if store.prefix else ""
     found = [
@@ -70,10 +70,16 @@ def object_store_environment(spec: TraceFoundrySpec) -> Environment:
         found.append(value("AWS_ENDPOINT_URL_S3", store.endpoint))
     if store.tls.ca_secret_ref is not None:
         found.append(value("AWS_CA_BUNDLE", f"{FOLDER}/s3-ca/ca.crt"))
-    if spec.encryption is not None:
-        ref = spec.encryption.secret_ref
-        found.append(secret_value("TRACEFOUNDRY_ENCRYPTION_KEYS", ref.name, ref.key))
     return found
+
+
+def encryption_environment(spec: TraceFoundrySpec, component: Component) -> Environment:
+    """The encryption keys of payloads, for components that write or read them: retention deletes
+    payloads unread."""
+    if spec.encryption is None or component is Component.RETENTION:
+        return []
+    ref = spec.encryption.secret_ref
+    return [secret_value("TRACEFOUNDRY_ENCRYPTION_KEYS", ref.name, ref.key)]
 
 
 def policy_environment(spec: TraceFoundrySpec) -> Environment:
@@ -100,6 +106,7 @@ def variables(spec: TraceFoundrySpec, component: Component) -> Environment:
     return [
         *database_environment(spec, component),
         *object_store_environment(spec),
+        *encryption_environment(spec, component),
         *policy_environment(spec),
     ]
 
