@@ -699,6 +699,22 @@ class Store(Protocol):
         ...
 
 
+DatabaseRole = Literal["ingest", "query", "retention"]
+"""Processes that may have a role of their own in the database."""
+
+
+def grant_roles(url: str, roles: Mapping[DatabaseRole, str]) -> None:
+    """Give roles of a database (names by process) what their processes need. After migrating.
+
+    Raises:
+        StoreMisconfigured: the database has no roles, or not these.
+        StoreUnavailable: it cannot be reached, or the URL's role may not grant them.
+    """
+    from tracefoundry.store.sql.store import grant_roles
+
+    grant_roles(url, roles)
+
+
 def open_store(url: str) -> Store:
     """The store at a database URL: ``postgresql://USER:PASSWORD@HOST:PORT/NAME`` or
     ``sqlite:///PATH``. It connects when it is first used; only the modules of the parts that are
