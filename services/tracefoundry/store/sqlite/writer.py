@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from tracefoundry.store.api import StoreUnavailable
-from tracefoundry.store.records import ProjectRecord
+from tracefoundry.store.records import ProjectRecord, ProjectUsage
 from tracefoundry.store.sql import errors
 from tracefoundry.store.sql.rows import log_row, span_row
 from tracefoundry.store.sql.sessions import connect_sqlite
@@ -46,6 +46,14 @@ class SqliteWriter(SqlWriter):
         with self._errors():
             projects = [ProjectRecord(*row) for row in self._connected().execute(PROJECTS)]
             return {project.name: project for project in projects}
+
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        with self._errors():
+            rows = self._connected().execute(statements.USAGE, (day,))
+            return {
+                project: ProjectUsage(int(spans), int(content_bytes))
+                for project, spans, content_bytes in rows
+            }
 
     def maintain(self, now_ns: int) -> None:
         """Remove tombstones that are over; tables have no partitions that could be made ahead."""
