@@ -335,6 +335,33 @@ def test_database_and_object_store_can_be_bound_to_networks_and_namespaces() -> 
     assert [{"namespaceSelector": {"matchLabels": {by_name: "storage"}}}] == store["to"]
 
 
+def test_quotas_reach_ingest_which_divides_those_for_a_second_among_its_pods() -> None:
+    """Among the least number of pods where they are scaled; without quotas nothing is set."""
+    quotas = {
+        "spansPerSecond": 1_000,
+        "bytesPerSecond": 1_048_576,
+        "spansPerDay": 10_000_000,
+        "contentBytesPerDay": 10**10,
+    }
+    found = policy_environment(rendering({**MINIMAL, "quotas": quotas}).instance.spec)
+    assert {
+        "TRACEFOUNDRY_QUOTA_SPANS_PER_SECOND": "1000",
+        "TRACEFOUNDRY_QUOTA_BYTES_PER_SECOND": "1048576",
+        "TRACEFOUNDRY_QUOTA_SPANS_PER_DAY": "10000000",
+        "TRACEFOUNDRY_QUOTA_CONTENT_BYTES_PER_DAY": "10000000000",
+    } == {one["name"]: one["value"] for one in found if "QUOTA" in one["name"]}
+    unlimited = policy_environment(rendering(MINIMAL).instance.spec)
+    assert [] == [one["name"] for one in unlimited if "QUOTA" in one["name"]]
+    for scale, processes in (
+        ({"replicas": 3}, "3"),
+        ({"autoscaling": {"minReplicas": 4, "maxReplicas": 9}}, "4"),
+    ):
+        pods = template(one(rendering({**MINIMAL, "ingest": scale}), "Deployment", "ingest"))
+        assert pods is not None
+        (container,) = pods["spec"]["containers"]
+        assert {"name": "TRACEFOUNDRY_QUOTA_PROCESSES", "value": processes} in container["env"]
+
+
 def test_changed_patterns_roll_what_redacts() -> None:
     """A process reads its patterns once."""
     before = instance.render(rendering(FULL)).rollout

@@ -150,6 +150,15 @@ class Redaction(Resource, frozen=True, kw_only=True):
     patterns_config_map_ref: NameRef | None = None
 
 
+class Quotas(Resource, frozen=True, kw_only=True):
+    """Limits of projects without their own; None is no limit."""
+
+    spans_per_second: int | None = None
+    bytes_per_second: int | None = None
+    spans_per_day: int | None = None
+    content_bytes_per_day: int | None = None
+
+
 class Destination(Resource, frozen=True, kw_only=True):
     """A bucket and prefix that bundles may be written to."""
 
@@ -217,6 +226,7 @@ class TraceFoundrySpec(Resource, frozen=True, kw_only=True):
     retention: Retention = Retention()
     migration: Pods = Pods()
     redaction: Redaction = Redaction()
+    quotas: Quotas = Quotas()
     exports: Exports = Exports()
     network_policy: NetworkPolicy = NetworkPolicy()
     monitoring: Monitoring = Monitoring()

@@ -83,7 +83,7 @@ def encryption_environment(spec: TraceFoundrySpec, component: Component) -> Envi
 
 
 def policy_environment(spec: TraceFoundrySpec) -> Environment:
-    """Redaction and retention, and the bounds of what projects may set."""
+    """Redaction, retention and quotas, and the bounds of what projects may set."""
     found = [
         value("TRACEFOUNDRY_REDACTION", spec.redaction.mode),
         value("TRACEFOUNDRY_RETENTION_SPANS", spec.retention.spans),
@@ -96,6 +96,14 @@ def policy_environment(spec: TraceFoundrySpec) -> Environment:
     ):
         if bound is not None:
             found.append(value(name, bound))
+    for name, limit in (
+        ("SPANS_PER_SECOND", spec.quotas.spans_per_second),
+        ("BYTES_PER_SECOND", spec.quotas.bytes_per_second),
+        ("SPANS_PER_DAY", spec.quotas.spans_per_day),
+        ("CONTENT_BYTES_PER_DAY", spec.quotas.content_bytes_per_day),
+    ):
+        if limit is not None:
+            found.append(value(f"TRACEFOUNDRY_QUOTA_{name}", str(limit)))
     if spec.redaction.patterns_config_map_ref is not None:
         found.append(value("TRACEFOUNDRY_REDACTION_PATTERNS", f"{FOLDER}/patterns/{PATTERNS_FILE}"))
     return found

@@ -9,9 +9,16 @@ from fastapi import APIRouter, Query, Response
 
 from tracefoundry import __version__
 from tracefoundry.auth.access import Access
-from tracefoundry.auth.answers import audit_entry_answer, project_answer, token_answer
+from tracefoundry.auth.answers import (
+    audit_entry_answer,
+    project_answer,
+    project_answers,
+    token_answer,
+)
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.projects import ProjectChange, Projects
+from tracefoundry.auth.quota_changes import DEFAULT, field_of
+from tracefoundry.model.quotas import QUOTA_NAMES
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.query.access import AdminCaller, ViewerCaller
 from tracefoundry.query.answers import json_response
@@ -73,7 +80,7 @@ def _add_projects(router: APIRouter, access: Access) -> None:
         responses=answers(ProjectList),
     )
     def list_projects(caller: ViewerCaller) -> Response:
-        shown = [project_answer(projects, project) for project in _visible(projects, caller)]
+        shown = project_answers(projects, _visible(projects, caller))
         return json_response(ProjectList(shown))
 
     @router.post(
@@ -199,12 +206,18 @@ def _change(wanted: ProjectSettings) -> ProjectChange:
 
     def written(name: str) -> str | None:
         given: str | None = getattr(wanted, name)
-        return (given or "default") if name in wanted.model_fields_set else None
+        return (given or DEFAULT) if name in wanted.model_fields_set else None
 
     return ProjectChange(
         redaction=written("redaction"),
         retention_spans=written("retention_spans"),
         retention_payloads=written("retention_payloads"),
+        quotas={
+            name: DEFAULT if given is None else str(given)
+            for name in QUOTA_NAMES
+            for given in [getattr(wanted, field_of(name))]
+            if field_of(name) in wanted.model_fields_set
+        },
     )
 
 
