@@ -17,17 +17,18 @@ from prometheus_client import CollectorRegistry
 
 from query.app_client import AppClient
 from query.rows import insert
-from samples import make_span
+from samples import NOW_NS, make_span
 from tracefoundry.auth.access import Access, open_access
 from tracefoundry.auth.caller import Role, loopback_caller
 from tracefoundry.auth.token_text import new_token
 from tracefoundry.query.app import create_app
+from tracefoundry.query.cursors import write_part_cursor
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.server.readiness import Readiness, health_router
 from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
 from tracefoundry.store.api import open_store
-from tracefoundry.store.records import AuditEntry
+from tracefoundry.store.records import AuditEntry, SpanPosition
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine
 
@@ -35,6 +36,7 @@ Level = Literal["open", "viewer", "engineer", "admin"]
 
 TRACE = bytes.fromhex("0af7651916cd43dd8448eb211c80319c")
 SPAN = bytes.fromhex("b7ad6b7169203331")
+PART = write_part_cursor(SpanPosition(NOW_NS, SPAN), "attributes", 1, 0)
 ABSENT = "ff" * 16
 REF = "sha256:" + "00" * 32
 
@@ -63,6 +65,10 @@ MATRIX: dict[str, Entry] = {
     "GET /api/traces/{trace_id}/spans": Entry("viewer", f"/api/traces/{TRACE.hex()}/spans"),
     "GET /api/traces/{trace_id}/tree": Entry("viewer", f"/api/traces/{TRACE.hex()}/tree"),
     "GET /api/spans/{span_id}": Entry("viewer", f"/api/spans/{SPAN.hex()}?trace_id={TRACE.hex()}"),
+    "GET /api/spans/{span_id}/parts": Entry(
+        "viewer",
+        f"/api/spans/{SPAN.hex()}/parts?trace_id={TRACE.hex()}&part=attributes&cursor={PART}",
+    ),
     "GET /api/stats": Entry("viewer", "/api/stats"),
     "GET /api/payloads/{ref}": Entry("engineer", f"/api/payloads/{REF}"),
     "DELETE /api/traces/{trace_id}": Entry("admin", f"/api/traces/{ABSENT}"),

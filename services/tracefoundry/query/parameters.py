@@ -20,7 +20,7 @@ from tracefoundry.model.limits import PROJECT_NAME_PATTERN
 from tracefoundry.model.times import parse_time_ns
 from tracefoundry.query.errors import invalid_parameter
 from tracefoundry.schemas.fields import Role
-from tracefoundry.store.records import ANY_TIME_NS, GroupBy, Sort
+from tracefoundry.store.records import ANY_TIME_NS, GroupBy, Sort, SpanPart
 
 TIME_FORMS = "RFC 3339 (2026-11-21T12:00:00Z) or integer nanoseconds since 1970"
 
@@ -120,8 +120,12 @@ class TraceFilters(BaseModel):
         Field(description="Environment of the trace's root, exactly.", examples=["production"]),
     ] = None
     status: Annotated[
-        Literal["ok", "error", "unset"] | None,
-        Field(description="Status of the trace.", examples=["error"]),
+        Literal["ok", "error", "unset", "running"] | None,
+        Field(
+            description="Status of the trace; `running`: an agent run of it has started in the last"
+            " 24 hours and not ended.",
+            examples=["error"],
+        ),
     ] = None
     model: Annotated[
         Exactly | None,
@@ -197,6 +201,19 @@ class FindSpan(Parameters):
 
     trace_id: Annotated[
         TraceId, Field(description="The trace: 32 hex digits. Span ids alone are not unique.")
+    ]
+
+
+class ReadPart(FindSpan):
+    """Parameters of a part of a span that is too large for one answer."""
+
+    part: Annotated[SpanPart, Field(description="Which part.")]
+    cursor: Annotated[
+        str,
+        Field(
+            max_length=2000,
+            description="From the span's `more`, or `next_cursor` of the page before.",
+        ),
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from tracefoundry.deletion.requests import TraceDeletion
+from tracefoundry.model.run_starts import RUNNING_FOR_NS
 from tracefoundry.model.span import StatusCode
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.query.access import (
@@ -180,12 +181,14 @@ def _add_statistics(router: APIRouter, reader: Reader) -> None:
 
 def selection_of(filters: TraceFilters, window: tuple[int, int]) -> TraceSelection:
     """The filters of a request as the store takes them."""
+    running = filters.status == "running"
     return TraceSelection(
         start_ns=window[0],
         end_ns=window[1],
         service=filters.service,
         environment=filters.environment,
-        status=None if filters.status is None else int(_STATUS[filters.status]),
+        status=None if filters.status in (None, "running") else int(_STATUS[filters.status]),
+        running_since_ns=time.time_ns() - RUNNING_FOR_NS if running else None,
         model=filters.model,
         tool=filters.tool,
         min_duration_ns=_ns(filters.min_duration_ms),

@@ -23,7 +23,11 @@ from tracefoundry.schemas.fields import (
     Usd,
 )
 
-SpanWarning = Literal["end_before_start", "content_withheld"]
+SpanWarning = Literal["end_before_start", "content_withheld", "text_cut", "envelope_cut"]
+"""``text_cut``: the name or status message is longer than 64 Ki characters. ``envelope_cut``: only
+the first attributes of the resource or scope are here."""
+
+SpanPart = Literal["attributes", "events", "links", "payloads"]
 
 
 PayloadState = Literal[
@@ -97,6 +101,18 @@ class TreeLink(msgspec.Struct, kw_only=True):
     trace_state: str | UnsetType = UNSET
     flags: int | UnsetType = UNSET
     dropped_attributes_count: int | UnsetType = UNSET
+    cut: bool | UnsetType = UNSET
+
+
+class RunningSpan(msgspec.Struct, kw_only=True):
+    """An agent run that has started and whose span has not come."""
+
+    span_id: SpanId
+    name: Annotated[str, Meta(description="The name that the span will have.")]
+    started_ns: TimeNs
+    service: str | None = None
+    agent: str | None = None
+    conversation_id: str | None = None
 
 
 class Tree(msgspec.Struct, kw_only=True):
@@ -106,6 +122,10 @@ class Tree(msgspec.Struct, kw_only=True):
     orphans: Annotated[list[SpanId], Meta(description="Spans whose parent is not there.")] = []
     cycles: Annotated[list[list[SpanId]], Meta(description="Cycles of parents.")] = []
     links: list[TreeLink] = []
+    running: Annotated[
+        list[RunningSpan],
+        Meta(description="Runs that go on, by start; the spans below them are orphans until then."),
+    ] = []
     more_roots: Annotated[int, Meta(description="Roots that the limit leaves out.")] = 0
     more_links: Annotated[bool, Meta(description="There are more than 10,000 links.")] = False
     truncated: Annotated[
@@ -146,6 +166,11 @@ class GenAI(msgspec.Struct, gc=False, kw_only=True):
     ] = None
 
 
+Cut = Annotated[
+    bool | UnsetType, Meta(description="Too large for an answer: only its first parts are here.")
+]
+
+
 class Event(msgspec.Struct, kw_only=True):
     """A moment inside a span."""
 
@@ -153,6 +178,7 @@ class Event(msgspec.Struct, kw_only=True):
     time_ns: TimeNs
     attributes: JsonObject = {}
     dropped_attributes_count: int | UnsetType = UNSET
+    cut: Cut = UNSET
 
 
 class Link(msgspec.Struct, kw_only=True):
@@ -164,6 +190,7 @@ class Link(msgspec.Struct, kw_only=True):
     trace_state: str | UnsetType = UNSET
     flags: int | UnsetType = UNSET
     dropped_attributes_count: int | UnsetType = UNSET
+    cut: Cut = UNSET
 
 
 class RedactionCount(msgspec.Struct):
@@ -187,6 +214,7 @@ class Log(msgspec.Struct, gc=False, kw_only=True):
     flags: int | UnsetType = UNSET
     dropped_attributes_count: int | UnsetType = UNSET
     mended_strings: int | UnsetType = UNSET
+    cut: Cut = UNSET
 
 
 class Scope(msgspec.Struct, gc=False):
@@ -263,6 +291,13 @@ class Span(msgspec.Struct, gc=False, kw_only=True):
     mended_strings: int | UnsetType = UNSET
     resource_schema_url: str | UnsetType = UNSET
     warnings: list[SpanWarning] | UnsetType = UNSET
+    more: Annotated[
+        dict[SpanPart, str] | UnsetType,
+        Meta(
+            description="Parts of which only the first 4,194,304 characters are here, each with the"
+            " `cursor` with which `/api/spans/{span_id}/parts` goes on."
+        ),
+    ] = UNSET
 
 
 class SpanPage(msgspec.Struct):
@@ -282,3 +317,18 @@ class SpansOfId(msgspec.Struct):
     spans: list[Span]
     truncated: Annotated[bool | UnsetType, Meta(description="More spans have this id.")] = UNSET
     logs_truncated: bool | UnsetType = UNSET
+
+
+class PartPage(msgspec.Struct, kw_only=True):
+    """Some members of one part of a span; the fields of the other parts are empty."""
+
+    part: SpanPart
+    attributes: JsonObject = {}
+    events: list[Event] = []
+    links: list[Link] = []
+    payloads: list[PayloadEntry] = []
+    next_cursor: Cursor = None
+    left_out: Annotated[
+        bool | UnsetType,
+        Meta(description="A member is larger than an answer may be; it is skipped."),
+    ] = UNSET

@@ -38,9 +38,11 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from tracefoundry.model.payload import PayloadRows
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.store.deletion_api import Deletion as Deletion
 from tracefoundry.store.deletion_api import RetentionRun as RetentionRun
+from tracefoundry.store.json_slices import JsonSlice
 from tracefoundry.store.records import (
     AuditEntry,
     AuditOutcome,
@@ -48,13 +50,14 @@ from tracefoundry.store.records import (
     BlobCopy,
     BlobPlace,
     GroupBy,
+    LinkPage,
     PayloadFate,
     PayloadStates,
     ProjectRecord,
     SkeletonPage,
     Sort,
-    SpanLinks,
     SpanPage,
+    SpanPart,
     SpanPosition,
     Statistics,
     StoredTrace,
@@ -341,7 +344,8 @@ class Snapshot(Protocol):
         parent_id: bytes | None = None,
         limit: int,
     ) -> SkeletonPage:
-        """A page of skeletons of a trace, or of one parent's children."""
+        """A page of skeletons of a trace, or of one parent's children. It ends early where its
+        names would be larger than 32 MiB; a name is cut to its first 2,048 characters."""
         ...
 
     def spans(
@@ -353,7 +357,12 @@ class Snapshot(Protocol):
         limit: int,
     ) -> SpanPage:
         """A page of whole spans of a trace, or of one parent's children. It ends early where its
-        answer would be larger than 32 MiB."""
+        answer would be larger than 32 MiB.
+
+        Of attributes, events, links and payloads that are larger than a slice
+        (:mod:`tracefoundry.store.json_slices`) only the first slice is here, and ``rests`` has the
+        place where :meth:`span_part` goes on. Names and messages are cut to 64 Ki characters.
+        """
         ...
 
     def span(self, trace: StoredTrace, span_id: bytes) -> SpanPage:
@@ -361,13 +370,31 @@ class Snapshot(Protocol):
         are here."""
         ...
 
+    def span_part(
+        self, trace: StoredTrace, span: SpanPosition, part: SpanPart, place: int, *, checked: bool
+    ) -> JsonSlice | None:
+        """The slice of one part of a span that begins at a place; None where there is no such span.
+
+        ``checked`` makes sure that a member begins there, which takes reading what is before it.
+
+        Raises:
+            MisplacedSlice: no member begins at this place.
+        """
+        ...
+
     def counting_spans(self, trace: StoredTrace) -> dict[tuple[int, bytes], int] | None:
         """Which usage fields of which spans count in the trace: by (start, span id), as bits (see
         :mod:`tracefoundry.model.usage`). None where the trace is too large to tell."""
         ...
 
-    def links(self, trace: StoredTrace, limit: int) -> list[SpanLinks]:
-        """Links of at most ``limit`` spans that have some, by start."""
+    def run_starts(self, trace: StoredTrace) -> list[RunStart]:
+        """The starts of agent runs that logs of a trace tell of, finished or not, in any order; at
+        most 10,000, the latest ones."""
+        ...
+
+    def links(self, trace: StoredTrace, limit: int) -> LinkPage:
+        """Links of at most ``limit`` spans that have some, by start; at most 8 MiB, and one slice
+        of each span's."""
         ...
 
     def model_spans(
