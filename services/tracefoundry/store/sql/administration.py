@@ -7,10 +7,10 @@ token registration: SQLite has one writing transaction at a time and needs none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -274,7 +274,7 @@ def _token(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> Toke
     return None if found is None else _token_record(found)
 
 
-def _token_record(row: Mapping[str, Any]) -> TokenRecord:
+def _token_record(row: sa.RowMapping) -> TokenRecord:
     return TokenRecord(**{**row, "name": name_of(row["name"], row["project_id"])})
 
 
