@@ -98,7 +98,9 @@ def holders_of(caller: Caller, named_project: str | None) -> Holders:
     """Whose shares of the budget an export counts in; nobody's where no login is asked for."""
     if caller.unrestricted:
         return ()
-    return f"token {caller.name}", f"project {caller.project or named_project or ''}"
+    # Two projects may each have a token of the same name.
+    token = f"token {caller.project or ''}:{caller.name}"
+    return token, f"project {caller.project or named_project or ''}"
 
 
 __all__ = ["ByteReservation", "IngestService", "Overloaded", "holders_of"]

@@ -15,6 +15,7 @@ from tracefoundry.auth.answers import (
     project_answers,
     token_answer,
 )
+from tracefoundry.auth.audit import is_of_another_project
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.projects import ProjectChange, Projects
 from tracefoundry.auth.quota_changes import DEFAULT, field_of
@@ -139,7 +140,7 @@ def _add_tokens(router: APIRouter, access: Access) -> None:
     @router.delete(
         "/tokens/{name}",
         summary="Revoke a token by its name or id",
-        responses=answers(Token, errors=(404,)),
+        responses=answers(Token, errors=(404, 409)),
     )
     def revoke_token(name: NamePath, caller: AdminCaller) -> Response:
         """It is refused everywhere within 5 seconds."""
@@ -188,15 +189,15 @@ def _shown_entries(access: Access, caller: Caller, entries: list[AuditEntry]) ->
     is shown to the admin of the first without the token's name."""
     shown = [audit_entry_answer(entry) for entry in entries]
     if caller.project_id is not None:
+        known = (None, caller.project_id)
         tokens = access.tokens.all()
-        # A name that was used again stands with the id of its earlier token behind it.
+        # Entries of older versions have names alone. A name that was used again stands with the id
+        # of its earlier token behind it.
         hidden = {
-            token.name.partition("#")[0]
-            for token in tokens
-            if token.project_id not in (None, caller.project_id)
-        } - {token.name for token in tokens if token.project_id == caller.project_id}
+            token.name.partition("#")[0] for token in tokens if token.project_id not in known
+        } - {token.name for token in tokens if token.project_id in known}
         for entry in shown:
-            if entry.actor in hidden:
+            if entry.actor in hidden or is_of_another_project(entry.actor):
                 entry.actor = OTHER_PROJECTS_TOKEN
     return shown
 

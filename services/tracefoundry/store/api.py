@@ -525,9 +525,18 @@ class AdministrationChange(Protocol):
         *,
         token_hash: bytes | None = None,
         name: str | None = None,
+        project_id: int | None = None,
         token_id: int | None = None,
     ) -> TokenRecord | None:
-        """The token with this hash, name or id (exactly one is given), in whatever state."""
+        """The token with this hash, name or id (exactly one is given), in whatever state.
+
+        A name is looked for among the tokens of the project ``project_id``; None stands for the
+        tokens that hold for all projects.
+        """
+        ...
+
+    def tokens_named(self, name: str) -> list[TokenRecord]:
+        """The tokens of a name in all projects, by id, in whatever state."""
         ...
 
     def add_token(
@@ -543,7 +552,7 @@ class AdministrationChange(Protocol):
         """Store a new token.
 
         Raises:
-            NameTaken: the name or the hash is there already.
+            NameTaken: the hash is there already, or the name in the same project.
         """
         ...
 
@@ -553,7 +562,7 @@ class AdministrationChange(Protocol):
         """Set what may change of a token.
 
         Raises:
-            NameTaken: the name is another token's.
+            NameTaken: the name is another token's of the same project.
             StoreError: there is no token of this id.
         """
         ...

@@ -396,7 +396,8 @@ TOKENS = Table(
     key=("token_id",),
 )
 """Access tokens by the SHA-256 of their text, which is stored nowhere. ``project_id`` NULL means
-all projects."""
+all projects. ``name`` is unique in a project and not over all: the name of a project's token is
+stored behind its project's id, see ``sql.token_names``."""
 
 AUDIT_LOG = Table(
     "audit_log",
