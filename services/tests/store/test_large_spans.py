@@ -82,8 +82,9 @@ def test_resources_and_names_are_cut_visibly(store: Store, writer: Writer) -> No
         page = snapshot.spans(trace, limit=1)
         skeleton = snapshot.skeletons(trace, limit=1).spans[0]
     (shown,) = page.resources.values()
-    assert (len(page.spans[0].name), len(skeleton.name)) == (65_536, 2_048)
+    assert (len(page.spans[0].name), len(skeleton.name)) == (65_536, 2_049)
     assert page.cut == {shown.resource_id}
+    assert page.marks == {(NOW_NS, span_id(1)): {"text_cut"}}
     assert 0 < len(orjson.loads(shown.attributes)) < 1_600
 
 
@@ -104,3 +105,23 @@ def test_a_span_that_is_not_there_has_no_parts(store: Store, writer: Writer) -> 
         position = SpanPosition(NOW_NS, span_id(9))
         found = snapshot.span_part(only_trace(store), position, "attributes", 1, checked=False)
     assert found is None
+
+
+def test_a_text_of_exactly_the_limit_is_not_cut(store: Store, writer: Writer) -> None:
+    """The mark is there where something is missing, and nowhere else."""
+    commit(writer, [make_span(1, 1, name="n" * 65_536)])
+    with store.reader.snapshot() as snapshot:
+        page = snapshot.spans(only_trace(store), limit=1)
+    assert (len(page.spans[0].name), page.marks) == (65_536, {})
+
+
+def test_fields_that_are_left_out_are_marked(store: Store, writer: Writer) -> None:
+    """A field that cannot be shown in part, and an attribute larger than any slice."""
+    huge = "x" * (SLICE_CHARACTERS + 1)
+    span = make_span(1, 1, attributes={"huge": huge})
+    span.trace_state = huge
+    commit(writer, [span, make_span(1, 2, start=1)])
+    with store.reader.snapshot() as snapshot:
+        page = snapshot.spans(only_trace(store), limit=2)
+    assert (page.spans[0].extra, page.spans[0].attributes) == (None, "{}")
+    assert page.marks == {(NOW_NS, span_id(1)): {"fields_left_out"}}

@@ -14,6 +14,7 @@ from tracefoundry.ingest.batch import Batch, outcomes, over_quota
 from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.projects import Projects, Refused, Rules
 from tracefoundry.model.genai import registry
+from tracefoundry.model.genai.cost import bounded_lookups
 from tracefoundry.model.payload import Content, PayloadRows
 from tracefoundry.model.times import day_of
 from tracefoundry.otlp import json as otlp_json
@@ -101,8 +102,9 @@ class Pipeline:
         self._projects.start_body()
         scan = _BodyScan(plain_body if request.encoding == "protobuf" else None)
         try:
-            self._prepare_spans(decoded, batch, scan)
-            self._prepare_logs(decoded, batch, scan)
+            with bounded_lookups():
+                self._prepare_spans(decoded, batch, scan)
+                self._prepare_logs(decoded, batch, scan)
         except StoreUnavailable as error:
             return Outcome(request.id, "unavailable", error.public, detail=str(error))
         batch.redactions = self._projects.totals()

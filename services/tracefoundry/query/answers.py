@@ -14,6 +14,7 @@ import orjson
 from fastapi import Response
 from msgspec import UNSET, UnsetType
 
+from tracefoundry.model.genai.cost import bounded_lookups
 from tracefoundry.model.payload import LOG, RESOURCE, SCOPE, SPAN
 from tracefoundry.model.run_starts import RunStart, is_running
 from tracefoundry.model.usage import fields_of
@@ -27,6 +28,7 @@ from tracefoundry.schemas.fields import JsonObject, SpanKind, TraceStatus, raw_l
 from tracefoundry.schemas.traces import Missing, StatisticsGroup, Trace
 from tracefoundry.store import records
 from tracefoundry.store.records import (
+    SKELETON_NAME_CHARACTERS,
     SpanKey,
     SpanPage,
     SpanSkeleton,
@@ -175,10 +177,14 @@ def skeleton_answers(
         )
         if end < start:
             span.warnings = ["end_before_start"]
+        if len(name) > SKELETON_NAME_CHARACTERS:
+            span.name = name[:SKELETON_NAME_CHARACTERS]
+            span.warnings = [*(span.warnings or ()), "text_cut"]
         found.append(span)
     return found
 
 
+@bounded_lookups()
 def span_answers(
     page: SpanPage,
     trace_id: bytes,
@@ -243,6 +249,7 @@ def span_answers(
         shown.warnings = _warnings(
             span,
             withheld=withholding.withheld,
+            marks=page.marks.get(key, ()),
             envelope_cut=span.resource_id in page.cut or span.scope_id in page.cut,
         )
         if key in page.rests:
@@ -262,15 +269,14 @@ def _more(span: StoredSpan, rests: Mapping[records.SpanPart, int]) -> dict[Any, 
 
 
 def _warnings(
-    span: StoredSpan, *, withheld: bool, envelope_cut: bool
+    span: StoredSpan, *, withheld: bool, marks: Iterable[records.SpanMark], envelope_cut: bool
 ) -> list[schemas.SpanWarning] | UnsetType:
     warnings: list[schemas.SpanWarning] = []
     if span.end_time_ns < span.start_time_ns:
         warnings.append("end_before_start")
     if withheld:
         warnings.append("content_withheld")
-    if records.TEXT_CHARACTERS in (len(span.name), len(span.status_message or "")):
-        warnings.append("text_cut")
+    warnings += sorted(marks)
     if envelope_cut:
         warnings.append("envelope_cut")
     return warnings or UNSET

@@ -23,9 +23,12 @@ from tracefoundry.schemas.fields import (
     Usd,
 )
 
-SpanWarning = Literal["end_before_start", "content_withheld", "text_cut", "envelope_cut"]
-"""``text_cut``: the name or status message is longer than 64 Ki characters. ``envelope_cut``: only
-the first attributes of the resource or scope are here."""
+SpanWarning = Literal[
+    "end_before_start", "content_withheld", "text_cut", "fields_left_out", "envelope_cut"
+]
+"""``text_cut``: the name, status message or another text is longer than 64 Ki characters (in a
+skeleton: the name is longer than 2,048). ``fields_left_out``: a single field or attribute is larger
+than an answer shows. ``envelope_cut``: not all of the resource or scope is here."""
 
 SpanPart = Literal["attributes", "events", "links", "payloads"]
 

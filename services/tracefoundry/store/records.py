@@ -38,7 +38,8 @@ TEXT_CHARACTERS = 64 * 1024
 """Most characters of a span's name, status message and other plain text on a page; of more, the
 first ones."""
 SKELETON_NAME_CHARACTERS = 2_048
-"""Most characters of a name in a skeleton; of more, the first ones."""
+"""Most characters of a name that a skeleton shows. A store gives one more of a longer name, which
+tells that it is cut."""
 LINK_BYTES = 8 * 1024 * 1024
 """Most bytes of links of a trace that are read at once, but for the last span's."""
 SAME_ID_LIMIT = 100
@@ -389,6 +390,10 @@ SpanPart = Literal["attributes", "events", "links", "payloads"]
 """A column of a span that can be too large for one answer."""
 SPAN_PARTS: Final[tuple[SpanPart, ...]] = ("attributes", "events", "links", "payloads")
 
+SpanMark = Literal["text_cut", "fields_left_out"]
+"""What a page does not show of a span and cannot be paged through: the rest of a plain text, or a
+whole field or attribute that is larger than a slice."""
+
 SpanKey = tuple[int, bytes]
 """(start, span id) of a span in its trace."""
 
@@ -417,8 +422,9 @@ class SpanPage:
             hold; its latest ones are left out.
         rests: what is not here of spans that are too large, by span: the place where each part
             goes on (:meth:`tracefoundry.store.api.Snapshot.span_part`).
-        cut: ids of resources and scopes, and content hashes of logs, of whose attributes only the
-            first ones are here.
+        marks: what else is not here of spans, by span.
+        cut: ids of resources and scopes, and content hashes of logs, of which not everything is
+            here.
     """
 
     spans: list[StoredSpan]
@@ -428,6 +434,7 @@ class SpanPage:
     logs: dict[bytes, list[StoredLog]]
     logs_truncated: bool
     rests: dict[SpanKey, dict[SpanPart, int]] = field(default_factory=dict)
+    marks: dict[SpanKey, set[SpanMark]] = field(default_factory=dict)
     cut: set[bytes] = field(default_factory=set)
 
 

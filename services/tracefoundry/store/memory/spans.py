@@ -54,7 +54,7 @@ def skeleton_page(
         )
         for row in rows[:limit]
     ]
-    skeletons = [one._replace(name=one.name[:SKELETON_NAME_CHARACTERS]) for one in skeletons]
+    skeletons = [one._replace(name=one.name[: SKELETON_NAME_CHARACTERS + 1]) for one in skeletons]
     return SkeletonPage(skeletons, _position(rows[limit - 1]) if len(rows) > limit else None)
 
 

@@ -14,6 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from tracefoundry.model.event_facts import complete_facts
+from tracefoundry.model.genai.cost import bounded_lookups
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.usage import counted_fields
@@ -45,7 +46,7 @@ from tracefoundry.store.sql.statements import run_starts as of_events
 from tracefoundry.store.sql.tables import span_logs, spans
 
 _SKELETON = tuple(
-    sa.func.substr(column, 1, SKELETON_NAME_CHARACTERS).label("name")
+    sa.func.substr(column, 1, SKELETON_NAME_CHARACTERS + 1).label("name")
     if column is spans.c.name
     else column
     for column in columns_of(spans, SpanSkeleton._fields)
@@ -80,7 +81,8 @@ def skeletons(
         after = SpanPosition(found[-1].start_time_ns, found[-1].span_id)
     views = event_views(connection, trace)
     if views:
-        found = [completed_skeleton(span, views.get(span.span_id, ())) for span in found]
+        with bounded_lookups():
+            found = [completed_skeleton(span, views.get(span.span_id, ())) for span in found]
     if len(found) <= limit:
         return SkeletonPage(found, None)
     del found[limit:]
