@@ -6,8 +6,8 @@ are extras of this one. What stands here is what they lack, and works without th
 
 from __future__ import annotations
 
-from tracefoundry_sdk.propagation import kafka
+from tracefoundry_sdk.propagation import kafka, temporal
 from tracefoundry_sdk.propagation.carriers import extract, inject
 from tracefoundry_sdk.propagation.web import asgi, wsgi
 
-__all__ = ["asgi", "extract", "inject", "kafka", "wsgi"]
+__all__ = ["asgi", "extract", "inject", "kafka", "temporal", "wsgi"]

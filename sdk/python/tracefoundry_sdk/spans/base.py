@@ -188,6 +188,8 @@ class Operation:
         if self._ended or runtime is None:
             return
         self._ended = True
+        if runtimes.withheld(error):
+            return
         if not self._recording:
             self._span.end()
             return
