@@ -301,6 +301,75 @@ def test_paths_that_are_not_there_say_so_to_callers_only(
     assert (404, "not_found") == protected.ask("GET", entry, "viewer")
 
 
+HIDDEN = ("bank-reader", "bank-ci", "bank-old")
+"""Names of tokens of a project that the admin of ``shop`` must not learn."""
+
+
+@pytest.fixture(scope="module")
+def beside_bank(protected: ProtectedApp) -> ProtectedApp:
+    """The application with a third project, whose tokens have tried to reach ``shop``."""
+    boss, tokens = loopback_caller(), protected.access.tokens
+    protected.access.projects.create("bank", boss)
+    for name in HIDDEN:
+        text, _ = tokens.create(name, Role.ENGINEER, boss, project="bank")
+        protected.tokens[name] = text
+        for path in ("/api/traces", f"/api/payloads/{REF}"):
+            assert 403 == protected.ask("GET", Entry("viewer", path), name, project="shop")[0]
+    tokens.revoke("bank-old", boss)
+    tokens.create("bank-old", Role.VIEWER, boss, project="bank")
+    return protected
+
+
+@pytest.mark.parametrize("role", [f"{role.value}@shop" for role in Role])
+def test_no_answer_to_a_project_names_tokens_of_another(
+    beside_bank: ProtectedApp, role: str
+) -> None:
+    """Every route of the API, and requests that name such a token or its id."""
+    requests = [(route.split()[0], entry.path, entry.body) for route, entry in MATRIX.items()]
+    requests += [("GET", "/api/audit?start=0&limit=1000", None)]
+    for record in beside_bank.access.tokens.all():
+        if record.project == "bank":
+            # A name that an answer repeats was known to the one who asked for it.
+            requests.append(("DELETE", f"/api/tokens/{record.token_id}", None))
+    (authorization,) = beside_bank.authorization(role)
+    for method, path, body in requests:
+        answer = beside_bank.client.request(
+            method, path, headers={"authorization": authorization}, json=body
+        )
+        assert not any(name in answer.text for name in HIDDEN), path
+
+
+def test_an_admin_cannot_probe_for_names_of_tokens_of_another_project(
+    beside_bank: ProtectedApp,
+) -> None:
+    """A name that another project uses is answered like one that nobody uses."""
+    for name in (HIDDEN[0], "nobody-uses-this"):
+        revoke = Entry("admin", f"/api/tokens/{name}")
+        assert (404, "unknown_token") == beside_bank.ask("DELETE", revoke, "admin@shop")
+        create = Entry("admin", "/api/tokens", {"name": name, "role": "viewer"})
+        assert (201, "") == beside_bank.ask("POST", create, "admin@shop")
+        assert (409, "name_taken") == beside_bank.ask("POST", create, "admin@shop")
+        assert (200, "") == beside_bank.ask("DELETE", revoke, "admin@shop")
+    states = {
+        record.name: record.revoked_at_ns
+        for record in beside_bank.access.tokens.all()
+        if record.project == "bank"
+    }
+    assert states[HIDDEN[0]] is None
+
+
+def test_refusals_name_the_project_of_a_token_of_another_one(beside_bank: ProtectedApp) -> None:
+    """To those who see all projects: the name alone could be any project's."""
+    actors = {(one.actor, one.detail) for one in beside_bank.denials() if one.project == "shop"}
+    assert {(name, "token of the project bank") for name in HIDDEN} <= actors
+    (authorization,) = beside_bank.authorization("admin@shop")
+    shown = beside_bank.client.get(
+        "/api/audit?start=0&outcome=denied&limit=1000", headers={"authorization": authorization}
+    ).json()["entries"]
+    assert "token of the project" not in repr(shown)
+    assert "(token of another project)" in {entry["actor"] for entry in shown}
+
+
 def test_what_a_refused_caller_typed_is_not_on_record(protected: ProtectedApp) -> None:
     """It may be a secret in the wrong place."""
     typed = "sk-" + "ant-" + "a1b2c3d4" * 5

@@ -10,13 +10,14 @@ from fastapi import APIRouter, Query, Response
 from tracefoundry.auth.caller import Caller
 from tracefoundry.model.run_starts import unfinished
 from tracefoundry.model.usage import fields_of
-from tracefoundry.query.access import ViewerCaller, readable, the_trace
+from tracefoundry.query.access import Audit, ViewerCaller, readable, the_trace
 from tracefoundry.query.answers import (
     json_response,
     running_answers,
     skeleton_answers,
     span_answers,
 )
+from tracefoundry.query.content_audit import record_spans
 from tracefoundry.query.cursors import digest_of, read_span_cursor, write_span_cursor
 from tracefoundry.query.errors import ApiError
 from tracefoundry.query.openapi import answers
@@ -50,7 +51,10 @@ def _add_pages(router: APIRouter, reader: Reader) -> None:
         responses=answers(schemas.SpanPage, schemas.SkeletonPage, errors=(404, 409, 410)),
     )
     def list_spans(
-        trace_id: TraceIdPath, caller: ViewerCaller, asked: Annotated[ListSpans, Query()]
+        trace_id: TraceIdPath,
+        caller: ViewerCaller,
+        record: Audit,
+        asked: Annotated[ListSpans, Query()],
     ) -> Response:
         """A page of full spans ends early where the answer would pass 32 MiB: follow
         `next_cursor`. `logs_truncated` is true where one span alone has more logs than that,
@@ -63,7 +67,8 @@ def _add_pages(router: APIRouter, reader: Reader) -> None:
             "limit": asked.limit,
         }
         with reader.snapshot() as snapshot:
-            trace = the_trace(snapshot, readable(snapshot, asked.project, caller), trace_id)
+            projects = readable(snapshot, asked.project, caller)
+            trace = the_trace(snapshot, projects, trace_id)
             if asked.view == "skeleton":
                 skeletons = snapshot.skeletons(trace, **where)
                 return json_response(
@@ -74,6 +79,7 @@ def _add_pages(router: APIRouter, reader: Reader) -> None:
                 )
             page = snapshot.spans(trace, **where)
             shown = _shown(snapshot, trace, page, caller)
+        record_spans(record, shown, project=projects.names[trace.project_id], trace_id=trace_id)
         answer = schemas.SpanPage(shown, write_span_cursor(page.following, question))
         if page.logs_truncated:
             answer.logs_truncated = True
@@ -111,7 +117,10 @@ def _add_single_spans(router: APIRouter, reader: Reader) -> None:
         responses=answers(schemas.SpansOfId, errors=(404, 409, 410)),
     )
     def get_span(
-        span_id: SpanIdPath, caller: ViewerCaller, asked: Annotated[FindSpan, Query()]
+        span_id: SpanIdPath,
+        caller: ViewerCaller,
+        record: Audit,
+        asked: Annotated[FindSpan, Query()],
     ) -> Response:
         """At most 100 spans and 32 MiB; `truncated` is true where more have this id."""
         with reader.snapshot() as snapshot:
@@ -126,6 +135,8 @@ def _add_single_spans(router: APIRouter, reader: Reader) -> None:
                     "It may not have arrived, or it has expired.",
                 )
             answer = schemas.SpansOfId(_shown(snapshot, trace, page, caller))
+        project = projects.names[trace.project_id]
+        record_spans(record, answer.spans, project=project, trace_id=trace.trace_id)
         if page.logs_truncated:
             answer.logs_truncated = True
         if page.following is not None:

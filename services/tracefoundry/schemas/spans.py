@@ -254,7 +254,13 @@ class PayloadEntry(msgspec.Struct, gc=False, kw_only=True):
     bytes: int | None = None
     media_type: str | None = None
     state: PayloadState
-    preview: str | None = None
+    preview: Annotated[
+        str | None,
+        Meta(
+            description="The first 256 characters, or the first half of what is not longer than"
+            " that. Null for those who may not read content, and where nothing is stored."
+        ),
+    ] = None
     expired_at: str | None = None
 
 

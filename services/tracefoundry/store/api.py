@@ -54,6 +54,7 @@ from tracefoundry.store.records import (
     PayloadFate,
     PayloadStates,
     ProjectRecord,
+    ProjectUsage,
     SkeletonPage,
     Sort,
     SpanPage,
@@ -219,11 +220,15 @@ class Writer(Protocol):
         spans: Sequence[PreparedSpan],
         logs: Sequence[PreparedLog] = (),
         payloads: PayloadRows | None = None,
+        *,
+        metered: Collection[int] = (),
     ) -> CommitResult:
         """Store spans and logs, all or nothing except for single rows that the database can never
         take: these are reported one by one and fail none of their neighbours.
 
         ``payloads`` records what their contents became in the object store, where they are already.
+        What is really inserted for the projects of ``metered`` (ids) is added to their usage of the
+        day, in the same transaction.
 
         Raises:
             StoreUnavailable: nothing was stored; the same commit may succeed later.
@@ -242,6 +247,14 @@ class Writer(Protocol):
 
     def projects(self) -> dict[str, ProjectRecord]:
         """Projects by name.
+
+        Raises:
+            StoreUnavailable: the store cannot be asked.
+        """
+        ...
+
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        """What metered projects stored on a day, by project id.
 
         Raises:
             StoreUnavailable: the store cannot be asked.
@@ -512,9 +525,18 @@ class AdministrationChange(Protocol):
         *,
         token_hash: bytes | None = None,
         name: str | None = None,
+        project_id: int | None = None,
         token_id: int | None = None,
     ) -> TokenRecord | None:
-        """The token with this hash, name or id (exactly one is given), in whatever state."""
+        """The token with this hash, name or id (exactly one is given), in whatever state.
+
+        A name is looked for among the tokens of the project ``project_id``; None stands for the
+        tokens that hold for all projects.
+        """
+        ...
+
+    def tokens_named(self, name: str) -> list[TokenRecord]:
+        """The tokens of a name in all projects, by id, in whatever state."""
         ...
 
     def add_token(
@@ -530,7 +552,7 @@ class AdministrationChange(Protocol):
         """Store a new token.
 
         Raises:
-            NameTaken: the name or the hash is there already.
+            NameTaken: the hash is there already, or the name in the same project.
         """
         ...
 
@@ -540,7 +562,7 @@ class AdministrationChange(Protocol):
         """Set what may change of a token.
 
         Raises:
-            NameTaken: the name is another token's.
+            NameTaken: the name is another token's of the same project.
             StoreError: there is no token of this id.
         """
         ...
@@ -565,6 +587,10 @@ class Administration(Protocol):
 
     def projects(self) -> list[ProjectRecord]:
         """Every project, by name."""
+        ...
+
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        """What metered projects stored on a day, by project id."""
         ...
 
     def tokens(self) -> list[TokenRecord]:
@@ -697,6 +723,22 @@ class Store(Protocol):
     def close(self) -> None:
         """Close all connections."""
         ...
+
+
+DatabaseRole = Literal["ingest", "query", "retention"]
+"""Processes that may have a role of their own in the database."""
+
+
+def grant_roles(url: str, roles: Mapping[DatabaseRole, str]) -> None:
+    """Give roles of a database (names by process) what their processes need. After migrating.
+
+    Raises:
+        StoreMisconfigured: the database has no roles, or not these.
+        StoreUnavailable: it cannot be reached, or the URL's role may not grant them.
+    """
+    from tracefoundry.store.sql.store import grant_roles
+
+    grant_roles(url, roles)
 
 
 def open_store(url: str) -> Store:
