@@ -127,3 +127,33 @@ def test_spans_of_one_id_that_are_too_large_together_are_cut_visibly(api: Api) -
     insert(api.engine, [make_span(1, 1, start=n, attributes=attributes) for n in range(4)])
     answer = api.get(f"/api/spans/{span_id(1).hex()}", trace_id=TRACE)
     assert (len(answer["spans"]), answer["truncated"]) == (2, True)
+
+
+def test_a_page_of_traces_is_bounded_by_its_bytes(api: Api) -> None:
+    """A trace has many names, and each can be long: the page ends early and goes on."""
+    tools = [{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "t" * 1_500}] * 3
+    spans = [make_span(n, 1, start=n, attributes=one) for n, one in enumerate(tools, 1)]
+    insert(api.engine, spans)
+    found = []
+    cursor = {}
+    while len(found) < 5:
+        page = api.get("/api/traces", limit=1_000, **cursor)
+        found.append([int(one["trace_id"], 16) for one in page["traces"]])
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert found == [[3], [2], [1]]
+    assert [one["trace_id"][-1] for one in api.get("/api/traces", q="work", limit=2)["traces"]] == (
+        ["3", "2"]
+    )
+
+
+def test_long_names_of_a_trace_are_cut_and_marked(api: Api) -> None:
+    """In lists and in the trace alone."""
+    attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "t" * 3_000}
+    insert(api.engine, [make_span(1, 1, name="n" * 3_000, attributes=attributes)])
+    (listed,) = api.get("/api/traces")["traces"]
+    assert listed == api.get(f"/api/traces/{TRACE}")
+    assert (listed["root_name"], listed["tools"], listed["warnings"]) == (
+        "n" * 2_048, ["t" * 2_048], ["text_cut"]
+    )  # fmt: skip

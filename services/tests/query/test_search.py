@@ -118,3 +118,21 @@ def test_matching_agrees_with_a_plain_search(value: str, text: str) -> None:
         assert query.matches(value, "{}")
     elif caseless:
         assert not query.matches(value, "{}")
+
+
+@pytest.mark.parametrize("step_spans", [search.STEP_SPANS, 1])
+def test_all_of_a_large_span_is_searched(
+    api: Api, monkeypatch: pytest.MonkeyPatch, step_spans: int
+) -> None:
+    """Behind the first slice of its attributes too, in a small and in a large trace."""
+    monkeypatch.setattr(search, "STEP_SPANS", step_spans)
+    attributes = {f"key{n:04}": "x" * 3_000 for n in range(1_600)} | {"last": "needle"}
+    many = {f"key{n:04}": "x" * 3_000 for n in range(1_600)} | {"needle": 1}
+    insert(
+        api.engine,
+        [
+            *(make_span(1, n, start=n, attributes=attributes) for n in (1, 2)),
+            *(make_span(2, n, start=n, attributes=many) for n in (1, 2)),
+        ],
+    )
+    assert found(api, "needle") == [1]

@@ -69,7 +69,7 @@ def trace_answer(trace: StoredTrace, project: str) -> Trace:
     summary = trace.summary
     running = is_running(summary.last_started_ns, time.time_ns())
     start, end = summary.start_time_ns, summary.end_time_ns
-    return Trace(
+    shown = Trace(
         trace_id=trace.trace_id.hex(),
         project=project,
         source=cast(Literal["otlp", "bundle_import", "file_import"], trace.source),
@@ -103,6 +103,23 @@ def trace_answer(trace: StoredTrace, project: str) -> Trace:
             expired=trace.missing_expired,
         ),
     )
+    _cut_names(shown)
+    return shown
+
+
+def _cut_names(shown: Trace) -> None:
+    """Cut the names of a trace that are too long for a list."""
+    most = SKELETON_NAME_CHARACTERS
+    for name in ("root_name", "service", "environment", "agent", "conversation_id", "user_id"):
+        text = getattr(shown, name)
+        if text is not None and len(text) > most:
+            setattr(shown, name, text[:most])
+            shown.warnings = ["text_cut"]
+    for name in ("services", "models", "tools"):
+        texts = getattr(shown, name)
+        if any(len(text) > most for text in texts):
+            setattr(shown, name, [text[:most] for text in texts])
+            shown.warnings = ["text_cut"]
 
 
 def running_answers(starts: Iterable[RunStart]) -> list[schemas.RunningSpan]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from tracefoundry.schemas.fields import (
     CostSource,
@@ -69,6 +69,10 @@ class Trace(msgspec.Struct, kw_only=True):
         Meta(description="When the earliest of its unfinished runs started; null if not running."),
     ] = None
     missing: Missing = msgspec.field(default_factory=Missing)
+    warnings: Annotated[
+        list[Literal["text_cut"]] | UnsetType,
+        Meta(description="Only the first 2,048 characters of a name are here."),
+    ] = UNSET
 
 
 class TraceList(msgspec.Struct, kw_only=True):

@@ -16,8 +16,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from tracefoundry.model.summary import TraceSummary
-from tracefoundry.store.records import Sort, StoredTrace, TracePosition, TraceSelection
-from tracefoundry.store.sql.reader.rows import Statement, columns_of, fetch
+from tracefoundry.store.records import (
+    SKELETON_NAME_CHARACTERS,
+    Sort,
+    StoredTrace,
+    TracePosition,
+    TraceSelection,
+)
+from tracefoundry.store.sql.reader import page_size
+from tracefoundry.store.sql.reader.rows import Statement, columns_of, fetch, stream
 from tracefoundry.store.sql.tables import traces
 
 MERGED_PROJECTS = 100
@@ -33,7 +40,12 @@ SORT_VALUES: dict[Sort, sa.ColumnElement[Any]] = {
 
 _SUMMARY = TraceSummary.__struct_fields__
 _KEY = ("project_id", "trace_id", "source", "import_day", "totals_pending", "missing_expired")
-_COLUMNS = columns_of(traces, (*_KEY, *_SUMMARY))
+_COLUMNS = tuple(
+    sa.func.substr(column, 1, SKELETON_NAME_CHARACTERS + 1).label(column.name)
+    if isinstance(column, sa.Column) and isinstance(column.type, sa.Text)
+    else column
+    for column in columns_of(traces, (*_KEY, *_SUMMARY))
+)
 """What :func:`_trace` reads, in its order."""
 _LISTS = tuple(_SUMMARY.index(name) for name in ("services", "models", "tools"))
 _MISSING_ROOTS = _SUMMARY.index("missing_roots")
@@ -46,10 +58,10 @@ def list_traces(
     sort: Sort,
     after: TracePosition | None,
     limit: int,
-) -> list[StoredTrace]:
-    """At most ``limit`` traces behind ``after``."""
+) -> tuple[list[StoredTrace], bool]:
+    """At most ``limit`` traces behind ``after``, and whether fewer because of their size."""
     if not projects:
-        return []
+        return [], False
     columns = (*_COLUMNS, SORT_VALUES[sort].label("sort_value"))
     wanted = sa.and_(*_clauses(selection, connection.dialect.name))
     if len(projects) <= MERGED_PROJECTS:
@@ -60,11 +72,11 @@ def list_traces(
                 page = page.where(_behind(after, sort, project))
             pages.append(page.order_by(*_order(sort)).limit(limit))
         if len(pages) == 1:
-            return _traces(connection, pages[0])
+            return _page(connection, pages[0])
         merged = sa.union_all(*(sa.select(page.subquery()) for page in pages)).subquery()
         order = [merged.c[name].desc() for name in ("sort_value", "start_time_ns")]
         order += [merged.c.trace_id.desc(), merged.c.project_id.desc()]
-        return _traces(connection, sa.select(merged).order_by(*order).limit(limit))
+        return _page(connection, sa.select(merged).order_by(*order).limit(limit))
     together = sa.select(*columns).where(traces.c.project_id.in_(projects), wanted)
     if after is not None:
         together = together.where(
@@ -80,7 +92,7 @@ def list_traces(
             )
         )
     together = together.order_by(*_order(sort), traces.c.project_id.desc()).limit(limit)
-    return _traces(connection, together)
+    return _page(connection, together)
 
 
 def find_traces(
@@ -92,11 +104,21 @@ def find_traces(
         .where(traces.c.project_id.in_(projects), traces.c.trace_id == trace_id)
         .order_by(traces.c.project_id)
     )
-    return _traces(connection, statement)
-
-
-def _traces(connection: sa.Connection, statement: Statement) -> list[StoredTrace]:
     return [_trace(row) for row in fetch(connection, statement)]
+
+
+def _page(connection: sa.Connection, statement: Statement) -> tuple[list[StoredTrace], bool]:
+    """The first traces of a statement, as many as fit into one answer, and whether those are not
+    all: a trace has up to 3,000 names of services, models and tools, of any length."""
+    found: list[StoredTrace] = []
+    size = 0
+    with stream(connection, statement, few=True) as rows:
+        for row in rows:
+            size += page_size.text_bytes(row)
+            if found and size > page_size.PAGE_BYTES:
+                return found, True
+            found.append(_trace(row))
+    return found, False
 
 
 def _trace(row: Sequence[Any]) -> StoredTrace:

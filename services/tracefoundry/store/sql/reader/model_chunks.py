@@ -136,7 +136,7 @@ def _read(
     found: list[_Stored] = []
     sizes: list[int] = []
     total = 0
-    with stream(connection, statement) as rows:
+    with stream(connection, statement, few=True) as rows:
         for row in rows:
             stored = record(*row)
             size = text_bytes(row)

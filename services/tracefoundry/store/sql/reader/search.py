@@ -1,11 +1,13 @@
 """Text search over traces, in the order of the list, bounded in time and resumable.
 
-There is no text index in this version: candidates come from the list (filters applied), in steps
-of bounded size, and their spans are read. The database leaves out what cannot match, by ``LIKE``
-over the name and the JSON text of the attributes; the rest is matched exactly here, because JSON
-text also holds keys and numbers. Then, for those who may read content, the previews of their
-payloads. A step ends between two traces, or inside a very large trace (between two spans or two
-previews), so a search that runs out of time says where it goes on.
+There is no text index in this version: candidates come from the list (filters applied), in steps of
+bounded size, and their spans are read. The database leaves out what cannot match, by ``LIKE`` over
+the name and the JSON text of the attributes; the rest is matched exactly here, because JSON text
+also holds keys and numbers. Then, for those who may read content, the previews of their payloads.
+Attributes larger than a slice (:mod:`tracefoundry.store.json_slices`) are read slice by slice; a
+single attribute larger than that is not searched. A step ends between two traces, or inside a very
+large trace (between two spans or two previews), so a search that runs out of time says where it
+goes on.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tracefoundry.store.json_slices import SLICE_CHARACTERS
 from tracefoundry.store.records import (
     Sort,
     SpanPosition,
@@ -26,7 +29,8 @@ from tracefoundry.store.records import (
     TraceSelection,
 )
 from tracefoundry.store.sql.reader.lists import list_traces
-from tracefoundry.store.sql.reader.rows import stream
+from tracefoundry.store.sql.reader.rows import narrow_columns, stream
+from tracefoundry.store.sql.reader.span_pages import span_part
 from tracefoundry.store.sql.reader.spans import behind, of_trace
 from tracefoundry.store.sql.reader.text_query import TextQuery
 from tracefoundry.store.sql.tables import payload_blobs, payload_days, span_payload_refs, spans
@@ -43,6 +47,7 @@ _IN_PREVIEWS = -1
 the span id stand the first bytes of the ref."""
 _HEAD_BYTES = 8
 _ATTRIBUTES = sa.cast(spans.c.attributes, sa.Text)
+_SEARCHED = narrow_columns(spans, ("name", "attributes", "start_time_ns", "span_id"))
 
 
 def search_traces(
@@ -63,8 +68,8 @@ def search_traces(
     found: list[StoredTrace] = []
     position = after
     while True:
-        candidates = list_traces(connection, projects, selection, sort, position, CANDIDATES)
-        seen_all = len(candidates) < CANDIDATES
+        candidates, cut = list_traces(connection, projects, selection, sort, position, CANDIDATES)
+        seen_all = len(candidates) < CANDIDATES and not cut
         for step in _steps(candidates):
             first = step[0]
             if first.summary.span_count > STEP_SPANS:
@@ -118,7 +123,7 @@ def _search_small(
 ) -> set[bytes]:
     """Trace ids of this run in which a span or a payload matches."""
     project_id = step[0].project_id
-    statement = sa.select(spans.c.trace_id, spans.c.name, _ATTRIBUTES).where(
+    statement = sa.select(spans.c.trace_id, *_SEARCHED).where(
         spans.c.project_id == project_id,
         spans.c.trace_id.in_([trace.trace_id for trace in step]),
         spans.c.start_time_ns.between(
@@ -128,10 +133,19 @@ def _search_small(
         query.may_match(spans.c.name, _ATTRIBUTES),
     )
     hits: set[bytes] = set()
-    with stream(connection, statement) as rows:
-        for trace_id, name, attributes in rows:
-            if trace_id not in hits and query.matches(name, attributes):
+    large: list[tuple[bytes, SpanPosition]] = []
+    with stream(connection, statement, few=True) as rows:
+        for trace_id, name, attributes, *position in rows:
+            if trace_id in hits:
+                continue
+            if len(attributes) == SLICE_CHARACTERS and not query.found(name):
+                large.append((trace_id, SpanPosition(*position)))
+            elif query.matches(name, attributes):
                 hits.add(trace_id)
+    traces = {trace.trace_id: trace for trace in step}
+    for trace_id, where in large:
+        if trace_id not in hits and _large_span_matches(connection, traces[trace_id], where, query):
+            hits.add(trace_id)
     left = [trace.trace_id for trace in step if trace.trace_id not in hits]
     if not query.content or not left:
         return hits
@@ -191,17 +205,38 @@ def _search_spans(
         bound = SpanPosition(*last) if last is not None else None
         if bound is not None:
             here.append(sa.not_(behind(bound)))
-        statement = sa.select(spans.c.name, _ATTRIBUTES).where(
-            *here, query.may_match(spans.c.name, _ATTRIBUTES)
-        )
-        with stream(connection, statement) as rows:
-            if any(query.matches(name, attributes) for name, attributes in rows):
-                return True, None
+        statement = sa.select(*_SEARCHED).where(*here, query.may_match(spans.c.name, _ATTRIBUTES))
+        large: list[SpanPosition] = []
+        with stream(connection, statement, few=True) as rows:
+            for name, attributes, *position in rows:
+                if query.found(name):
+                    return True, None
+                if len(attributes) == SLICE_CHARACTERS:
+                    large.append(SpanPosition(*position))
+                elif query.matches(name, attributes):
+                    return True, None
+        if any(_large_span_matches(connection, trace, where, query) for where in large):
+            return True, None
         if bound is None:
             return False, None
         after = bound
         if time.monotonic() >= deadline:
             return False, after
+
+
+def _large_span_matches(
+    connection: sa.Connection, trace: StoredTrace, span: SpanPosition, query: TextQuery
+) -> bool:
+    """Whether an attribute of a span matches whose attributes are larger than a slice."""
+    place: int | None = 1
+    while place is not None:
+        found = span_part(connection, trace, span, "attributes", place, checked=False)
+        if found is None:
+            return False
+        if query.matches("", found.text):
+            return True
+        place = found.following
+    return False
 
 
 def _search_previews(

@@ -61,8 +61,10 @@ class SqlSnapshot:
         after: TracePosition | None,
         limit: int,
     ) -> TracePage:
-        found = lists.list_traces(self._connection, project_ids, selection, sort, after, limit + 1)
-        if len(found) <= limit:
+        found, cut = lists.list_traces(
+            self._connection, project_ids, selection, sort, after, limit + 1
+        )
+        if len(found) <= limit and not cut:
             return TracePage(found, None)
         del found[limit:]
         return TracePage(found, found[-1].position(sort))
