@@ -51,6 +51,7 @@ from tracefoundry.store.records import (
     PayloadFate,
     PayloadStates,
     ProjectRecord,
+    ProjectUsage,
     SkeletonPage,
     Sort,
     SpanLinks,
@@ -216,11 +217,15 @@ class Writer(Protocol):
         spans: Sequence[PreparedSpan],
         logs: Sequence[PreparedLog] = (),
         payloads: PayloadRows | None = None,
+        *,
+        metered: Collection[int] = (),
     ) -> CommitResult:
         """Store spans and logs, all or nothing except for single rows that the database can never
         take: these are reported one by one and fail none of their neighbours.
 
         ``payloads`` records what their contents became in the object store, where they are already.
+        What is really inserted for the projects of ``metered`` (ids) is added to their usage of the
+        day, in the same transaction.
 
         Raises:
             StoreUnavailable: nothing was stored; the same commit may succeed later.
@@ -239,6 +244,14 @@ class Writer(Protocol):
 
     def projects(self) -> dict[str, ProjectRecord]:
         """Projects by name.
+
+        Raises:
+            StoreUnavailable: the store cannot be asked.
+        """
+        ...
+
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        """What metered projects stored on a day, by project id.
 
         Raises:
             StoreUnavailable: the store cannot be asked.
@@ -538,6 +551,10 @@ class Administration(Protocol):
 
     def projects(self) -> list[ProjectRecord]:
         """Every project, by name."""
+        ...
+
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        """What metered projects stored on a day, by project id."""
         ...
 
     def tokens(self) -> list[TokenRecord]:

@@ -57,6 +57,19 @@ class ProjectRecord(msgspec.Struct, frozen=True):
     """``strict``, ``standard`` or ``off``."""
     retention_spans_ns: int | None = None
     retention_payloads_ns: int | None = None
+    quota_spans_per_second: int | None = None
+    quota_bytes_per_second: int | None = None
+    quota_spans_per_day: int | None = None
+    quota_content_bytes_per_day: int | None = None
+
+
+class ProjectUsage(NamedTuple):
+    """What a project stored on one day (UTC) of arrival."""
+
+    spans: int
+    """Spans and log records."""
+    content_bytes: int
+    """Content that was not stored before, before compression."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracefoundry.store.api import Administration, AdministrationChange, NameTaken, StoreError
-from tracefoundry.store.memory.tables import Memory, Tables
+from tracefoundry.store.memory.tables import Memory, Tables, usage_of_day
 from tracefoundry.store.records import (
     AuditEntry,
     AuditOutcome,
     AuditPosition,
     ProjectRecord,
+    ProjectUsage,
     TokenRecord,
 )
 
@@ -26,6 +27,9 @@ class MemoryAdministration:
 
     def projects(self) -> list[ProjectRecord]:
         return sorted(self._memory.tables.projects.values(), key=lambda project: project.name)
+
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        return usage_of_day(self._memory.tables, day)
 
     def tokens(self) -> list[TokenRecord]:
         return sorted(self._memory.tables.tokens.values(), key=lambda token: token.name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,10 +21,11 @@ from tracefoundry.store.records import (
     AuditOutcome,
     AuditPosition,
     ProjectRecord,
+    ProjectUsage,
     TokenRecord,
 )
 from tracefoundry.store.sql.engine import reading, writing
-from tracefoundry.store.sql.tables import audit_log, projects, tokens
+from tracefoundry.store.sql.tables import audit_log, project_usage, projects, tokens
 
 _REGISTRATION_LOCK = 0x7F0D_70CE
 """Key of the PostgreSQL advisory lock that one registration of tokens holds."""
@@ -36,6 +37,10 @@ _PROJECT = sa.select(
     projects.c.redaction,
     projects.c.retention_spans_ns,
     projects.c.retention_payloads_ns,
+    projects.c.quota_spans_per_second,
+    projects.c.quota_bytes_per_second,
+    projects.c.quota_spans_per_day,
+    projects.c.quota_content_bytes_per_day,
 )
 _TOKEN = sa.select(
     tokens.c.token_id,
@@ -60,6 +65,19 @@ class SqlAdministration:
         with self._reading() as connection:
             rows = connection.execute(_PROJECT.order_by(projects.c.name)).mappings()
             return [ProjectRecord(**row) for row in rows]
+
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        used = project_usage.c
+        statement = (
+            sa.select(used.project_id, sa.func.sum(used.spans), sa.func.sum(used.content_bytes))
+            .where(used.day == day)
+            .group_by(used.project_id)
+        )
+        with self._reading() as connection:
+            return {
+                project: ProjectUsage(int(spans), int(content_bytes))
+                for project, spans, content_bytes in connection.execute(statement)
+            }
 
     def tokens(self) -> list[TokenRecord]:
         with self._reading() as connection:
@@ -173,6 +191,10 @@ class _Change:
                 redaction=project.redaction,
                 retention_spans_ns=project.retention_spans_ns,
                 retention_payloads_ns=project.retention_payloads_ns,
+                quota_spans_per_second=project.quota_spans_per_second,
+                quota_bytes_per_second=project.quota_bytes_per_second,
+                quota_spans_per_day=project.quota_spans_per_day,
+                quota_content_bytes_per_day=project.quota_content_bytes_per_day,
             )
         )
 
@@ -230,9 +252,7 @@ class _Change:
     def record(self, entry: AuditEntry) -> None:
         self.connection.execute(sa.insert(audit_log).values(asdict(entry)))
 
-    def _project(
-        self, statement: sa.Select[tuple[int, str, int, str, int, int]]
-    ) -> ProjectRecord | None:
+    def _project(self, statement: sa.Select[Any]) -> ProjectRecord | None:
         found = self.connection.execute(statement).mappings().first()
         return None if found is None else ProjectRecord(**found)
 
