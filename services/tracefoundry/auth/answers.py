@@ -7,7 +7,7 @@ from typing import cast
 from tracefoundry.auth.projects import Projects, duration
 from tracefoundry.model.times import rfc3339_milliseconds
 from tracefoundry.schemas.administration import AuditEntry, EffectiveSettings, Project, Token
-from tracefoundry.schemas.fields import Redaction, Role
+from tracefoundry.schemas.fields import OnOff, Redaction, Role
 from tracefoundry.store import records
 
 
@@ -18,10 +18,12 @@ def project_answer(projects: Projects, project: records.ProjectRecord) -> Projec
         name=project.name,
         created_at=rfc3339_milliseconds(project.created_at_ns),
         redaction=cast(Redaction | None, project.redaction),
+        personal_data=cast(OnOff | None, project.personal_data),
         retention_spans=_duration(project.retention_spans_ns),
         retention_payloads=_duration(project.retention_payloads_ns),
         effective=EffectiveSettings(
             redaction=cast(Redaction, redaction),
+            personal_data=cast(OnOff, projects.personal_data(project)),
             retention_spans=duration(spans_ns),
             retention_payloads=duration(payloads_ns),
         ),

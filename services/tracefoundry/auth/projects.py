@@ -35,11 +35,14 @@ class ProjectChange:
     """Settings as people write them: ``strict``, ``7d``, ``default``; None leaves one as it is."""
 
     redaction: str | None = None
+    personal_data: str | None = None
     retention_spans: str | None = None
     retention_payloads: str | None = None
 
     def __bool__(self) -> bool:
-        return any((self.redaction, self.retention_spans, self.retention_payloads))
+        return any(
+            (self.redaction, self.personal_data, self.retention_spans, self.retention_payloads)
+        )
 
 
 def check_project_name(name: str) -> None:
@@ -87,6 +90,10 @@ class Projects:
     def effective(self, project: ProjectRecord) -> tuple[str, int, int]:
         """What holds for a project: redaction, retention of spans and of payloads in ns."""
         return self._rules.redaction_of(project), *self._rules.retention_of(project)
+
+    def personal_data(self, project: ProjectRecord) -> str:
+        """Whether phones, IP addresses and national ids of a project are redacted: on or off."""
+        return self._rules.personal_data_of(project)
 
     def create(
         self, name: str, caller: Caller, change: ProjectChange | None = None
@@ -157,6 +164,7 @@ class Projects:
         return msgspec.structs.replace(
             project,
             redaction=redaction,
+            personal_data=_personal_data(project, change),
             retention_spans_ns=spans,
             retention_payloads_ns=payloads,
         )
@@ -229,6 +237,22 @@ def _redaction(text: str) -> str | None:
     )
 
 
+def _personal_data(project: ProjectRecord, change: ProjectChange) -> str | None:
+    text = change.personal_data
+    if text is None:
+        return project.personal_data
+    if text == DEFAULT:
+        return None
+    if text in ("on", "off"):
+        return text
+    raise AccessError(
+        "invalid",
+        f"personal_data: {text[:80]!r} is neither on nor off",
+        f"Use on, off or {DEFAULT}.",
+        field="personal_data",
+    )
+
+
 def _retention(field: str, text: str) -> int | None:
     if text == DEFAULT:
         return None
@@ -251,6 +275,9 @@ def _difference(before: ProjectRecord, after: ProjectRecord) -> str | None:
     changes = []
     if before.redaction != after.redaction:
         changes.append(f"redaction {before.redaction or DEFAULT} -> {after.redaction or DEFAULT}")
+    if before.personal_data != after.personal_data:
+        was, now = before.personal_data or DEFAULT, after.personal_data or DEFAULT
+        changes.append(f"redaction of personal data {was} -> {now}")
     for what, old, new in (
         ("retention of spans", before.retention_spans_ns, after.retention_spans_ns),
         ("retention of payloads", before.retention_payloads_ns, after.retention_payloads_ns),

@@ -28,6 +28,14 @@ Redaction = Annotated[
         "--redaction", metavar="MODE", help="strict, standard, off, or default: the platform's."
     ),
 ]
+PersonalData = Annotated[
+    str | None,
+    typer.Option(
+        "--personal-data",
+        metavar="ON|OFF",
+        help="Redact phones, IP addresses and national ids too: on, off or default (off).",
+    ),
+]
 RetentionSpans = Annotated[
     str | None,
     typer.Option(
@@ -48,6 +56,7 @@ RetentionPayloads = Annotated[
 def create(
     name: Name,
     redaction: Redaction = None,
+    personal_data: PersonalData = None,
     retention_spans: RetentionSpans = None,
     retention_payloads: RetentionPayloads = None,
     data: options.Data = None,
@@ -59,7 +68,7 @@ def create(
     from tracefoundry.auth.caller import terminal_caller
     from tracefoundry.server.stores import access_at
 
-    change = _change(redaction, retention_spans, retention_payloads)
+    change = _change(redaction, personal_data, retention_spans, retention_payloads)
     with access_at(data, database) as access:
         project = access.projects.create(name, terminal_caller(), change)
         shown = project_answer(access.projects, project)
@@ -70,6 +79,7 @@ def create(
 def set_project(
     name: Name,
     redaction: Redaction = None,
+    personal_data: PersonalData = None,
     retention_spans: RetentionSpans = None,
     retention_payloads: RetentionPayloads = None,
     data: options.Data = None,
@@ -81,10 +91,11 @@ def set_project(
     from tracefoundry.auth.caller import terminal_caller
     from tracefoundry.server.stores import access_at
 
-    change = _change(redaction, retention_spans, retention_payloads)
+    change = _change(redaction, personal_data, retention_spans, retention_payloads)
     if not change:
         raise CommandError(
-            "there is nothing to set", "Pass --redaction, --retention-spans or --retention-payloads"
+            "there is nothing to set",
+            "Pass --redaction, --personal-data, --retention-spans or --retention-payloads",
         )
     with access_at(data, database) as access:
         project = access.projects.change(name, terminal_caller(), change)
@@ -106,12 +117,16 @@ def list_projects(
 
 
 def _change(
-    redaction: str | None, retention_spans: str | None, retention_payloads: str | None
+    redaction: str | None,
+    personal_data: str | None,
+    retention_spans: str | None,
+    retention_payloads: str | None,
 ) -> ProjectChange:
     from tracefoundry.auth.projects import ProjectChange
 
     return ProjectChange(
         redaction=redaction,
+        personal_data=personal_data,
         retention_spans=retention_spans,
         retention_payloads=retention_payloads,
     )
@@ -130,6 +145,7 @@ def _show(projects: Sequence[Project], as_json: Project | ProjectList | None) ->
     columns = [Column("NAME", [Text(safe(project.name)) for project in projects])]
     for header, key in (
         ("REDACTION", "redaction"),
+        ("PERSONAL DATA", "personal_data"),
         ("SPANS", "retention_spans"),
         ("PAYLOADS", "retention_payloads"),
     ):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from tracefoundry.schemas.fields import Cursor, Duration, Moment, Redaction, Role, TimeNs
+from tracefoundry.schemas.fields import Cursor, Duration, Moment, OnOff, Redaction, Role, TimeNs
 
 
 class Session(msgspec.Struct):
@@ -27,6 +27,7 @@ class EffectiveSettings(msgspec.Struct):
     """What holds for a project: its own settings, else the platform's."""
 
     redaction: Redaction
+    personal_data: OnOff
     retention_spans: Duration
     retention_payloads: Duration
 
@@ -37,6 +38,9 @@ class Project(msgspec.Struct):
     name: str
     created_at: Moment
     redaction: Redaction | None
+    personal_data: Annotated[
+        OnOff | None, Meta(description="Redact phones, IP addresses and national ids too.")
+    ]
     retention_spans: Duration | None
     retention_payloads: Duration | None
     effective: EffectiveSettings
