@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from tracefoundry.schemas.fields import Cursor, Duration, Moment, OnOff, Redaction, Role, TimeNs
+from tracefoundry.model.quotas import QuotaName
+from tracefoundry.schemas.fields import (
+    Cursor,
+    Duration,
+    Moment,
+    OnOff,
+    Quota,
+    Redaction,
+    Role,
+    TimeNs,
+)
 
 
 class Session(msgspec.Struct):
@@ -30,6 +40,20 @@ class EffectiveSettings(msgspec.Struct):
     personal_data: OnOff
     retention_spans: Duration
     retention_payloads: Duration
+    quota_spans_per_second: Quota
+    quota_bytes_per_second: Quota
+    quota_spans_per_day: Quota
+    quota_content_bytes_per_day: Quota
+
+
+class UsageToday(msgspec.Struct):
+    """What was stored for a project today (UTC), as far as its quotas for a day count it."""
+
+    spans: Annotated[int, Meta(description="Spans and log records.")]
+    content_bytes: Annotated[int, Meta(description="New content, before compression.")]
+    near_quotas: Annotated[
+        list[QuotaName], Meta(description="Quotas of which 80 percent are used, or more.")
+    ]
 
 
 class Project(msgspec.Struct):
@@ -43,7 +67,14 @@ class Project(msgspec.Struct):
     ]
     retention_spans: Duration | None
     retention_payloads: Duration | None
+    quota_spans_per_second: Quota
+    quota_bytes_per_second: Quota
+    quota_spans_per_day: Quota
+    quota_content_bytes_per_day: Quota
     effective: EffectiveSettings
+    usage_today: Annotated[
+        UsageToday | None, Meta(description="Null for a project without a quota for a day.")
+    ]
 
 
 class ProjectList(msgspec.Struct):

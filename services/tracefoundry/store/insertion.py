@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from tracefoundry.model.event_facts import concerns_trace
 from tracefoundry.model.payload import BlobKey, PayloadRows
-from tracefoundry.model.summary import TraceKey, facts_of, summarise
+from tracefoundry.model.run_starts import RunStart, start_of
+from tracefoundry.model.summary import TraceKey, TraceSummary, facts_of, summarise
 from tracefoundry.model.times import day_of
 from tracefoundry.store.api import (
     CommitResult,
@@ -155,27 +156,59 @@ class Insertion:
         for index in inserted:
             prepared = self._spans[index]
             by_trace.setdefault((prepared.project_id, prepared.span.trace_id), []).append(index)
+        runs = self._started_runs(logs)
         existing: dict[TraceKey, ExistingTrace] = {}
-        if by_trace:
-            summaries = [
-                (key, summarise([facts_of(self._spans[index].span) for index in indices]))
-                for key, indices in by_trace.items()
-            ]
-            existing = self._tx.upsert_traces(summaries, self._now_ns)
+        if by_trace or runs:
+            existing = self._upsert(by_trace, runs)
         log_traces = {self._trace_of_log(index) for index in logs}
-        only_logs = sorted(log_traces - by_trace.keys())
+        only_logs = sorted(log_traces - by_trace.keys() - runs.keys())
         there = self._tx.lock_traces(only_logs) if only_logs else {}
-        existing |= self._completed_by_events(by_trace, existing.keys(), there, logs)
+        existing |= self._completed_by_events(by_trace, runs.keys(), existing.keys(), there, logs)
         if by_trace or log_traces:
             deleted = self._tx.tombstoned(sorted(by_trace.keys() | log_traces), self._now_ns)
             if deleted:
                 self._refuse_deleted(by_trace, logs, deleted)
+                rows = deleted & (by_trace.keys() | runs.keys())
+                if rows:
+                    self._tx.remove_traces(sorted(rows))
                 existing = {key: state for key, state in existing.items() if key not in deleted}
+        return existing
+
+    def _started_runs(self, logs: list[int]) -> dict[TraceKey, list[RunStart]]:
+        """The starts of runs that these logs tell of, by trace."""
+        runs: dict[TraceKey, list[RunStart]] = {}
+        for index in logs:
+            start = start_of(self._logs[index].log)
+            if start is not None:
+                runs.setdefault(self._trace_of_log(index), []).append(start)
+        return runs
+
+    def _upsert(
+        self, by_trace: dict[TraceKey, list[int]], runs: dict[TraceKey, list[RunStart]]
+    ) -> dict[TraceKey, ExistingTrace]:
+        """Write the rows of traces that got spans or starts of runs; returns those that had one.
+
+        The start of a run makes the row of a trace without spans: so the trace is listed, and a
+        writer of its spans finds the row and recomputes it.
+        """
+        summaries: list[tuple[TraceKey, TraceSummary]] = []
+        for key, indices in by_trace.items():
+            facts = [facts_of(self._spans[index].span) for index in indices]
+            summaries.append((key, summarise(facts, runs.get(key, ()))))
+        if runs.keys() - by_trace.keys():
+            summaries += [
+                (key, summarise((), starts)) for key, starts in runs.items() if key not in by_trace
+            ]
+            summaries.sort(key=lambda summary: summary[0])
+        existing = self._tx.upsert_traces(summaries, self._now_ns)
+        for key in runs.keys() & existing.keys():
+            existing[key].has_runs = True
         return existing
 
     def _completed_by_events(
         self,
         by_trace: dict[TraceKey, list[int]],
+        with_runs: Collection[TraceKey],
         recomputed: Collection[TraceKey],
         only_logs: dict[TraceKey, ExistingTrace],
         logs: list[int],
@@ -190,10 +223,13 @@ class Insertion:
             )
             for key, views in self._tx.event_views(new, first_ns).items():
                 if any(concerns_trace(view) for of_span in views.values() for view in of_span):
-                    found[key] = ExistingTrace(len(by_trace[key]), 0, False)
+                    # Started runs of a new trace came with this commit.
+                    found[key] = ExistingTrace(len(by_trace[key]), first_ns, 0, False, True)
         for index in logs:
             key, view = self._trace_of_log(index), self._logs[index].log.genai
-            if key not in by_trace and view is not None and concerns_trace(view):
+            if key in by_trace or key in with_runs:
+                continue
+            if view is not None and concerns_trace(view):
                 if key in only_logs:
                     found[key] = only_logs[key]
                 else:
@@ -211,7 +247,6 @@ class Insertion:
         refused = [index for key in sorted(deleted) for index in by_trace.get(key, [])]
         if refused:
             self._tx.remove_spans([span_key(self._spans[index]) for index in refused])
-            self._tx.remove_traces(sorted(deleted & by_trace.keys()))
             self._outcome.refused_spans += [
                 Refusal(index, "trace_deleted", detail) for index in refused
             ]

@@ -9,6 +9,7 @@ import msgspec
 
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import BlobKey, BlobRow
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
 from tracefoundry.store.api import PreparedLog, PreparedSpan, StoreError
@@ -37,8 +38,11 @@ class ExistingTrace(msgspec.Struct, gc=False):
     """State of a trace that had a row before this commit, read under its row lock."""
 
     span_count: int
+    start_time_ns: int
     recomputed_at_ns: int
     missing_expired: bool
+    has_runs: bool
+    """Whether it had unfinished runs, or this commit brings the start of one."""
 
 
 class Transaction(Protocol):
@@ -89,6 +93,11 @@ class Transaction(Protocol):
     ) -> dict[TraceKey, dict[bytes, list[GenAI]]]:
         """What the logs of traces say about their spans, for traces with such logs. No span of
         them starts before ``since_ns``."""
+        ...
+
+    def run_starts(self, keys: Sequence[TraceKey], since_ns: int) -> dict[TraceKey, list[RunStart]]:
+        """The starts of runs that logs of traces tell of; at most ``MOST_RUN_STARTS`` of a trace,
+        the latest ones. No span of them starts before ``since_ns``."""
         ...
 
     def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:

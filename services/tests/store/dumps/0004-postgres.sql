@@ -134,8 +134,7 @@ CREATE TABLE public.projects (
     quota_spans_per_second bigint,
     quota_bytes_per_second bigint,
     quota_spans_per_day bigint,
-    quota_content_bytes_per_day bigint,
-    personal_data text
+    quota_content_bytes_per_day bigint
 );
 
 CREATE SEQUENCE public.projects_project_id_seq
@@ -432,7 +431,9 @@ CREATE TABLE public.traces (
     missing_parents bigint NOT NULL,
     missing_expired boolean DEFAULT false NOT NULL,
     totals_pending boolean DEFAULT false NOT NULL,
-    recomputed_at_ns bigint NOT NULL
+    recomputed_at_ns bigint NOT NULL,
+    started_ns bigint,
+    last_started_ns bigint
 );
 
 ALTER TABLE ONLY public.payload_blobs ATTACH PARTITION public.payload_blobs_20260115 FOR VALUES FROM (20468) TO (20469);
@@ -474,8 +475,8 @@ INSERT INTO public.payload_list_parts_20260115 VALUES (1, 20468, '\x539c01ad56e2
 
 INSERT INTO public.payload_tombstones VALUES (1, '\x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f', 1768500000000000000, 1768600000000000000, 'deleted');
 
-INSERT INTO public.projects VALUES (1, 'default', 1795829171503191666, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
-INSERT INTO public.projects VALUES (2, 'team', 1768500000000000000, 'strict', 604800000000000, 259200000000000, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO public.projects VALUES (1, 'default', 1795829448321298667, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO public.projects VALUES (2, 'team', 1768500000000000000, 'strict', 604800000000000, 259200000000000, NULL, NULL, NULL, NULL);
 
 INSERT INTO public.resources VALUES (1, '\xc20ec6e14c775c9cce19fea32dc1dcee', 'agent', 'production', '{"n": {"k": [1, null]}, "service.name": "agent", "deployment.environment.name": "production"}', '{"schema_url": "https://opentelemetry.io/schemas/1.38.0", "mended_strings": 1, "dropped_attributes_count": 1}', 20785);
 INSERT INTO public.resources VALUES (1, '\x812b76817906557d96f72805ef94670b', 'worker', NULL, '{"service.name": "worker"}', NULL, 20785);
@@ -501,8 +502,8 @@ INSERT INTO public.tokens VALUES (1, '\x000102030405060708090a0b0c0d0e0f10111213
 
 INSERT INTO public.tombstones VALUES (1, '\x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f', 1768500000000000000, 1768600000000000000, 'deleted');
 
-INSERT INTO public.traces VALUES (1, '\x00000000000000000000000000000002', 'otlp', NULL, 1, 0, 1768521598000000000, 1768521598000000000, 1768521598000000005, '\x0000000000000009', 'GET /orders', 'worker', NULL, 0, '["worker"]', '[]', '[]', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, 0, false, false, 1795829171858593719);
-INSERT INTO public.traces VALUES (1, '\x00000000000000000000000000000001', 'otlp', NULL, 3, 1, 1768521598000000000, 1768521601000000000, 1768521602000000000, '\x0000000000000001', 'invoke_agent planner', 'agent', 'production', 1, '["agent", "worker"]', '["m-large", "m-large-1"]', '["search"]', 'planner', 'conversation-1', 'user-1', 1000, 200, 800, 50, 0.0125, 'computed', false, 1, false, false, 1795829171858593719);
+INSERT INTO public.traces VALUES (1, '\x00000000000000000000000000000002', 'otlp', NULL, 1, 0, 1768521598000000000, 1768521598000000000, 1768521598000000005, '\x0000000000000009', 'GET /orders', 'worker', NULL, 0, '["worker"]', '[]', '[]', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, 0, false, false, 1795829449248489157, NULL, NULL);
+INSERT INTO public.traces VALUES (1, '\x00000000000000000000000000000001', 'otlp', NULL, 3, 1, 1768521598000000000, 1768521601000000000, 1768521602000000000, '\x0000000000000001', 'invoke_agent planner', 'agent', 'production', 1, '["agent", "worker"]', '["m-large", "m-large-1"]', '["search"]', 'planner', 'conversation-1', 'user-1', 1000, 200, 800, 50, 0.0125, 'computed', false, 1, false, false, 1795829449248489157, NULL, NULL);
 
 SELECT pg_catalog.setval('public.audit_log_entry_id_seq', 1, true);
 
@@ -625,6 +626,8 @@ CREATE INDEX traces_expensive ON public.traces USING btree (project_id, COALESCE
 CREATE INDEX traces_newest ON public.traces USING btree (project_id, start_time_ns, trace_id);
 
 CREATE INDEX traces_pending ON public.traces USING btree (recomputed_at_ns) WHERE totals_pending;
+
+CREATE INDEX traces_running ON public.traces USING btree (project_id, start_time_ns, trace_id) WHERE (last_started_ns IS NOT NULL);
 
 CREATE INDEX traces_slowest ON public.traces USING btree (project_id, ((end_time_ns - start_time_ns)), start_time_ns, trace_id);
 

@@ -75,12 +75,12 @@ CREATE TABLE projects (
 	created_at_ns BIGINT NOT NULL, 
 	redaction TEXT, 
 	retention_spans_ns BIGINT, 
-	retention_payloads_ns BIGINT, quota_spans_per_second BIGINT, quota_bytes_per_second BIGINT, quota_spans_per_day BIGINT, quota_content_bytes_per_day BIGINT, personal_data TEXT, 
+	retention_payloads_ns BIGINT, quota_spans_per_second BIGINT, quota_bytes_per_second BIGINT, quota_spans_per_day BIGINT, quota_content_bytes_per_day BIGINT, 
 	PRIMARY KEY (project_id), 
 	UNIQUE (name)
 );
-INSERT INTO "projects" VALUES(1,'default',1795829168253231538,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "projects" VALUES(2,'team',1768500000000000000,'strict',604800000000000,259200000000000,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "projects" VALUES(1,'default',1795829440558896937,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "projects" VALUES(2,'team',1768500000000000000,'strict',604800000000000,259200000000000,NULL,NULL,NULL,NULL);
 CREATE TABLE resources (
 	project_id INTEGER NOT NULL, 
 	resource_id BLOB NOT NULL, 
@@ -233,11 +233,11 @@ CREATE TABLE traces (
 	missing_parents BIGINT NOT NULL, 
 	missing_expired BOOLEAN DEFAULT 0 NOT NULL, 
 	totals_pending BOOLEAN DEFAULT 0 NOT NULL, 
-	recomputed_at_ns BIGINT NOT NULL, 
+	recomputed_at_ns BIGINT NOT NULL, started_ns BIGINT, last_started_ns BIGINT, 
 	PRIMARY KEY (project_id, trace_id)
 );
-INSERT INTO "traces" VALUES(1,X'00000000000000000000000000000001','otlp',NULL,3,1,1768521598000000000,1768521601000000000,1768521602000000000,X'0000000000000001','invoke_agent planner','agent','production',1,'["agent","worker"]','["m-large","m-large-1"]','["search"]','planner','conversation-1','user-1',1000,200,800,50,0.0125,'computed',0,1,0,0,1795829168411604642);
-INSERT INTO "traces" VALUES(1,X'00000000000000000000000000000002','otlp',NULL,1,0,1768521598000000000,1768521598000000000,1768521598000000005,X'0000000000000009','GET /orders','worker',NULL,0,'["worker"]','[]','[]',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,0,0,0,0,1795829168411604642);
+INSERT INTO "traces" VALUES(1,X'00000000000000000000000000000001','otlp',NULL,3,1,1768521598000000000,1768521601000000000,1768521602000000000,X'0000000000000001','invoke_agent planner','agent','production',1,'["agent","worker"]','["m-large","m-large-1"]','["search"]','planner','conversation-1','user-1',1000,200,800,50,0.0125,'computed',0,1,0,0,1795829441083436557,NULL,NULL);
+INSERT INTO "traces" VALUES(1,X'00000000000000000000000000000002','otlp',NULL,1,0,1768521598000000000,1768521598000000000,1768521598000000005,X'0000000000000009','GET /orders','worker',NULL,0,'["worker"]','[]','[]',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,0,0,0,0,1795829441083436557,NULL,NULL);
 CREATE INDEX traces_newest ON traces (project_id, start_time_ns, trace_id);
 CREATE INDEX traces_slowest ON traces (project_id, (end_time_ns - start_time_ns), start_time_ns, trace_id);
 CREATE INDEX traces_expensive ON traces (project_id, (coalesce(cost_usd, -1)), start_time_ns, trace_id);
@@ -246,4 +246,5 @@ CREATE INDEX payload_blobs_object ON payload_blobs (object);
 CREATE INDEX span_payload_refs_ref ON span_payload_refs (project_id, ref, day);
 CREATE INDEX ix_audit_log_at_ns ON audit_log (at_ns);
 CREATE INDEX span_logs_views ON span_logs (project_id, trace_id) WHERE genai IS NOT NULL;
+CREATE INDEX traces_running ON traces (project_id, start_time_ns, trace_id) WHERE last_started_ns IS NOT NULL;
 COMMIT;

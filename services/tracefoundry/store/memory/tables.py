@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from tracefoundry.model.payload import BlobKey, BlobRow
+from tracefoundry.model.run_starts import EVENT_NAME, RunStart
 from tracefoundry.model.summary import SpanFacts, TraceKey
 from tracefoundry.store.api import StoreUnavailable
 from tracefoundry.store.records import (
@@ -30,6 +31,7 @@ from tracefoundry.store.records import (
     StoredTrace,
     TokenRecord,
 )
+from tracefoundry.store.run_starts import MOST_RUN_STARTS, read_run_start
 from tracefoundry.store.transaction import DictionaryKey, ListPart, LogKey, RefRow, SpanKey
 
 _Key = TypeVar("_Key")
@@ -113,6 +115,18 @@ class Tables:
         """The logs of a trace by time, span id and content hash."""
         found = [log for at, log in self.logs.items() if at[:2] == key]
         return sorted(found, key=lambda log: (log.time_ns, log.span_id, log.content_hash))
+
+    def run_starts_of(self, key: TraceKey) -> list[RunStart]:
+        """The starts of runs that logs of a trace tell of; the latest ones."""
+        logs = [log for log in self.logs_of(key) if log.name == EVENT_NAME]
+        starts = []
+        for log in logs[-MOST_RUN_STARTS:]:
+            resource = self.resources.get((key[0], log.resource_id))
+            sender = (None, None) if resource is None else (resource.service, resource.environment)
+            starts.append(
+                read_run_start(log.span_id, log.time_ns, log.attributes, log.genai, *sender)
+            )
+        return starts
 
 
 def usage_of_day(tables: Tables, day: int) -> dict[int, ProjectUsage]:

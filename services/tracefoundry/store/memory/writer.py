@@ -9,6 +9,7 @@ import msgspec
 
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import BlobKey, BlobRow, PayloadRows
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
 from tracefoundry.store.api import CommitResult, PreparedLog, PreparedSpan, Writer
@@ -204,6 +205,9 @@ class MemoryTransaction:
         views = {key: views_by_span(self._tables.logs_of(key)) for key in keys}
         return {key: of_trace for key, of_trace in views.items() if of_trace}
 
+    def run_starts(self, keys: Sequence[TraceKey], since_ns: int) -> dict[TraceKey, list[RunStart]]:
+        return {key: self._tables.run_starts_of(key) for key in keys}
+
     def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:
         stones = self._tables.tombstones
         return {key for key in keys if key in stones and stones[key].keep_until_ns > now_ns}
@@ -252,7 +256,14 @@ class MemoryTransaction:
 
 def _state(row: TraceRow) -> ExistingTrace:
     stored = row.stored
-    return ExistingTrace(stored.summary.span_count, row.recomputed_at_ns, stored.missing_expired)
+    summary = stored.summary
+    return ExistingTrace(
+        summary.span_count,
+        summary.start_time_ns,
+        row.recomputed_at_ns,
+        stored.missing_expired,
+        summary.last_started_ns is not None,
+    )
 
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ from tracefoundry.store.records import (
 )
 from tracefoundry.store.sql.engine import reading, writing
 from tracefoundry.store.sql.tables import audit_log, project_usage, projects, tokens
+from tracefoundry.store.sql.token_names import has_name, name_of, stored_name
 
 _REGISTRATION_LOCK = 0x7F0D_70CE
 """Key of the PostgreSQL advisory lock that one registration of tokens holds."""
@@ -82,13 +83,13 @@ class SqlAdministration:
 
     def tokens(self) -> list[TokenRecord]:
         with self._reading() as connection:
-            rows = connection.execute(_TOKEN.order_by(tokens.c.name)).mappings()
-            return [TokenRecord(**row) for row in rows]
+            found = [_token_record(row) for row in connection.execute(_TOKEN).mappings()]
+        return sorted(found, key=lambda token: (token.name, token.token_id))
 
     def tokens_of(self, token_hashes: Sequence[bytes]) -> list[TokenRecord]:
         with self._reading() as connection:
             rows = connection.execute(_TOKEN.where(tokens.c.token_hash.in_(token_hashes)))
-            return [TokenRecord(**row) for row in rows.mappings()]
+            return [_token_record(row) for row in rows.mappings()]
 
     def has_live_token(self, now_ns: int) -> bool:
         statement = sa.select(tokens.c.token_id).where(
@@ -205,13 +206,21 @@ class _Change:
         *,
         token_hash: bytes | None = None,
         name: str | None = None,
+        project_id: int | None = None,
         token_id: int | None = None,
     ) -> TokenRecord | None:
         if token_hash is not None:
             return _token(self.connection, tokens.c.token_hash == token_hash)
         if name is not None:
-            return _token(self.connection, tokens.c.name == name)
+            return _token(self.connection, has_name(name, project_id))
         return _token(self.connection, tokens.c.token_id == token_id)
+
+    def tokens_named(self, name: str) -> list[TokenRecord]:
+        # As it is stored for all projects, or behind a project's id: then decided exactly.
+        stored = tokens.c.name
+        likely = sa.or_(stored == name, stored.endswith(f":{name}", autoescape=True))
+        rows = self.connection.execute(_TOKEN.where(likely).order_by(tokens.c.token_id))
+        return [token for token in map(_token_record, rows.mappings()) if token.name == name]
 
     def add_token(
         self,
@@ -225,12 +234,13 @@ class _Change:
     ) -> TokenRecord:
         statement = sa.insert(tokens).values(
             token_hash=token_hash,
-            name=name,
+            name=stored_name(name, project_id),
             role=role,
             project_id=project_id,
             created_at_ns=created_at_ns,
             expires_at_ns=expires_at_ns,
         )
+        self._move_name_of_project(name, project_id)
         with _name_taken(f"there is a token {name!r} already"):
             token_id = self.connection.execute(statement.returning(tokens.c.token_id)).scalar_one()
         return self._token(token_id)
@@ -238,11 +248,15 @@ class _Change:
     def change_token(
         self, token_id: int, *, name: str, expires_at_ns: int | None, revoked_at_ns: int | None
     ) -> TokenRecord:
+        project_id = self._token(token_id).project_id
         statement = sa.update(tokens).where(tokens.c.token_id == token_id)
+        self._move_name_of_project(name, project_id)
         with _name_taken(f"there is a token {name!r} already"):
             self.connection.execute(
                 statement.values(
-                    name=name, expires_at_ns=expires_at_ns, revoked_at_ns=revoked_at_ns
+                    name=stored_name(name, project_id),
+                    expires_at_ns=expires_at_ns,
+                    revoked_at_ns=revoked_at_ns,
                 )
             )
         return self._token(token_id)
@@ -258,6 +272,18 @@ class _Change:
         found = self.connection.execute(statement).mappings().first()
         return None if found is None else ProjectRecord(**found)
 
+    def _move_name_of_project(self, name: str, project_id: int | None) -> None:
+        """Before this name is stored: put a project's token that older versions stored without
+        its project's id under its own stored name, so that the two do not collide."""
+        holder = _token(self.connection, tokens.c.name == name)
+        if holder is not None and holder.project_id is not None:
+            with _name_taken(f"there is a token {name!r} already"):
+                self.connection.execute(
+                    sa.update(tokens)
+                    .where(tokens.c.token_id == holder.token_id)
+                    .values(name=stored_name(name, holder.project_id))
+                )
+
     def _token(self, token_id: int) -> TokenRecord:
         found = self.find_token(token_id=token_id)
         if found is None:
@@ -267,7 +293,11 @@ class _Change:
 
 def _token(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> TokenRecord | None:
     found = connection.execute(_TOKEN.where(condition)).mappings().first()
-    return None if found is None else TokenRecord(**found)
+    return None if found is None else _token_record(found)
+
+
+def _token_record(row: sa.RowMapping) -> TokenRecord:
+    return TokenRecord(**{**row, "name": name_of(row["name"], row["project_id"])})
 
 
 @contextmanager

@@ -17,8 +17,10 @@ from tracefoundry.store.sql.statements import (
     JOIN_RESOURCES,
     MOST_EVENT_VIEWS,
     RECOMPUTED,
+    TRACE_STATE,
     facts,
     names,
+    run_starts,
     touch,
 )
 
@@ -65,9 +67,7 @@ STORED_DIGEST = f"SELECT digest, policy_version FROM spans {where(columns.SPAN_K
 REMOVE_SPAN = f"DELETE FROM spans {where(columns.SPAN_KEY)}"
 REMOVE_LOG = f"DELETE FROM span_logs {where(columns.SPAN_LOGS.key)}"
 
-TRACE_STATE = (
-    f"SELECT span_count, recomputed_at_ns, missing_expired FROM traces {where(TRACES.key)}"
-)
+FIND_TRACE = f"SELECT {TRACE_STATE} FROM traces {where(TRACES.key)}"
 INSERT_TRACE = insert(TRACES)
 GROW_TRACE = f"UPDATE traces SET {', '.join(map(_grow, GROWING))} {where(TRACES.key)}"
 """Binds the values of ``GROWING``, then the key."""
@@ -87,8 +87,9 @@ EVENT_VIEWS = (
     f"SELECT span_id, genai FROM span_logs {where(TRACES.key)} AND genai IS NOT NULL"
     f" ORDER BY time_ns LIMIT {MOST_EVENT_VIEWS}"
 )
-PENDING = """
-SELECT project_id, trace_id, span_count, recomputed_at_ns, missing_expired
+RUN_STARTS = run_starts("span_logs.project_id = ? AND span_logs.trace_id = ?")
+PENDING = f"""
+SELECT project_id, trace_id, {TRACE_STATE}
 FROM traces WHERE totals_pending AND recomputed_at_ns <= ? AND span_count <= ? LIMIT 10
 """
 

@@ -1,4 +1,4 @@
-"""Whether a project's optional personal data is redacted."""
+"""Quotas of projects, and what projects with a quota for a day stored on that day."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column ``personal_data`` of ``projects``."""
+    """Add the columns of ``projects`` and the table ``project_usage``."""
     for table, column in tables.added_columns(revision):
         op.add_column(table, column)
+    tables.create_tables(op.get_bind(), revision)

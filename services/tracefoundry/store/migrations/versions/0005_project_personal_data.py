@@ -1,4 +1,4 @@
-"""Quotas of projects, and what projects with a quota for a day stored on that day."""
+"""Whether a project's optional personal data is redacted."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from alembic import op
 
 from tracefoundry.store.sql import tables
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """Add the columns of ``projects`` and the table ``project_usage``."""
+    """Add the column ``personal_data`` of ``projects``."""
     for table, column in tables.added_columns(revision):
         op.add_column(table, column)
-    tables.create_tables(op.get_bind(), revision)
