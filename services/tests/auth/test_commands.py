@@ -111,6 +111,7 @@ def test_a_token_is_revoked_and_its_name_is_free_again(run: Run) -> None:
         (("project", "set", "default"), 1, "--redaction"),
         (("project", "set", "nowhere", "--redaction", "off"), 1, "project create"),
         (("project", "set", "default", "--redaction", "weak"), 1, "strict"),
+        (("project", "set", "default", "--personal-data", "yes"), 1, "on, off or default"),
         (("project", "set", "default", "--retention-payloads", "8d"), 1, "longer"),
         (("project", "set", "default", "--quota-spans-per-day", "1KiB"), 1, "quota_spans_per_day"),
     ],
@@ -136,6 +137,8 @@ def test_projects_are_made_set_and_listed(run: Run) -> None:
             "shop",
             "--redaction",
             "strict",
+            "--personal-data",
+            "on",
             "--retention-payloads",
             "10d",
             "--json",
@@ -143,6 +146,7 @@ def test_projects_are_made_set_and_listed(run: Run) -> None:
     )
     assert {
         "redaction": "strict",
+        "personal_data": "on",
         "retention_spans": "30d",
         "retention_payloads": "10d",
     } == {name: value for name, value in changed["effective"].items() if value is not None}
@@ -151,8 +155,8 @@ def test_projects_are_made_set_and_listed(run: Run) -> None:
     listed = answer(run("project", "list", "--json"))["projects"]
     assert ["default", "shop"] == [project["name"] for project in listed]
     _, out, _ = run("project", "list")
-    assert ["default standard 7d 3d", "shop standard 30d 10d"] == [
-        " ".join(line.split()[:4]) for line in out.splitlines()[1:]
+    assert ["default standard off 7d 3d", "shop standard on 30d 10d"] == [
+        " ".join(line.split()[:5]) for line in out.splitlines()[1:]
     ]
 
 

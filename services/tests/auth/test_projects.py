@@ -62,6 +62,7 @@ def test_settings_change_one_by_one_and_go_back_to_the_platforms(office: Office)
     ("change", "field"),
     [
         (ProjectChange(redaction="weak"), "redaction"),
+        (ProjectChange(personal_data="true"), "personal_data"),
         (ProjectChange(retention_spans="soon"), "retention_spans"),
         (ProjectChange(retention_spans="3661d"), "retention_spans"),
         (ProjectChange(retention_payloads="0d"), "retention_payloads"),

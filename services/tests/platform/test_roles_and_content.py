@@ -253,6 +253,34 @@ def test_a_change_of_the_rules_is_in_force_within_seconds(office: Office) -> Non
     eventually(lambda: state() == "redacted", within_s=15, what="strict mode at ingest")
 
 
+def test_personal_data_is_redacted_in_a_project_that_asks_for_it(office: Office) -> None:
+    """Phones, addresses and national ids, within seconds; in other projects they stay."""
+    note = "call +1 415 555 2671 from 203.0.113.7, Aadhaar 2345 6789 0124"
+    office.administer("POST", "/api/projects", name="clinic", personal_data="on")
+    office.administer("POST", "/api/projects", name="plant")
+
+    def kept(project: str) -> str | None:
+        trace = new_trace_id()
+        resource = {"service.name": "a", "tracefoundry.project": project}
+        if office.send(body([span(trace, attributes={"note": note})], resource)).content:
+            return None
+        (found,) = office.json("admin", f"/api/traces/{trace.hex()}/spans")["spans"]
+        kept: str = found["attributes"]["note"]
+        return kept
+
+    redacted = (
+        "call [redacted:personal_phone] from [redacted:personal_ip], Aadhaar [redacted:in_aadhaar]"
+    )
+    eventually(lambda: kept("clinic") == redacted, what="personal data at ingest")
+    eventually(lambda: kept("plant") == note, what="the other project at ingest")
+    office.administer("PATCH", "/api/projects/plant", personal_data="on")
+    eventually(lambda: kept("plant") == redacted, within_s=15, what="the change at ingest")
+    office.administer("PATCH", "/api/projects/plant", personal_data=None)
+    eventually(lambda: kept("plant") == note, within_s=15, what="the change back at ingest")
+    entries = office.json("admin", "/api/audit", action="project.set")["entries"]
+    assert "redaction of personal data on -> default" == entries[0]["detail"]
+
+
 def test_no_token_is_stored_or_logged(office: Office) -> None:
     """Only their hashes are; not even a wrong one is written down."""
     wrong = office.tokens["viewer"][:-4] + "0000"

@@ -115,16 +115,20 @@ def test_a_project_is_made_changed_and_listed(bureau: Bureau) -> None:
     made = bureau.ask("POST", "/api/projects", {"name": "shop", "retention_spans": "30d"})
     assert (201, "30d") == (made.status_code, made.json()["retention_spans"])
     path = "/api/projects/shop"
-    bureau.ask("PATCH", path, {"redaction": "strict", "retention_payloads": "10d"})
+    bureau.ask(
+        "PATCH", path, {"redaction": "strict", "personal_data": "on", "retention_payloads": "10d"}
+    )
     changed = bureau.ask("PATCH", path, {"redaction": None}).json()
     assert {
         "name": "shop",
         "redaction": None,
+        "personal_data": "on",
         "retention_spans": "30d",
         "retention_payloads": "10d",
         **NO_QUOTAS,
         "effective": {
             "redaction": "standard",
+            "personal_data": "on",
             "retention_spans": "30d",
             "retention_payloads": "10d",
             **NO_QUOTAS,

@@ -61,7 +61,7 @@ def test_projects_are_made_found_and_changed(store: Store) -> None:
         assert change.lock_project("nobody") is None
     assert made == ProjectRecord(made.project_id, "ape", 7)
     changed = ProjectRecord(
-        made.project_id, "ape", 7, "strict", 2**40, 2**39, 2**41, 2**42, 2**43, 2**44
+        made.project_id, "ape", 7, "strict", 2**40, 2**39, 2**41, 2**42, 2**43, 2**44, "on"
     )
     with store.administration.change() as change:
         assert change.lock_project("ape") == made

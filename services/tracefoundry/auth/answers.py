@@ -16,7 +16,7 @@ from tracefoundry.schemas.administration import (
     Token,
     UsageToday,
 )
-from tracefoundry.schemas.fields import Redaction, Role
+from tracefoundry.schemas.fields import OnOff, Redaction, Role
 from tracefoundry.store import records
 
 
@@ -50,6 +50,7 @@ def _project(
         name=project.name,
         created_at=rfc3339_milliseconds(project.created_at_ns),
         redaction=cast(Redaction | None, project.redaction),
+        personal_data=cast(OnOff | None, project.personal_data),
         retention_spans=_duration(project.retention_spans_ns),
         retention_payloads=_duration(project.retention_payloads_ns),
         quota_spans_per_second=own.spans_per_second,
@@ -58,6 +59,7 @@ def _project(
         quota_content_bytes_per_day=own.content_bytes_per_day,
         effective=EffectiveSettings(
             redaction=cast(Redaction, redaction),
+            personal_data=cast(OnOff, projects.personal_data(project)),
             retention_spans=duration(spans_ns),
             retention_payloads=duration(payloads_ns),
             quota_spans_per_second=quotas.spans_per_second,

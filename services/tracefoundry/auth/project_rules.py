@@ -57,6 +57,14 @@ class ProjectRules(msgspec.Struct, frozen=True, kw_only=True):
         mode = project.redaction or self.redaction
         return self.redaction_floor if is_weaker(mode, self.redaction_floor) else mode
 
+    def personal_data_of(self, project: ProjectRecord) -> str:
+        """Whether phones, IP addresses and national ids are redacted too: ``on`` or ``off``.
+
+        What this version does not know, written by a newer one, is returned as it is: the caller
+        must refuse it.
+        """
+        return project.personal_data or "off"
+
     def retention_of(self, project: ProjectRecord) -> tuple[int, int]:
         """How long the project's spans and payloads are kept, in ns.
 

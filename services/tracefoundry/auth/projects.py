@@ -40,12 +40,14 @@ class ProjectChange:
     """
 
     redaction: str | None = None
+    personal_data: str | None = None
     retention_spans: str | None = None
     retention_payloads: str | None = None
     quotas: Mapping[QuotaName, str] = dataclass_field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return any((self.redaction, self.retention_spans, self.retention_payloads, self.quotas))
+        retention = self.retention_spans, self.retention_payloads
+        return any((self.redaction, self.personal_data, *retention, self.quotas))
 
 
 def check_project_name(name: str) -> None:
@@ -93,6 +95,10 @@ class Projects:
     def effective(self, project: ProjectRecord) -> tuple[str, int, int]:
         """What holds for a project: redaction, retention of spans and of payloads in ns."""
         return self._rules.redaction_of(project), *self._rules.retention_of(project)
+
+    def personal_data(self, project: ProjectRecord) -> str:
+        """Whether phones, IP addresses and national ids of a project are redacted: on or off."""
+        return self._rules.personal_data_of(project)
 
     def quotas(self, project: ProjectRecord) -> Quotas:
         """The quotas that hold for a project."""
@@ -177,6 +183,7 @@ class Projects:
         return msgspec.structs.replace(
             project,
             redaction=redaction,
+            personal_data=_personal_data(project, change),
             retention_spans_ns=spans,
             retention_payloads_ns=payloads,
             **changed_quotas(caller, change.quotas),
@@ -250,6 +257,22 @@ def _redaction(text: str) -> str | None:
     )
 
 
+def _personal_data(project: ProjectRecord, change: ProjectChange) -> str | None:
+    text = change.personal_data
+    if text is None:
+        return project.personal_data
+    if text == DEFAULT:
+        return None
+    if text in ("on", "off"):
+        return text
+    raise AccessError(
+        "invalid",
+        f"personal_data: {text[:80]!r} is neither on nor off",
+        f"Use on, off or {DEFAULT}.",
+        field="personal_data",
+    )
+
+
 def _retention(field: str, text: str) -> int | None:
     if text == DEFAULT:
         return None
@@ -272,6 +295,9 @@ def _difference(before: ProjectRecord, after: ProjectRecord) -> str | None:
     changes = []
     if before.redaction != after.redaction:
         changes.append(f"redaction {before.redaction or DEFAULT} -> {after.redaction or DEFAULT}")
+    if before.personal_data != after.personal_data:
+        was, now = before.personal_data or DEFAULT, after.personal_data or DEFAULT
+        changes.append(f"redaction of personal data {was} -> {now}")
     for what, old, new in (
         ("retention of spans", before.retention_spans_ns, after.retention_spans_ns),
         ("retention of payloads", before.retention_payloads_ns, after.retention_payloads_ns),

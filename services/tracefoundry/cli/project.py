@@ -28,6 +28,14 @@ Redaction = Annotated[
         "--redaction", metavar="MODE", help="strict, standard, off, or default: the platform's."
     ),
 ]
+PersonalData = Annotated[
+    str | None,
+    typer.Option(
+        "--personal-data",
+        metavar="ON|OFF",
+        help="Redact phones, IP addresses and national ids too: on, off or default (off).",
+    ),
+]
 RetentionSpans = Annotated[
     str | None,
     typer.Option(
@@ -70,6 +78,7 @@ QuotaContentBytesPerDay = Annotated[
 def create(
     name: Name,
     redaction: Redaction = None,
+    personal_data: PersonalData = None,
     retention_spans: RetentionSpans = None,
     retention_payloads: RetentionPayloads = None,
     quota_spans_per_second: QuotaSpansPerSecond = None,
@@ -91,7 +100,7 @@ def create(
         quota_spans_per_day,
         quota_content_bytes_per_day,
     )
-    change = _change(redaction, retention_spans, retention_payloads, quotas)
+    change = _change(redaction, personal_data, retention_spans, retention_payloads, quotas)
     with access_at(data, database) as access:
         project = access.projects.create(name, terminal_caller(), change)
         shown = project_answer(access.projects, project)
@@ -102,6 +111,7 @@ def create(
 def set_project(
     name: Name,
     redaction: Redaction = None,
+    personal_data: PersonalData = None,
     retention_spans: RetentionSpans = None,
     retention_payloads: RetentionPayloads = None,
     quota_spans_per_second: QuotaSpansPerSecond = None,
@@ -123,11 +133,12 @@ def set_project(
         quota_spans_per_day,
         quota_content_bytes_per_day,
     )
-    change = _change(redaction, retention_spans, retention_payloads, quotas)
+    change = _change(redaction, personal_data, retention_spans, retention_payloads, quotas)
     if not change:
         raise CommandError(
             "there is nothing to set",
-            "Pass --redaction, --retention-spans, --retention-payloads or a quota (--quota-...)",
+            "Pass --redaction, --personal-data, --retention-spans, --retention-payloads or a quota"
+            " (--quota-...)",
         )
     with access_at(data, database) as access:
         project = access.projects.change(name, terminal_caller(), change)
@@ -150,6 +161,7 @@ def list_projects(
 
 def _change(
     redaction: str | None,
+    personal_data: str | None,
     retention_spans: str | None,
     retention_payloads: str | None,
     quotas: Sequence[str | None],
@@ -159,6 +171,7 @@ def _change(
 
     return ProjectChange(
         redaction=redaction,
+        personal_data=personal_data,
         retention_spans=retention_spans,
         retention_payloads=retention_payloads,
         quotas={
@@ -180,6 +193,7 @@ def _show(projects: Sequence[Project], as_json: Project | ProjectList | None) ->
     columns = [Column("NAME", [Text(safe(project.name)) for project in projects])]
     for header, key in (
         ("REDACTION", "redaction"),
+        ("PERSONAL DATA", "personal_data"),
         ("SPANS", "retention_spans"),
         ("PAYLOADS", "retention_payloads"),
     ):

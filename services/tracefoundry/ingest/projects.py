@@ -82,7 +82,7 @@ class Projects:
         self._ahead_ns = ahead_ns
         self._known: Mapping[str, ProjectRecord] = {}
         self._read_at = self._tried_at = float("-inf")
-        self._redactors: dict[Mode, Redactor] = {}
+        self._redactors: dict[tuple[Mode, bool], Redactor] = {}
         self._quotas = QuotaUse(usage)
 
     def start_body(self) -> None:
@@ -164,7 +164,16 @@ class Projects:
                 f"project {record.name!r} asks for a redaction mode that this version does not know"
             )
             raise StoreUnavailable(trouble, public=trouble) from error
-        redactor = self._redactors.get(mode)
+        personal_data = self._rules.personal_data_of(record)
+        if personal_data not in ("on", "off"):
+            trouble = (
+                f"project {record.name!r} has a setting of personal data that this version does not"
+                " know"
+            )
+            raise StoreUnavailable(trouble, public=trouble)
+        key = mode, personal_data == "on"
+        redactor = self._redactors.get(key)
         if redactor is None:
-            redactor = self._redactors[mode] = Redactor(Policy.of(mode, self._patterns))
+            policy = Policy.of(mode, self._patterns, personal_data=key[1])
+            redactor = self._redactors[key] = Redactor(policy)
         return redactor

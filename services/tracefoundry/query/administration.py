@@ -214,6 +214,7 @@ def _change(wanted: ProjectSettings) -> ProjectChange:
 
     return ProjectChange(
         redaction=written("redaction"),
+        personal_data=written("personal_data"),
         retention_spans=written("retention_spans"),
         retention_payloads=written("retention_payloads"),
         quotas={

@@ -260,6 +260,13 @@ class ProjectSettings(Body):
         str | None,
         Field(description="strict, standard, off or default.", examples=["standard"]),
     ] = None
+    personal_data: Annotated[
+        str | None,
+        Field(
+            description="Redact phones, IP addresses and national ids too: on, off or default.",
+            examples=["on"],
+        ),
+    ] = None
     retention_spans: Annotated[
         str | None,
         Field(description="How long spans are kept: a duration, or default.", examples=["7d"]),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from tracefoundry.redaction.policy import BUILTIN_RULES, UserPattern, UserPatterns
+from tracefoundry.redaction.policy import ALL_RULES, BUILTIN_RULES, UserPattern, UserPatterns
 from tracefoundry.redaction.prefilter import Prefilter
 from tracefoundry.redaction.re2_patterns import (
     PatternError,
@@ -141,7 +141,7 @@ class _Reader:
             raise self._error(
                 node, f"name {name!r}: use 1 to 64 lower-case letters, digits, _, - or ."
             )
-        if any(name == rule.name for rule in BUILTIN_RULES):
+        if any(name == rule.name for rule in ALL_RULES):
             raise self._error(node, f"name {name!r} is that of a built-in rule; choose another")
         return name
 
@@ -173,7 +173,7 @@ class _Reader:
             raise self._error(
                 node, f"pattern {name!r} matches empty text; make one part of it necessary"
             )
-        marks = [WITHHELD, marker(name), *(marker(rule.name) for rule in BUILTIN_RULES)]
+        marks = [WITHHELD, marker(name), *(marker(rule.name) for rule in ALL_RULES)]
         for mark in [*marks, *([replacement] if replacement else [])]:
             if pattern.search(mark.encode("utf-8")) is not None:
                 raise self._error(

@@ -15,8 +15,16 @@ from enum import StrEnum
 from tracefoundry.model.genai.content import content_slot, event_slot
 from tracefoundry.redaction.rules import Rule, load_rules
 
-BUILTIN_RULES: tuple[Rule, ...] = load_rules()
+ALL_RULES: tuple[Rule, ...] = load_rules()
+"""Those of every policy, and those that a project has to ask for."""
+
+BUILTIN_RULES: tuple[Rule, ...] = tuple(rule for rule in ALL_RULES if rule.group != "optional")
 """In order of importance: where two overlap, the first names what was taken out."""
+
+PERSONAL_DATA_RULES: tuple[Rule, ...] = tuple(
+    rule for rule in ALL_RULES if rule.group == "optional"
+)
+"""Phones, IP addresses and national ids, for projects that ask for them. They follow the others."""
 
 ENGINE_VERSION = 4
 """To be raised with every change of the built-in rules, keys or encodings."""
@@ -79,10 +87,14 @@ class Policy:
     allow_keys: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, mode: Mode, user: UserPatterns | None = None) -> Policy:
-        """The policy of a mode with what a pattern file adds."""
+    def of(
+        cls, mode: Mode, user: UserPatterns | None = None, *, personal_data: bool = False
+    ) -> Policy:
+        """The policy of a mode with what a pattern file adds, and with the optional rules for
+        personal data or without."""
         user = user or UserPatterns()
-        return cls(mode, BUILTIN_RULES, user.patterns, user.deny_keys, user.allow_keys)
+        rules = ALL_RULES if personal_data else BUILTIN_RULES
+        return cls(mode, rules, user.patterns, user.deny_keys, user.allow_keys)
 
     @property
     def version(self) -> int:

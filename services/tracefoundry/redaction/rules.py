@@ -16,12 +16,13 @@ from typing import Literal, get_args
 
 import msgspec
 
-from tracefoundry.redaction import personal_data, secret_checks
+from tracefoundry.redaction import contact_data, national_ids, personal_data, secret_checks
 from tracefoundry.redaction.re2_patterns import Pattern, compiled
 from tracefoundry.redaction.report import MARKER
 
 RULE_TABLES = tuple(
-    Path(__file__).with_name(name) for name in ("provider_rules.toml", "rules.toml")
+    Path(__file__).with_name(name)
+    for name in ("provider_rules.toml", "rules.toml", "personal_rules.toml")
 )
 
 LEFT_EDGE = r"(?:\A|[^0-9A-Za-z])"
@@ -43,8 +44,9 @@ RETRIED_VALUE_BYTES = 256
 
 _COUNT_AT_END = re.compile(r"\{(\d+),?\}$")
 
-Group = Literal["provider", "context", "personal"]
-"""Keys of known shape; secrets known by what stands before them; personal data."""
+Group = Literal["provider", "context", "personal", "optional"]
+"""Keys of known shape; secrets known by what stands before them; personal data; personal data that
+a project has to ask for."""
 
 Check = Callable[[bytes, int, int], bool]
 """Says whether text[start:end] really is what the rule looks for."""
@@ -100,6 +102,7 @@ class RuleTable(msgspec.Struct, forbid_unknown_fields=True):
     provider: tuple[Rule, ...] = ()
     context: tuple[Rule, ...] = ()
     personal: tuple[Rule, ...] = ()
+    optional: tuple[Rule, ...] = ()
 
 
 _FRAGMENT = re.compile(r"\{\{(\w+)\}\}")
@@ -143,13 +146,16 @@ def _filled(pattern: str, fragments: Mapping[str, str]) -> str:
 
 CHECKS: dict[str, Check] = {
     name: function
-    for module in (secret_checks, personal_data)
+    for module in (secret_checks, personal_data, contact_data, national_ids)
     for name, function in vars(module).items()
     if name.startswith("is_") and callable(function)
 }
 """The checks by name."""
 
-CUTS: dict[str, Callable[[bytes, int, int], int]] = {"iban_end": personal_data.iban_end}
+CUTS: dict[str, Callable[[bytes, int, int], int]] = {
+    "iban_end": personal_data.iban_end,
+    "phone_end": contact_data.phone_end,
+}
 """Functions by name that say where a match ends."""
 
 

@@ -12,6 +12,7 @@ from tracefoundry.schemas.fields import (
     Cursor,
     Duration,
     Moment,
+    OnOff,
     Quota,
     Redaction,
     Role,
@@ -36,6 +37,7 @@ class EffectiveSettings(msgspec.Struct):
     """What holds for a project: its own settings, else the platform's."""
 
     redaction: Redaction
+    personal_data: OnOff
     retention_spans: Duration
     retention_payloads: Duration
     quota_spans_per_second: Quota
@@ -60,6 +62,9 @@ class Project(msgspec.Struct):
     name: str
     created_at: Moment
     redaction: Redaction | None
+    personal_data: Annotated[
+        OnOff | None, Meta(description="Redact phones, IP addresses and national ids too.")
+    ]
     retention_spans: Duration | None
     retention_payloads: Duration | None
     quota_spans_per_second: Quota

@@ -45,6 +45,7 @@ JsonObject = dict[str, Any]
 """An attribute map in tagged JSON form (docs/otlp.md)."""
 
 Redaction = Literal["strict", "standard", "off"]
+OnOff = Literal["on", "off"]
 Role = Literal["ingest", "viewer", "engineer", "admin"]
 TraceStatus = Literal["ok", "error", "unset"]
 SpanKind = Literal["unspecified", "internal", "server", "client", "producer", "consumer"]

@@ -69,6 +69,8 @@ class ProjectRecord(msgspec.Struct, frozen=True):
     quota_bytes_per_second: int | None = None
     quota_spans_per_day: int | None = None
     quota_content_bytes_per_day: int | None = None
+    personal_data: str | None = None
+    """``on`` or ``off``."""
 
 
 class ProjectUsage(NamedTuple):

@@ -42,6 +42,7 @@ _PROJECT = sa.select(
     projects.c.quota_bytes_per_second,
     projects.c.quota_spans_per_day,
     projects.c.quota_content_bytes_per_day,
+    projects.c.personal_data,
 )
 _TOKEN = sa.select(
     tokens.c.token_id,
@@ -196,6 +197,7 @@ class _Change:
                 quota_bytes_per_second=project.quota_bytes_per_second,
                 quota_spans_per_day=project.quota_spans_per_day,
                 quota_content_bytes_per_day=project.quota_content_bytes_per_day,
+                personal_data=project.personal_data,
             )
         )
 

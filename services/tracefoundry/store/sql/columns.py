@@ -359,11 +359,12 @@ PROJECTS = Table(
         Column("quota_bytes_per_second", Type.BIGINT, null=True, since="0004"),
         Column("quota_spans_per_day", Type.BIGINT, null=True, since="0004"),
         Column("quota_content_bytes_per_day", Type.BIGINT, null=True, since="0004"),
+        Column("personal_data", Type.TEXT, null=True, since="0005"),
     ),
     key=("project_id",),
 )
-"""``redaction`` (strict, standard or off), the retentions and the quotas are NULL where the project
-has none of its own and follows the platform's settings."""
+"""``redaction`` (strict, standard or off), ``personal_data`` (on or off), the retentions and the
+quotas are NULL where the project has none of its own and follows the platform's settings."""
 
 PROJECT_USAGE = Table(
     "project_usage",
