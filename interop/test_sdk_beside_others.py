@@ -126,3 +126,18 @@ def test_workers_of_gunicorn_preload_deliver(tmp_path: Path) -> None:
             process.wait(60)
         names = Counter(span.name for span in server.spans())  # type: ignore[attr-defined]
     assert names == {"invoke_agent preload": 1, "invoke_agent request": asked, "GET /": asked}
+
+
+def test_extras_continue_the_trace_over_http_and_in_threads() -> None:
+    """One trace of clients, server and thread; the SDK's own deliveries are not in it."""
+    with collector() as server:
+        run_sdk_agent("sdk_extras", endpoint=server.url)
+        spans: list[Any] = server.spans()
+    names = {span.span_id: span.name for span in spans}
+    assert Counter((span.name, names.get(span.parent_span_id)) for span in spans) == {
+        ("invoke_agent extras", None): 1,
+        ("GET", "invoke_agent extras"): 2,
+        ("GET /", "GET"): 2,
+        ("execute_tool served", "GET /"): 2,
+        ("execute_tool in thread", "invoke_agent extras"): 1,
+    }
