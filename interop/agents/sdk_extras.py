@@ -1,8 +1,9 @@
-"""The extras ``requests``, ``httpx``, ``threads`` and ``asgi``: one process calls itself by HTTP."""
+"""The extras ``requests``, ``httpx``, ``threads``, ``asgi``: a process calls itself by HTTP."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from typing import Any
 
@@ -31,12 +32,11 @@ async def main() -> None:
     handle = tf.quick_start()
     for instrumentor in (RequestsInstrumentor, HTTPX2ClientInstrumentor, ThreadingInstrumentor):
         instrumentor().instrument()
-    config = uvicorn.Config(tf.propagation.asgi(answer), port=0, lifespan="off", log_level="error")
+    config = uvicorn.Config(tf.propagation.asgi(answer), lifespan="off", log_level="error")
     server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    address = "http://127.0.0.1:%d" % server.servers[0].sockets[0].getsockname()[1]
+    listening = socket.create_server(("127.0.0.1", 0))  # connections wait until it serves
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
 
     def in_thread() -> None:
         with tf.tool_call("in thread"):
