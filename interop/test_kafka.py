@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sdk_agents import run_sdk_agent
+from environments import HERE
+from sdk_agents import run_sdk_agent, run_sdk_program
 from servers.kafka_broker import KafkaBroker
 
 from platform_process import Platform
@@ -54,3 +57,32 @@ def test_messages_of_both_clients_are_children_or_linked(
         assert [(trace_id, span_id)] == [
             (link["trace_id"], link["span_id"]) for link in span["links"]
         ]
+
+
+def test_the_example_runs_as_its_readme_says(
+    broker: KafkaBroker, platform: Platform, tmp_path: Path
+) -> None:
+    """One trace with the spans of agent and worker."""
+    folder = HERE.parent / "examples/kafka_worker"
+    commands = re.findall(r"^\$ python (.+)$", (folder / "README.md").read_text(), re.MULTILINE)
+    # A topic of the other test has messages that are no orders.
+    for name in ("producer.py", "worker.py"):
+        source = (folder / name).read_text()
+        copied = tmp_path / "kafka_worker" / name
+        copied.parent.mkdir(exist_ok=True)
+        copied.write_text(source.replace('"orders"', '"orders-to-ship"'))
+    printed = ""
+    for command in commands:
+        printed += run_sdk_program(
+            *command.split(), folder=tmp_path, endpoint=platform.otlp, KAFKA=broker.address
+        ).stdout
+    assert printed == "shipped as PX-48213\n"
+    (trace,) = platform.get("/api/traces", service="order-agent")["traces"]
+    spans = platform.get(f"/api/traces/{trace['trace_id']}/spans")["spans"]
+    names = {span["span_id"]: span["name"] for span in spans}
+    assert [(span["name"], names.get(span["parent_span_id"])) for span in spans] == [
+        ("invoke_agent order-agent", None),
+        ("execute_tool send_order", "invoke_agent order-agent"),
+        ("process orders-to-ship", "execute_tool send_order"),
+        ("execute_tool ship", "process orders-to-ship"),
+    ]

@@ -84,6 +84,30 @@ def test_an_unsampled_run_sends_nothing() -> None:
         assert (0, []) == (ended.code, server.requests), ended.stderr
 
 
+def test_an_existing_provider_that_has_no_hash_is_reused() -> None:
+    """Logfire's provider is a dataclass that compares by value."""
+    with collector() as server:
+        ended = run_program(
+            """
+            from opentelemetry import trace
+            from opentelemetry.sdk.trace import TracerProvider
+            import tracefoundry_sdk as tf
+
+            class Unhashable(TracerProvider):
+                __hash__ = None
+
+            trace.set_tracer_provider(Unhashable())
+            for name in ("a", "b"):
+                with tf.quick_start():
+                    with tf.tool_call(name):
+                        pass
+            """,
+            TRACEFOUNDRY_URL=server.url,
+        )
+        assert 0 == ended.code, ended.stderr
+        assert ["execute_tool a", "execute_tool b"] == server.span_names()
+
+
 def test_an_existing_provider_is_reused_and_keeps_its_own_processors() -> None:
     """One processor of ours, no second global, every span once on both sides."""
     with collector() as server:

@@ -24,6 +24,7 @@ from opentelemetry.sdk.version import __version__ as otel_version
 from tracefoundry_sdk import conventions as c
 from tracefoundry_sdk import runtime
 from tracefoundry_sdk.capture import Capture, Redact, capture_mode
+from tracefoundry_sdk.ids import ReplaceableIds
 from tracefoundry_sdk.resource import ENVIRONMENT, SERVICE_NAME, resource_attributes
 from tracefoundry_sdk.runtime import Runtime
 from tracefoundry_sdk.safety import logger, never_raises
@@ -75,7 +76,8 @@ class Handle:
 
 _lock = threading.Lock()
 _kept: Handle | None = None  # the active handle; kept so that it lives while the agent runs
-_processors: weakref.WeakKeyDictionary[Any, ExportProcessor] = weakref.WeakKeyDictionary()
+# By identity: providers of other libraries may be unhashable, as Logfire's is.
+_processors: list[tuple[weakref.ref[Any], ExportProcessor]] = []
 _own_provider: Any = None
 
 
@@ -220,7 +222,7 @@ def wrap_own_global_provider(wrap: Callable[[TracerProvider], Any]) -> bool:
         if not isinstance(existing, TracerProvider) or existing is not _own_provider:
             return False
         wrapper = wrap(existing)
-        _processors[wrapper] = _processor_of(existing)
+        _keep_processor(wrapper, _processor_of(existing))
         trace._TRACER_PROVIDER = _own_provider = wrapper
         started = runtime.installed()
         if started is not None and started.provider is existing:
@@ -232,19 +234,26 @@ def wrap_own_global_provider(wrap: Callable[[TracerProvider], Any]) -> bool:
 
 
 def _new_provider(resource: Resource, id_generator: IdGenerator | None) -> TracerProvider:
-    return TracerProvider(resource=resource, shutdown_on_exit=False, id_generator=id_generator)
+    ids = ReplaceableIds(id_generator)
+    return TracerProvider(resource=resource, shutdown_on_exit=False, id_generator=ids)
 
 
 def _processor_of(provider: Any) -> ExportProcessor:
     """Our processor on this provider, added at the first call."""
     from tracefoundry_sdk.export.processor import ExportProcessor
 
-    processor = _processors.get(provider)
-    if processor is None:
-        processor = ExportProcessor()
-        provider.add_span_processor(processor)
-        _processors[provider] = processor
+    for known, processor in _processors:
+        if known() is provider:
+            return processor
+    processor = ExportProcessor()
+    provider.add_span_processor(processor)
+    _keep_processor(provider, processor)
     return processor
+
+
+def _keep_processor(provider: Any, processor: ExportProcessor) -> None:
+    _processors[:] = [entry for entry in _processors if entry[0]() is not None]
+    _processors.append((weakref.ref(provider), processor))
 
 
 def _resource(service: str | None, environment: str | None) -> Resource:

@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from tracefoundry_sdk import provider as providers
 from tracefoundry_sdk import runtime
+from tracefoundry_sdk.ids import ReplaceableIds
 from tracefoundry_sdk.safety import logger, never_raises
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ def plugin(*, add_temporal_spans: bool = True) -> OpenTelemetryPlugin:
     Raises:
         ImportError: temporalio is not installed (the extra ``temporal``).
     """
-    from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
+    try:
+        from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
+    except ImportError as error:
+        raise ImportError(f"temporal.plugin() needs tracefoundry-sdk[temporal]: {error}") from error
 
     _make_global_provider_replay_safe()
     runtime.withhold_when(_withheld)
@@ -68,9 +72,11 @@ def _replay_safe(provider: TracerProvider) -> Any:
     """A provider with the ids that a replay makes again, and with spans that know of replays."""
     from temporalio.contrib.opentelemetry import ReplaySafeTracerProvider, create_tracer_provider
 
-    generator = create_tracer_provider(
-        shutdown_on_exit=False, id_generator=provider.id_generator
-    ).id_generator()
+    ids = provider.id_generator
+    source = ids.source if isinstance(ids, ReplaceableIds) else ids
+    generator = create_tracer_provider(shutdown_on_exit=False, id_generator=source).id_generator()
+    if isinstance(ids, ReplaceableIds):
+        ids.source = generator  # for tracers that were made before
     provider.id_generator = generator
     return ReplaySafeTracerProvider(provider, generator)
 
