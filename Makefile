@@ -98,10 +98,13 @@ requirements:  ## pin again what the members ask for (UPGRADE=--upgrade for the 
 	$(COMPILE) $(MEMBERS) requirements/build.in requirements/dev.in \
 		-c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
 
-# Pre-releases are allowed: most instrumentations have no other.
+# Pre-releases are allowed: most instrumentations have no other. The files sdk*.in are resolved
+# together with the SDK and all its extras.
 interop-requirements:  ## pin again what the interop tests install (needs uv)
-	@for asked in interop/requirements/*.in; do \
-	$(COMPILE) --prerelease=allow $$asked -o $${asked%.in}.txt || exit 1; done
+	@for asked in interop/requirements/*.in; do case $$asked in \
+	*/sdk*) chosen="--prerelease=if-necessary-or-explicit --all-extras sdk/python/pyproject.toml";; \
+	*) chosen=--prerelease=allow;; esac; \
+	$(COMPILE) $$chosen $$asked -o $${asked%.in}.txt || exit 1; done
 
 clean:  ## remove .venv, build output and caches (traces stay)
 	rm -rf .venv build .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,6 +5,7 @@ Importing it starts nothing: no thread, no socket, no provider. ``quick_start`` 
 
 from __future__ import annotations
 
+from tracefoundry_sdk import propagation
 from tracefoundry_sdk.provider import Handle, flush, quick_start
 from tracefoundry_sdk.spans.agent_run import trace_agent_run
 from tracefoundry_sdk.spans.llm_call import llm_call
@@ -17,6 +18,7 @@ __all__ = [
     "Handle",
     "flush",
     "llm_call",
+    "propagation",
     "quick_start",
     "retrieval",
     "tool_call",

@@ -11,6 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,7 @@ class Handle:
 _lock = threading.Lock()
 _kept: Handle | None = None  # the active handle; kept so that it lives while the agent runs
 _processors: weakref.WeakKeyDictionary[Any, ExportProcessor] = weakref.WeakKeyDictionary()
-_own_provider: TracerProvider | None = None
+_own_provider: Any = None
 
 
 def quick_start(
@@ -206,6 +207,28 @@ def _provider(
         type(existing).__name__,
     )
     return _new_provider(resource, id_generator), True
+
+
+def wrap_own_global_provider(wrap: Callable[[TracerProvider], Any]) -> bool:
+    """Put a wrapper around the global provider in its place; False if the provider is not ours.
+
+    OpenTelemetry lets the global provider be set once, so its variable is set.
+    """
+    global _own_provider
+    with _lock:
+        existing = trace.get_tracer_provider()
+        if not isinstance(existing, TracerProvider) or existing is not _own_provider:
+            return False
+        wrapper = wrap(existing)
+        _processors[wrapper] = _processor_of(existing)
+        trace._TRACER_PROVIDER = _own_provider = wrapper
+        started = runtime.installed()
+        if started is not None and started.provider is existing:
+            changed = replace(started, provider=wrapper, tracer=wrapper.get_tracer(c.SCOPE_NAME))
+            runtime.install(changed)
+            if _kept is not None:
+                _kept._runtime = changed
+        return True
 
 
 def _new_provider(resource: Resource, id_generator: IdGenerator | None) -> TracerProvider:

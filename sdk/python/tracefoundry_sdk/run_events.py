@@ -12,7 +12,7 @@ from opentelemetry.trace import Span
 
 from tracefoundry_sdk import conventions as c
 from tracefoundry_sdk.export.items import log_item
-from tracefoundry_sdk.runtime import Runtime
+from tracefoundry_sdk.runtime import Runtime, withheld
 
 
 def send_run_started(
@@ -21,6 +21,8 @@ def send_run_started(
     """Queue the record so that it goes out without delay."""
     where = span.get_span_context()
     if runtime.worker is None or not span.is_recording() or not where.trace_flags.sampled:
+        return
+    if withheld():
         return
     attributes = {c.RUN_NAME: name, c.OPERATION_NAME: c.OPERATION_INVOKE_AGENT}
     if agent:

@@ -73,6 +73,23 @@ _installed: Runtime | None = None
 _default: Runtime | None = None
 
 
+_withheld: Callable[[BaseException | None], bool] | None = None
+
+
+def withhold_when(predicate: Callable[[BaseException | None], bool]) -> None:
+    """Send nothing of operations that end while this is true; it is given their error.
+
+    For engines that run code again: what the code does then was sent the first time.
+    """
+    global _withheld
+    _withheld = predicate
+
+
+def withheld(error: BaseException | None = None) -> bool:
+    """Nothing may be sent of an operation that begins, or ends with this error, now."""
+    return _withheld is not None and _withheld(error)
+
+
 def current() -> Runtime:
     """The installed runtime, else one on the global provider."""
     global _default

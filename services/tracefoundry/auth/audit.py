@@ -46,7 +46,7 @@ class AuditLog:
         self._lock = threading.Lock()
         self._counted: dict[str, AuditEntry] = {}
         self._minute = 0
-        self._rows: dict[tuple[str | None, str | None], int] = {}
+        self._rows: dict[tuple[str, int | None, str | None], int] = {}
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._writing = threading.Lock()
@@ -177,7 +177,7 @@ class AuditLog:
             _log.warning("refusals of the last second are not in the audit log: %s", error)
 
     def _has_row(self, minute: int, caller: Caller) -> bool:
-        who = (caller.name, caller.address)
+        who = (caller.name, caller.project_id, caller.address)
         with self._lock:
             if minute != self._minute or len(self._rows) >= MOST_COUNTED:
                 self._minute, self._rows = minute, {}
@@ -205,11 +205,11 @@ class AuditLog:
             status=status,
             detail=_clean(detail, 500),
         )
-        key = f"{status}|{minute}|{entry.address}|{entry.actor or ''}"
+        key = f"{status}|{minute}|{entry.address}|{entry.actor or ''}|{entry.project or ''}"
         with self._lock:
             if len(self._counted) >= MOST_COUNTED and key not in self._counted:
                 entry = replace(entry, address=OTHER_ADDRESSES, actor=None, role=None, project=None)
-                key = f"{status}|{minute}|{OTHER_ADDRESSES}|"
+                key = f"{status}|{minute}|{OTHER_ADDRESSES}||"
             self._add_count(key, replace(entry, counted_key=key))
             if self._thread is None and not self._stop.is_set():
                 self._thread = threading.Thread(
@@ -253,7 +253,7 @@ def _entry(
         at_ns=at_ns,
         action=_clean(action, 100) or "",
         outcome=outcome,
-        actor=caller.name,
+        actor=_actor(caller, project),
         role=caller.role.value,
         project=_clean(project or caller.project, 63),
         target=_clean(target, 300),
@@ -261,6 +261,19 @@ def _entry(
         status=status,
         detail=_clean(detail, 500),
     )
+
+
+def _actor(caller: Caller, project: str | None) -> str:
+    """The caller's name, with its project if it acts on another one: names are unique in a project
+    alone."""
+    if caller.project is None or project in (None, caller.project):
+        return caller.name
+    return f"{caller.name} (project {caller.project})"
+
+
+def is_of_another_project(actor: str | None) -> bool:
+    """Whether the actor of an entry is a token of another project than the entry's."""
+    return actor is not None and actor.endswith(")") and " (project " in actor
 
 
 def _clean(text: str | None, longest: int) -> str | None:

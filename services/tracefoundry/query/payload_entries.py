@@ -3,7 +3,11 @@
 A row has the state at which the span was stored. Whether a payload is still there, has expired or
 was deleted is looked up for all spans of a page at once. Those who may not read content see that
 there is something, its size and its state, and neither ref nor preview: a short text could be
-guessed from its hash.
+guessed from its hash. For the same reason a sender's own reference is ``dangling`` to them, also
+where it points at a payload: whoever may send as well could make sure of a guess.
+
+A preview is the beginning of a payload and never the whole of it: what is short is shown by half.
+Whoever wants the payload asks for it by its ref.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from tracefoundry.model.limits import PREVIEW_CHARACTERS
 from tracefoundry.model.payload import LOG, digest_of
 from tracefoundry.model.times import day_of, rfc3339_microseconds
 from tracefoundry.schemas.spans import PayloadEntry, PayloadState
@@ -96,7 +101,7 @@ class PayloadEntries:
             bytes=entry["bytes"],
             media_type=entry["media_type"],
             state=state,
-            preview=preview if self._content else None,
+            preview=part_of(preview, entry["bytes"]) if self._content else None,
             expired_at=expired_at,
         )
 
@@ -105,7 +110,7 @@ class PayloadEntries:
         state: PayloadState = entry["state"]
         digest = _digest(entry["ref"])
         if entry["state"] == _POINTER:
-            stored = digest is not None and digest in self._states.anywhere
+            stored = self._content and digest is not None and digest in self._states.anywhere
             return ("present" if stored else "dangling"), None, None
         expired_ns = self._states.expired_at_ns.get(day)
         expired_at = None if expired_ns is None else rfc3339_microseconds(expired_ns)
@@ -118,6 +123,15 @@ class PayloadEntries:
         if expired_at is not None:
             return "expired", None, expired_at
         return ("deleted" if digest in self._states.deleted else "missing"), None, None
+
+
+def part_of(preview: str | None, plain_bytes: int) -> str | None:
+    """What is shown of a stored preview: the first half of one that is the whole payload."""
+    if preview is None:
+        return None
+    if len(preview) < PREVIEW_CHARACTERS or len(preview.encode()) >= plain_bytes:
+        return preview[: len(preview) // 2]
+    return preview
 
 
 def _digest(ref: Any) -> bytes | None:

@@ -21,6 +21,7 @@ from tracefoundry.query.access import (
     the_trace,
 )
 from tracefoundry.query.answers import group_answer, json_response, trace_answer
+from tracefoundry.query.content_audit import record_search
 from tracefoundry.query.cursors import digest_of, read_trace_cursor, write_trace_cursor
 from tracefoundry.query.errors import ApiError, invalid_parameter
 from tracefoundry.query.openapi import answers
@@ -54,7 +55,9 @@ def _add_reading(router: APIRouter, reader: Reader, settings: QuerySettings) -> 
     @router.get(
         "/traces", summary="List or search traces", responses=answers(TraceList, errors=(404,))
     )
-    def list_traces(caller: ViewerCaller, asked: Annotated[ListTraces, Query()]) -> Response:
+    def list_traces(
+        caller: ViewerCaller, record: Audit, asked: Annotated[ListTraces, Query()]
+    ) -> Response:
         """By start, newest first, unless `sort` says otherwise. A cursor keeps the window of time
         of the first page."""
         question = digest_of(asked.model_dump(exclude={"cursor", "limit"}))
@@ -69,6 +72,8 @@ def _add_reading(router: APIRouter, reader: Reader, settings: QuerySettings) -> 
                 snapshot, projects, asked, window, after,
                 content=caller.may_read_content, search_seconds=settings.search_seconds,
             )  # fmt: skip
+        if asked.q is not None and caller.may_read_content:
+            record_search(record, project=asked.project, found=len(page.traces))
         following = page.following
         return json_response(
             TraceList(

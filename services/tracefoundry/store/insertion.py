@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from tracefoundry.model.event_facts import concerns_trace
-from tracefoundry.model.payload import PayloadRows
+from tracefoundry.model.payload import BlobKey, PayloadRows
 from tracefoundry.model.run_starts import RunStart, start_of
 from tracefoundry.model.summary import TraceKey, TraceSummary, facts_of, summarise
 from tracefoundry.model.times import day_of
@@ -18,6 +19,7 @@ from tracefoundry.store.api import (
     Refusal,
 )
 from tracefoundry.store.recompute import recompute
+from tracefoundry.store.records import ProjectUsage
 from tracefoundry.store.transaction import ExistingTrace, Transaction, log_key, span_key
 from tracefoundry.store.values import ID_BYTES
 
@@ -31,6 +33,7 @@ class Batch:
     payloads: PayloadRows | None
     order: list[int]
     log_order: list[int]
+    metered: Collection[int] = ()
 
     def __len__(self) -> int:
         return len(self.order) + len(self.log_order)
@@ -52,7 +55,7 @@ class Batch:
 
 
 class Insertion:
-    """Steps 3 to 7 of one transaction."""
+    """Steps 3 to 7 of one transaction, and what step 8 counts."""
 
     def __init__(self, tx: Transaction, batch: Batch, now_ns: int) -> None:
         self._tx = tx
@@ -63,6 +66,7 @@ class Insertion:
         self._outcome = CommitResult()
         self.without_trace: set[TraceKey] = set()
         """Traces of which an event was stored that completes spans that are not there yet."""
+        self._inserted: list[PreparedSpan | PreparedLog] = []
 
     def run(self) -> CommitResult:
         """Insert, and tell what became of every row."""
@@ -70,9 +74,31 @@ class Insertion:
         inserted, inserted_logs = self._insert_spans(spans), self._insert_logs(logs)
         existing = self._summarise(inserted, inserted_logs)
         self._record_refs(spans, logs)
+        if self._batch.metered:
+            self._keep_inserted(inserted, inserted_logs)
         if existing:
             recompute(self._tx, existing, self._now_ns)
         return self._outcome
+
+    def usage(self, inserted_blobs: Collection[BlobKey]) -> dict[int, ProjectUsage]:
+        """What was inserted for the metered projects that got anything, in the order of ids."""
+        rows = Counter(prepared.project_id for prepared in self._inserted)
+        content: Counter[int] = Counter()
+        if self._batch.payloads is not None:
+            for blob in self._batch.payloads.blobs:
+                if blob.key in inserted_blobs:
+                    content[blob.project_id] += blob.plain_bytes
+        return {
+            project: ProjectUsage(rows[project], content[project])
+            for project in sorted(self._batch.metered)
+            if rows[project] or content[project]
+        }
+
+    def _keep_inserted(self, spans: list[int], logs: list[int]) -> None:
+        refused = {refusal.index for refusal in self._outcome.refused_spans}
+        refused_logs = {refusal.index for refusal in self._outcome.refused_logs}
+        self._inserted += [self._spans[index] for index in spans if index not in refused]
+        self._inserted += [self._logs[index] for index in logs if index not in refused_logs]
 
     def _unique_spans(self) -> list[int]:
         """Indices without keys repeated inside the batch; the first to arrive stays."""
@@ -252,8 +278,8 @@ class Insertion:
             self._tx.put_refs(sorted(rows))
 
 
-def record_blobs(tx: Transaction, payloads: PayloadRows) -> None:
-    """Insert the rows of new blobs and make sure of the others.
+def record_blobs(tx: Transaction, payloads: PayloadRows) -> set[BlobKey]:
+    """Insert the rows of new blobs and make sure of the others; returns the keys really inserted.
 
     A blob that another writer has just recorded too stays that writer's; the description of a list
     may then differ, so only the parts of lists inserted here are recorded.
@@ -277,3 +303,4 @@ def record_blobs(tx: Transaction, payloads: PayloadRows) -> None:
     )
     if parts:
         tx.put_list_parts(parts)
+    return inserted

@@ -26,6 +26,10 @@ RefRow = tuple[int, bytes, bytes, int]
 """Project, trace id, ref, day."""
 
 
+UsageRow = tuple[int, int, int, int, int]
+"""Project, day of arrival, slot; spans and bytes of content to add."""
+
+
 class RowRefused(StoreError):
     """The database refused the content of some row of the commit; the transaction is undone."""
 
@@ -56,6 +60,11 @@ class Transaction(Protocol):
 
     def put_list_parts(self, rows: Sequence[ListPart]) -> None: ...
     def put_refs(self, rows: Sequence[RefRow]) -> None: ...
+    def add_usage(self, rows: Sequence[UsageRow]) -> None:
+        """Add to what projects have stored on a day. The last step of a transaction, because it
+        locks rows that other writers may wait for."""
+        ...
+
     def insert_spans(self, spans: Sequence[PreparedSpan]) -> list[int]:
         """Insert; returns the positions of those whose key was there already."""
         ...

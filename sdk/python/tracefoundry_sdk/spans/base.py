@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
+from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, SpanContext, SpanKind
 
 from tracefoundry_sdk import conventions as c
 from tracefoundry_sdk import runtime as runtimes
@@ -24,6 +24,32 @@ from tracefoundry_sdk.safety import never_raises
 
 _OWNER = context.create_key("tracefoundry.operation")
 """The innermost operation of ours in a context."""
+
+_REMOTE_PARENT = context.create_key("tracefoundry.remote_parent")
+"""The span of another process that a context was extracted from."""
+
+
+def with_remote_parent(extracted: Context) -> Context:
+    """A context from a carrier, marked so that an isolated SDK takes its span as parent too."""
+    where = trace.get_current_span(extracted).get_span_context()
+    if not where.is_remote:
+        return extracted
+    return context.set_value(_REMOTE_PARENT, where, context.set_value(_OWNER, None, extracted))
+
+
+def without_parent(current: Context) -> Context:
+    """The context with no span in it, so that the next one begins a trace."""
+    bare = trace.set_span_in_context(INVALID_SPAN, current)
+    return context.set_value(_REMOTE_PARENT, None, context.set_value(_OWNER, None, bare))
+
+
+def context_of_call() -> Context:
+    """The current context; with the spans of an isolated SDK, which others do not see there."""
+    current = context.get_current()
+    owner = _living(current).get(_OWNER)
+    if not isinstance(owner, Operation) or owner._runtime is None or not owner._runtime.isolated:
+        return current
+    return trace.set_span_in_context(owner.span, current)
 
 
 class Operation:
@@ -51,6 +77,10 @@ class Operation:
     def start_attributes(self) -> dict[str, Any]:
         """Attributes that are known at the start."""
         return {}
+
+    def origin(self, current: Context) -> tuple[Context, Sequence[Link]]:
+        """The context that the operation begins in, and the spans that it links to."""
+        return current, ()
 
     def finish(self) -> None:
         """Set what is known only at the end."""
@@ -107,22 +137,18 @@ class Operation:
     def start(self) -> None:
         """Start the span, as a child of what is current; it is not yet in the context."""
         runtime = self._runtime = runtimes.current()
-        previous = _living(context.get_current())
+        previous, links = self.origin(_living(context.get_current()))
         owner = previous.get(_OWNER)
         if isinstance(owner, Operation) and owner._runtime is runtime:
             self._conversation_id = self._conversation_id or owner._conversation_id
         else:
             owner = None
-        parent = previous
-        if runtime.isolated:
-            parent = (
-                Context() if owner is None else trace.set_span_in_context(owner.span, Context())
-            )
+        parent = _isolated_parent(owner, previous) if runtime.isolated else previous
         attributes = self.start_attributes()
         for key in [key for key, value in attributes.items() if value is None]:
             del attributes[key]
         self._span = runtime.tracer.start_span(
-            self.span_name(), parent, self.kind, attributes, start_time=runtime.now_ns()
+            self.span_name(), parent, self.kind, attributes, links, start_time=runtime.now_ns()
         )
         self._recording = self._span.is_recording()
         self._keeps_content = self._recording and runtime.capture.wanted
@@ -162,6 +188,8 @@ class Operation:
         if self._ended or runtime is None:
             return
         self._ended = True
+        if runtimes.withheld(error):
+            return
         if not self._recording:
             self._span.end()
             return
@@ -211,6 +239,16 @@ class Operation:
                 self._span.set_attributes(runtime.capture.attributes_of(content))
         finally:
             self._span.end(runtime.now_ns())
+
+
+def _isolated_parent(owner: Operation | None, previous: Context) -> Context:
+    """The parent in an isolated SDK: its own span, of this process or another."""
+    if owner is not None:
+        return trace.set_span_in_context(owner.span, Context())
+    remote = previous.get(_REMOTE_PARENT)
+    if isinstance(remote, SpanContext):
+        return trace.set_span_in_context(NonRecordingSpan(remote), Context())
+    return Context()
 
 
 def _living(current: Context) -> Context:

@@ -23,6 +23,7 @@ from tracefoundry.store.api import StoreUnavailable
 from tracefoundry.store.records import (
     AuditEntry,
     ProjectRecord,
+    ProjectUsage,
     StoredLog,
     StoredResource,
     StoredScope,
@@ -74,6 +75,8 @@ class Tables:
     """Everything that is stored, by key."""
 
     projects: dict[int, ProjectRecord] = field(default_factory=dict)
+    usage: dict[tuple[int, int], ProjectUsage] = field(default_factory=dict)
+    """By (project id, day of arrival)."""
     tokens: dict[int, TokenRecord] = field(default_factory=dict)
     audit: dict[int, AuditEntry] = field(default_factory=dict)
     resources: dict[DictionaryKey, StoredResource] = field(default_factory=dict)
@@ -124,6 +127,11 @@ class Tables:
                 read_run_start(log.span_id, log.time_ns, log.attributes, log.genai, *sender)
             )
         return starts
+
+
+def usage_of_day(tables: Tables, day: int) -> dict[int, ProjectUsage]:
+    """What projects stored on a day, by project id."""
+    return {project: used for (project, of_day), used in tables.usage.items() if of_day == day}
 
 
 def remove(table: dict[_Key, Any] | set[_Key], keys: Iterable[_Key]) -> int:

@@ -107,6 +107,6 @@ def _holds(tables: Tables, trace: StoredTrace, query: TextQuery) -> bool:
     blobs = (
         tables.blobs.get((project, ref, day))
         for project, trace_id, ref, day in tables.refs
-        if (project, trace_id) == key
+        if (project, trace_id) == key and (project, day) not in tables.expired_days
     )
     return any(blob and blob.preview and query.found(blob.preview) for blob in blobs)

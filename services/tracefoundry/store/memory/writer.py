@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -16,10 +16,17 @@ from tracefoundry.store.api import CommitResult, PreparedLog, PreparedSpan, Writ
 from tracefoundry.store.commit import Committer
 from tracefoundry.store.event_views import views_by_span
 from tracefoundry.store.memory.rows import log_row, resource_of, scope_of, span_row
-from tracefoundry.store.memory.tables import Memory, SpanRow, Tables, TraceRow, remove
+from tracefoundry.store.memory.tables import (
+    Memory,
+    SpanRow,
+    Tables,
+    TraceRow,
+    remove,
+    usage_of_day,
+)
 from tracefoundry.store.preparation import Preparation
 from tracefoundry.store.recompute import recompute_deferred
-from tracefoundry.store.records import ProjectRecord, StoredLog, StoredTrace
+from tracefoundry.store.records import ProjectRecord, ProjectUsage, StoredLog, StoredTrace
 from tracefoundry.store.transaction import (
     Backend,
     DictionaryKey,
@@ -30,6 +37,7 @@ from tracefoundry.store.transaction import (
     RowRefused,
     SpanKey,
     Transaction,
+    UsageRow,
     log_key,
     span_key,
 )
@@ -56,8 +64,10 @@ class MemoryWriter:
         spans: Sequence[PreparedSpan],
         logs: Sequence[PreparedLog] = (),
         payloads: PayloadRows | None = None,
+        *,
+        metered: Collection[int] = (),
     ) -> CommitResult:
-        return self._committer.commit(spans, logs, payloads)
+        return self._committer.commit(spans, logs, payloads, metered=metered)
 
     def stored_payloads(self, project_id: int, day: int, refs: Sequence[bytes]) -> dict[bytes, int]:
         blobs = self._memory.tables.blobs
@@ -65,6 +75,9 @@ class MemoryWriter:
 
     def projects(self) -> dict[str, ProjectRecord]:
         return {project.name: project for project in self._memory.tables.projects.values()}
+
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        return usage_of_day(self._memory.tables, day)
 
     def maintain(self, now_ns: int) -> None:
         """Remove tombstones that are over; there are no partitions to make."""
@@ -117,6 +130,13 @@ class MemoryTransaction:
 
     def put_refs(self, rows: Sequence[RefRow]) -> None:
         self._tables.refs.update(rows)
+
+    def add_usage(self, rows: Sequence[UsageRow]) -> None:
+        for project, day, _, spans, content_bytes in rows:
+            before = self._tables.usage.get((project, day), ProjectUsage(0, 0))
+            self._tables.usage[project, day] = ProjectUsage(
+                before.spans + spans, before.content_bytes + content_bytes
+            )
 
     def insert_spans(self, spans: Sequence[PreparedSpan]) -> list[int]:
         present = []

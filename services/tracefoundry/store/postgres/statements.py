@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracefoundry.store.sql import columns
+from tracefoundry.store.sql import statements as shared
 from tracefoundry.store.sql.schema import Column, Table, Type
 from tracefoundry.store.sql.statements import (
     GROWING,
@@ -111,6 +112,9 @@ LOCK_BLOBS = (
 PUT_BLOBS = insert_arrays(columns.PAYLOAD_BLOBS, f"DO NOTHING RETURNING {names(_BLOB_KEY)}")
 PUT_LIST_PARTS = insert_keys(columns.PAYLOAD_LIST_PARTS)
 PUT_REFS = insert_keys(columns.SPAN_PAYLOAD_REFS)
+
+ADD_USAGE = insert_arrays(columns.PROJECT_USAGE, shared.ADD_USAGE)
+USAGE = shared.USAGE.format(day="%b")
 
 STAGING = "CREATE TEMP TABLE IF NOT EXISTS {staging} (LIKE {table}) ON COMMIT DELETE ROWS"
 SPAN_STAGING, LOG_STAGING = "span_in", "log_in"

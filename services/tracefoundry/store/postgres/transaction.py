@@ -34,6 +34,7 @@ from tracefoundry.store.transaction import (
     LogKey,
     RefRow,
     SpanKey,
+    UsageRow,
     log_key,
     span_key,
 )
@@ -82,6 +83,9 @@ class PostgresTransaction:
 
     def put_refs(self, rows: Sequence[RefRow]) -> None:
         self._connection.execute(statements.PUT_REFS, _arrays(rows))
+
+    def add_usage(self, rows: Sequence[UsageRow]) -> None:
+        self._connection.execute(statements.ADD_USAGE, _arrays(rows))
 
     def insert_spans(self, spans: Sequence[PreparedSpan]) -> list[int]:
         rows = [prepared.row for prepared in spans]

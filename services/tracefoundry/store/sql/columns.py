@@ -355,11 +355,31 @@ PROJECTS = Table(
         Column("redaction", Type.TEXT, null=True),
         Column("retention_spans_ns", Type.BIGINT, null=True),
         Column("retention_payloads_ns", Type.BIGINT, null=True),
+        Column("quota_spans_per_second", Type.BIGINT, null=True, since="0004"),
+        Column("quota_bytes_per_second", Type.BIGINT, null=True, since="0004"),
+        Column("quota_spans_per_day", Type.BIGINT, null=True, since="0004"),
+        Column("quota_content_bytes_per_day", Type.BIGINT, null=True, since="0004"),
     ),
     key=("project_id",),
 )
-"""``redaction`` (strict, standard or off) and the two retentions are NULL where the project has
-none of its own and follows the platform's settings."""
+"""``redaction`` (strict, standard or off), the retentions and the quotas are NULL where the project
+has none of its own and follows the platform's settings."""
+
+PROJECT_USAGE = Table(
+    "project_usage",
+    (
+        Column("project_id", Type.INT, "project_id"),
+        Column("day", Type.INT, "day"),
+        Column("slot", Type.SMALLINT, "slot"),
+        Column("spans", Type.BIGINT, "spans"),
+        Column("content_bytes", Type.BIGINT, "content_bytes"),
+    ),
+    key=("project_id", "day", "slot"),
+    since="0004",
+)
+"""What projects with a quota for a day stored on each day of arrival. The figures of a day are the
+sums over its slots: writers add to different slots, so that they rarely wait for each other's
+rows."""
 
 TOKENS = Table(
     "tokens",
@@ -376,7 +396,8 @@ TOKENS = Table(
     key=("token_id",),
 )
 """Access tokens by the SHA-256 of their text, which is stored nowhere. ``project_id`` NULL means
-all projects."""
+all projects. ``name`` is unique in a project and not over all: the name of a project's token is
+stored behind its project's id, see ``sql.token_names``."""
 
 AUDIT_LOG = Table(
     "audit_log",
@@ -417,4 +438,5 @@ TABLES = (
     PAYLOAD_TOMBSTONES,
     TOKENS,
     AUDIT_LOG,
+    PROJECT_USAGE,
 )

@@ -13,6 +13,17 @@ from tracefoundry.store.sql.schema import Column, Table
 
 PROJECTS = f"SELECT {', '.join(ProjectRecord.__struct_fields__)} FROM projects"
 
+USAGE = (
+    "SELECT project_id, sum(spans), sum(content_bytes) FROM project_usage"
+    " WHERE day = {day} GROUP BY project_id"
+)
+"""What projects stored on a day; ``{day}`` stands for the mark of its value."""
+ADD_USAGE = (  # what follows ON CONFLICT
+    "(project_id, day, slot) DO UPDATE SET"
+    " spans = project_usage.spans + excluded.spans,"
+    " content_bytes = project_usage.content_bytes + excluded.content_bytes"
+)
+
 GROWING = tuple(column for column in columns.TRACES.columns if column.grows is not None)
 """Columns of a trace that grow with every commit."""
 RECOMPUTED = tuple(

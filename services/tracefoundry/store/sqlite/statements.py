@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracefoundry.store.sql import columns
+from tracefoundry.store.sql import statements as shared
 from tracefoundry.store.sql.columns import TRACES
 from tracefoundry.store.sql.schema import Column, Table
 from tracefoundry.store.sql.statements import (
@@ -56,6 +57,9 @@ PUT_SCOPE = f"{insert(columns.SCOPES)} ON CONFLICT {touch(columns.SCOPES)}"
 PUT_BLOB = insert(columns.PAYLOAD_BLOBS) + OR_LEAVE
 PUT_LIST_PART = insert_key(columns.PAYLOAD_LIST_PARTS)
 PUT_REF = insert_key(columns.SPAN_PAYLOAD_REFS)
+
+ADD_USAGE = f"{insert(columns.PROJECT_USAGE)} ON CONFLICT {shared.ADD_USAGE}"
+USAGE = shared.USAGE.format(day="?")
 
 INSERT_SPAN = insert(columns.SPANS)
 INSERT_LOG = insert(columns.SPAN_LOGS)

@@ -29,6 +29,7 @@ from tracefoundry.store.transaction import (
     LogKey,
     RefRow,
     SpanKey,
+    UsageRow,
 )
 
 _KEYS_AT_ONCE = 500
@@ -98,6 +99,9 @@ class SqliteTransaction:
 
     def put_refs(self, rows: Sequence[RefRow]) -> None:
         self._connection.executemany(statements.PUT_REF, rows)
+
+    def add_usage(self, rows: Sequence[UsageRow]) -> None:
+        self._connection.executemany(statements.ADD_USAGE, rows)
 
     def insert_spans(self, spans: Sequence[PreparedSpan]) -> list[int]:
         return self._insert(statements.INSERT_SPAN, [prepared.row for prepared in spans])
