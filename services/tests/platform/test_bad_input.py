@@ -251,8 +251,8 @@ def test_genai_logs_join_their_span_and_others_are_counted(platform: Platform) -
         ("gen_ai.choice", str(start + 2), None),
     ] == [(log["name"], log["time_ns"], log["body"]) for log in found["logs"]]
     assert [
-        ("logs/0", "body", "content of gen_"),
-        ("logs/1", "body", "content of g"),
+        ("logs/0", "body", "content of gen_ai.user.message"),
+        ("logs/1", "body", "content of gen_ai.choice"),
     ] == [(entry["place"], entry["key"], entry["preview"]) for entry in found["payloads"]]
 
 

@@ -360,12 +360,13 @@ def test_an_admin_cannot_probe_for_names_of_tokens_of_another_project(
 
 def test_refusals_name_the_project_of_a_token_of_another_one(beside_bank: ProtectedApp) -> None:
     """To those who see all projects: the name alone could be any project's."""
-    actors = {entry.actor for entry in beside_bank.denials() if entry.project == "shop"}
-    assert {f"{name} (project bank)" for name in HIDDEN} <= actors
+    actors = {(one.actor, one.detail) for one in beside_bank.denials() if one.project == "shop"}
+    assert {(name, "token of the project bank") for name in HIDDEN} <= actors
     (authorization,) = beside_bank.authorization("admin@shop")
     shown = beside_bank.client.get(
         "/api/audit?start=0&outcome=denied&limit=1000", headers={"authorization": authorization}
     ).json()["entries"]
+    assert "token of the project" not in repr(shown)
     assert "(token of another project)" in {entry["actor"] for entry in shown}
 
 

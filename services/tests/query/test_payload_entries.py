@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
 from query.payload_store import TODAY, PayloadShelf, entry
@@ -13,8 +12,6 @@ from samples import make_log, make_span, span_id, trace_id
 from tracefoundry.model.genai import plain, registry
 from tracefoundry.model.payload import digest_of, ref_of
 from tracefoundry.model.times import DAY_NS
-from tracefoundry.payloads.storing import preview_of
-from tracefoundry.query.payload_entries import part_of
 from tracefoundry.store.sql import tables
 
 TRACE = trace_id(1).hex()
@@ -64,39 +61,6 @@ def test_an_entry_tells_where_the_value_stood_and_that_it_is_there(shelf: Payloa
     assert [(shown, list(shown))] == [(one, list(one)) for one in span["payloads"]]
     (span,) = spans(shelf, "viewer")
     assert [{**shown, "ref": None, "preview": None}] == span["payloads"]
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        ("", ""),
-        ("x", ""),
-        ("top secret", "top s"),
-        ("ä" * 5, "ä" * 2),
-        ("a" * 256, "a" * 128),
-        ("a" * 257, "a" * 256),
-        ("\U0001f600" * 256, "\U0001f600" * 128),
-        ("\U0001f600" * 257, "\U0001f600" * 256),
-        ("\0" * 256, "\N{REPLACEMENT CHARACTER}" * 128),
-    ],
-)
-def test_a_preview_is_never_the_whole_payload(value: str, shown: str) -> None:
-    """The first 256 characters, or half of what is not longer than that."""
-    whole = value.encode()
-    assert shown == part_of(preview_of(whole), len(whole))
-
-
-def test_a_short_payload_does_not_stand_whole_in_any_answer(shelf: PayloadShelf) -> None:
-    """Not even in those to engineers, but for the one that is asked for it by its ref."""
-    insert(
-        shelf.engine,
-        [make_span(1, 1, payloads=(entry(SECRET.encode()),))],
-        [make_log(1, 1, payloads=(entry(SECRET.encode(), place="log", key="body"),))],
-    )
-    (ref,) = shelf.put([SECRET.encode()])
-    assert SECRET not in everything(shelf, "engineer")
-    assert {"hush"} == {one["preview"] for span in spans(shelf) for one in span["payloads"]}
-    assert SECRET == shelf.client().get(f"/api/payloads/{ref}").text
 
 
 def test_states_are_those_of_the_moment(shelf: PayloadShelf) -> None:
@@ -150,7 +114,7 @@ def test_a_payload_expires_with_its_own_day(shelf: PayloadShelf) -> None:
     found = [one for span in spans(shelf) for one in span["payloads"]]
     assert [
         ("expired", "1970-01-01T00:00:03Z", None, ref),
-        ("present", None, "da", ref),
+        ("present", None, "daily", ref),
     ] == [(one["state"], one["expired_at"], one["preview"], one["ref"]) for one in found]
 
 

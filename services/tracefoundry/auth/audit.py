@@ -28,6 +28,7 @@ WRITE_INTERVAL_S = 1.0
 """Least time between two writes of counts."""
 OTHER_ADDRESSES = "(others)"
 
+_OTHERS_TOKEN = "token of the project "  # noqa: S105 - begins a sentence
 _MINUTE_NS = 60 * 1_000_000_000
 _TOKEN = re.compile(r"tf_[A-Za-z0-9_-]{8,}")
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -253,27 +254,26 @@ def _entry(
         at_ns=at_ns,
         action=_clean(action, 100) or "",
         outcome=outcome,
-        actor=_actor(caller, project),
+        actor=caller.name,
         role=caller.role.value,
         project=_clean(project or caller.project, 63),
         target=_clean(target, 300),
         address=_clean(caller.address, 100),
         status=status,
-        detail=_clean(detail, 500),
+        detail=_clean(detail or _owner_of(caller, project), 500),
     )
 
 
-def _actor(caller: Caller, project: str | None) -> str:
-    """The caller's name, with its project if it acts on another one: names are unique in a project
-    alone."""
+def _owner_of(caller: Caller, project: str | None) -> str | None:
+    """Whose token a caller has who acts on another project: names are unique in a project alone."""
     if caller.project is None or project in (None, caller.project):
-        return caller.name
-    return f"{caller.name} (project {caller.project})"
+        return None
+    return f"{_OTHERS_TOKEN}{caller.project}"
 
 
-def is_of_another_project(actor: str | None) -> bool:
-    """Whether the actor of an entry is a token of another project than the entry's."""
-    return actor is not None and actor.endswith(")") and " (project " in actor
+def is_of_another_project(detail: str | None) -> bool:
+    """Whether an entry of this detail is about a token of another project than the entry's."""
+    return detail is not None and detail.startswith(_OTHERS_TOKEN)
 
 
 def _clean(text: str | None, longest: int) -> str | None:

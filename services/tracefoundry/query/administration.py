@@ -197,7 +197,10 @@ def _shown_entries(access: Access, caller: Caller, entries: list[AuditEntry]) ->
             token.name.partition("#")[0] for token in tokens if token.project_id not in known
         } - {token.name for token in tokens if token.project_id in known}
         for entry in shown:
-            if entry.actor in hidden or is_of_another_project(entry.actor):
+            others = is_of_another_project(entry.detail)
+            if others:
+                entry.detail = None
+            if others or entry.actor in hidden:
                 entry.actor = OTHER_PROJECTS_TOKEN
     return shown
 

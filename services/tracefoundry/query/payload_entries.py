@@ -6,8 +6,8 @@ there is something, its size and its state, and neither ref nor preview: a short
 guessed from its hash. For the same reason a sender's own reference is ``dangling`` to them, also
 where it points at a payload: whoever may send as well could make sure of a guess.
 
-A preview is the beginning of a payload and never the whole of it: what is short is shown by half.
-Whoever wants the payload asks for it by its ref.
+A preview is the first 256 characters of a payload, so of a short one it is the whole. It follows
+the rules of payloads: permission, expiry, deletion and the audit log.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Any
 
 import msgspec
 
-from tracefoundry.model.limits import PREVIEW_CHARACTERS
 from tracefoundry.model.payload import LOG, digest_of
 from tracefoundry.model.times import day_of, rfc3339_microseconds
 from tracefoundry.schemas.spans import PayloadEntry, PayloadState
@@ -101,7 +100,7 @@ class PayloadEntries:
             bytes=entry["bytes"],
             media_type=entry["media_type"],
             state=state,
-            preview=part_of(preview, entry["bytes"]) if self._content else None,
+            preview=preview if self._content else None,
             expired_at=expired_at,
         )
 
@@ -123,15 +122,6 @@ class PayloadEntries:
         if expired_at is not None:
             return "expired", None, expired_at
         return ("deleted" if digest in self._states.deleted else "missing"), None, None
-
-
-def part_of(preview: str | None, plain_bytes: int) -> str | None:
-    """What is shown of a stored preview: the first half of one that is the whole payload."""
-    if preview is None:
-        return None
-    if len(preview) < PREVIEW_CHARACTERS or len(preview.encode()) >= plain_bytes:
-        return preview[: len(preview) // 2]
-    return preview
 
 
 def _digest(ref: Any) -> bytes | None:

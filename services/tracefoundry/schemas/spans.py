@@ -257,8 +257,8 @@ class PayloadEntry(msgspec.Struct, gc=False, kw_only=True):
     preview: Annotated[
         str | None,
         Meta(
-            description="The first 256 characters, or the first half of what is not longer than"
-            " that. Null for those who may not read content, and where nothing is stored."
+            description="The first 256 characters. Null for those who may not read content, and"
+            " where nothing is stored."
         ),
     ] = None
     expired_at: str | None = None
