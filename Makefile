@@ -88,7 +88,7 @@ e2e-down: setup-dev  ## take the local cluster down
 	PYTHONPATH=e2e $(BIN)/python -m cluster down
 
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header $(UPGRADE)
+	--no-emit-index-url --no-emit-package tracefoundry-sdk --no-header $(UPGRADE)
 requirements:  ## pin again what the members ask for (UPGRADE=--upgrade for the newest; needs uv)
 	@command -v $(UV) >/dev/null || { echo "make requirements needs uv: install it, or name it with UV=/path/to/uv" >&2; exit 1; }
 	$(COMPILE) $(MEMBERS) -o requirements/runtime.txt

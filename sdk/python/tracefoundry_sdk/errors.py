@@ -35,8 +35,13 @@ def type_name(error: BaseException) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def record_error(span: Span, error: BaseException, capture: Capture) -> None:
-    """Give the span the status and, unless a span below has it, the exception."""
+def record_error(
+    span: Span, error: BaseException, capture: Capture, *, at_ns: int | None = None
+) -> None:
+    """Give the span the status and, unless a span below has it, the exception.
+
+    ``at_ns`` is the time of the exception event; None lets OpenTelemetry take it.
+    """
     name = type_name(error)
     span.set_attribute(c.ERROR_TYPE, name)
     message = ""
@@ -55,7 +60,7 @@ def record_error(span: Span, error: BaseException, capture: Capture) -> None:
         attributes["exception.stacktrace"] = capture.redacted(
             stack[-_MAX_STACK_CHARACTERS:], "exception.stacktrace"
         )
-    span.add_event("exception", attributes)
+    span.add_event("exception", attributes, timestamp=at_ns)
 
 
 def describe(error: object, capture: Capture) -> str:

@@ -7,9 +7,10 @@ global provider of OpenTelemetry, whatever that is.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry import trace
 from opentelemetry.trace import Tracer
@@ -18,8 +19,21 @@ from tracefoundry_sdk import conventions as c
 from tracefoundry_sdk.capture import Capture, capture_mode
 
 if TYPE_CHECKING:
+    from tracefoundry_sdk.export.items import Item
     from tracefoundry_sdk.export.processor import ExportProcessor
-    from tracefoundry_sdk.export.worker import ExportWorker
+
+
+class Outbox(Protocol):
+    """Where items wait to be sent: the export worker, or a list of whoever sends by itself."""
+
+    def put(self, item: Item, *, urgent: bool = False) -> bool:
+        """Queue an item; False if it was dropped."""
+
+    def flush(self, timeout_s: float) -> bool:
+        """Deliver what was put so far; True if all of it arrived."""
+
+    def stop(self) -> bool:
+        """Deliver the rest and take no more; True if nothing was left."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +47,7 @@ class Runtime:
     provider: Any = None  # of OpenTelemetry's SDK; None before quick_start
     owns_provider: bool = False
     processor: ExportProcessor | None = None
-    worker: ExportWorker | None = None
+    worker: Outbox | None = None
     clock_ns: Callable[[], int] = time.time_ns
     injected_clock: bool = False
 
@@ -98,3 +112,14 @@ def install(runtime: Runtime | None) -> None:
 def installed() -> Runtime | None:
     """The runtime of ``quick_start``, if one is active."""
     return _installed
+
+
+@contextmanager
+def using(runtime: Runtime) -> Iterator[None]:
+    """Make the helpers use this runtime inside the block, in all threads."""
+    previous = _installed
+    install(runtime)
+    try:
+        yield
+    finally:
+        install(previous)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 
 import pytest
 from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -46,7 +48,11 @@ def send_some(receiver: CannedServer, traces: int = 12, **options: str) -> Sent:
 
 def spans_received(receiver: CannedServer) -> list[bytes]:
     """The ids of all spans that came."""
-    bodies = [ExportTraceServiceRequest.FromString(one.body) for one in receiver.received]
+    bodies = [
+        ExportTraceServiceRequest.FromString(one.body)
+        for one in receiver.received
+        if one.path == "/v1/traces"
+    ]
     return [
         span.span_id
         for body in bodies
@@ -158,3 +164,42 @@ def test_the_command_knocks_before_it_works(
     code = main(["demo", "--url", receiver.url])
     assert (1, [b""]) == (code, [request.body for request in receiver.received])
     assert f"error: {receiver.url} answered 404 Not Found" in capsys.readouterr().err
+
+
+LOGS = "POST /v1/logs"
+
+
+def test_without_a_time_one_trace_more_is_running(
+    receiver: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The record of its start goes first, with the project; its own span does not exist yet."""
+    receiver.answers[LOGS] = Canned(b"")
+    command = ["demo", "--traces", "2", "--project", "p1", "--url", receiver.url]
+    assert 0 == main([*command, "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    assert (3, 1) == (answer["traces"], answer["running"])
+    logs = [one for one in receiver.received if one.path == "/v1/logs"]
+    (body,) = [ExportLogsServiceRequest.FromString(one.body) for one in logs]
+    (record,) = body.resource_logs[0].scope_logs[0].log_records
+    assert "p1" == logs[0].headers["x-tracefoundry-project"]
+    assert record.span_id not in spans_received(receiver)
+    assert len(spans_received(receiver)) == answer["spans"]
+
+
+def test_a_receiver_without_logs_gets_the_ended_traces_alone(
+    receiver: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Parts of a run would look like a broken trace there."""
+    assert 0 == main(["demo", "--traces", "2", "--url", receiver.url, "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    assert (2, 0) == (answer["traces"], answer["running"])
+
+
+def test_a_start_that_is_refused_is_reported(
+    receiver: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything else is sent."""
+    receiver.answers[LOGS] = Canned(b"", 503)
+    assert 1 == main(["demo", "--traces", "2", "--url", receiver.url])
+    assert "/v1/logs answered 503 Service Unavailable" in capsys.readouterr().err
+    assert [] == spans_received(receiver)

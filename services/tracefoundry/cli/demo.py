@@ -28,7 +28,8 @@ At = Annotated[
         "--at",
         metavar="TIME",
         help="When the last trace ends, by default now. The same seed and time give the same "
-        "traces, so that a second run changes nothing.",
+        "traces, so that a second run changes nothing. Without it, there is one trace more: a run "
+        "that is still going on.",
     ),
 ]
 OtlpEndpoint = Annotated[
@@ -55,36 +56,55 @@ def demo(
     token: options.Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send the traces of two demo agents: good runs, slow tools, retries, errors, timeouts."""
+    """Send the traces of two demo agents: good runs, slow tools, retries, errors, running ones."""
     from tracefoundry.cli.api import Api
     from tracefoundry.cli.display import stderr_console, stdout_console
     from tracefoundry.cli.inputs import now_ns
 
-    at_ns = options.moment(at, "--at")
-    at_ns = now_ns() if at_ns is None else at_ns
+    given_ns = options.moment(at, "--at")
+    at_ns = now_ns() if given_ns is None else given_ns
     with Api(otlp_endpoint or url, token) as api:
         endpoint = traces_endpoint(api.url)
         api.check_otlp(endpoint)
         shown_url = api.url
-    sent = _send(endpoint, traces=traces, seed=seed, at_ns=at_ns, project=project, token=token)
+    sent = _send(
+        endpoint,
+        traces=traces,
+        seed=seed,
+        at_ns=at_ns,
+        project=project,
+        token=token,
+        with_running=given_ns is None,
+    )
     if as_json:
         answer = {
             "traces": sent.traces,
             "spans": sent.spans,
+            "running": sent.running,
             "seed": seed,
             "at_ns": str(at_ns),
             "endpoint": endpoint,
         }
         typer.echo(json.dumps(answer))
         return
-    stdout_console().print(f"Sent {sent.traces:,} traces ({sent.spans:,} spans) to {endpoint}")
+    running = ", one of them still running" if sent.running else ""
+    stdout_console().print(
+        f"Sent {sent.traces:,} traces ({sent.spans:,} spans{running}) to {endpoint}"
+    )
     if otlp_endpoint is None:
         there = "" if shown_url == options.DEFAULT_URL else f" --url {shown_url}"
         stderr_console().print(f"See them: tracefoundry list{there}", style="dim")
 
 
 def _send(
-    endpoint: str, *, traces: int, seed: int, at_ns: int, project: str | None, token: str | None
+    endpoint: str,
+    *,
+    traces: int,
+    seed: int,
+    at_ns: int,
+    project: str | None,
+    token: str | None,
+    with_running: bool,
 ) -> Sent:
     from rich.progress import Progress
 
@@ -96,10 +116,12 @@ def _send(
 
     console = stderr_console()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("Sending", total=traces)
+        task = progress.add_task("Sending", total=traces + with_running)
         try:
+            recorder = Recorder(seed=seed, at_ns=at_ns)
             return send(
-                Recorder(seed=seed, at_ns=at_ns).record(traces),
+                recorder.record(traces),
+                running=recorder.record_running() if with_running else None,
                 endpoint=endpoint,
                 token=token,
                 project=project,

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 TOOL_SERVICE = "tool-service"
 """The service behind the tools that are called over HTTP."""
 
+RESEARCH_ROUTE = "/runs"
+"""The HTTP route by which other agents call the research agent."""
+
 ENVIRONMENTS = ("production", "staging")
 
 

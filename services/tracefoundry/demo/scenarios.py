@@ -1,91 +1,131 @@
-"""The six scenarios, and which trace uses which.
+"""The scenarios, and which trace plays which.
 
 A trace depends only on the seed and its number, not on the number of traces. So a later run with
-more traces gives the same ones and some more. The first six traces use each scenario once.
+more traces gives the same ones and some more. The first nine traces play each scenario once.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 
 from tracefoundry.demo.material import (
     AGENTS,
     ENVIRONMENTS,
+    FAST,
     FOLLOW_UPS,
+    RESEARCH,
+    RESEARCH_ROUTE,
+    SUPPORT,
     Agent,
     Call,
     Case,
 )
+from tracefoundry.demo.replies import (
+    ContentFilterError,
+    ContextLengthExceeded,
+    InternalServerError,
+    ProviderError,
+    RateLimitError,
+)
+from tracefoundry.demo.simulation import HttpRequest, Simulation, answered, failed, retry_link
 from tracefoundry.demo.steps import Conversation
-from tracefoundry.demo.story import PlannedSpan, Story
 from tracefoundry.model.times import SECOND_NS
 
-TOOL_DEADLINE_MS = 30_000
+TOOL_DEADLINE_S = 30
 USERS = 14
+
+Play = Callable[[Conversation, Case], None]
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedTrace:
-    """A trace to record. Its resources come from ``agent`` and ``environment``."""
+class Scenario:
+    """What happens in a trace, and which agents and cases suit it."""
 
-    scenario: str
+    name: str
+    play: Play
+    agent: Agent | None = None
+    """The agent, where it must be a certain one."""
+    suits: Callable[[Case], bool] = lambda _case: True
+
+
+@dataclass(frozen=True, slots=True)
+class Casting:
+    """Who plays a trace, chosen by its seed alone."""
+
+    scenario: Scenario
     agent: Agent
     environment: str
-    roots: list[PlannedSpan]
-    duration_ns: int
+    rng: random.Random
 
 
-def plan(seed: int, number: int, at_ns: int) -> PlannedTrace:
-    """Trace ``number`` (from 0) of a demo. Only identifiers depend on ``at_ns``."""
+def cast(seed: int, number: int) -> Casting:
+    """The casting of trace ``number`` (from 0)."""
+    return _casting(SCENARIOS[number % len(SCENARIOS)], seed, number)
+
+
+def cast_running(seed: int) -> Casting:
+    """The casting of the run that is still going on."""
+    return _casting(RUNNING, seed, "running")
+
+
+def _casting(scenario: Scenario, seed: int, number: int | str) -> Casting:
     rng = random.Random(f"story/{seed}/{number}")  # noqa: S311 (a demo, not a secret)
-    identifiers = random.Random(f"identifiers/{seed}/{number}/{at_ns}")  # noqa: S311
-    name, play = SCENARIOS[number % len(SCENARIOS)]
-    agent = AGENTS[(number + number // len(SCENARIOS)) % len(AGENTS)]
-    environment = ENVIRONMENTS[0 if rng.random() < 0.7 else 1]
-    story = Story(rng=rng, identifiers=identifiers, service=agent.service)
+    agent = scenario.agent
+    if agent is None:
+        agent = AGENTS[(int(number) + int(number) // len(SCENARIOS)) % len(AGENTS)]
+    return Casting(scenario, agent, ENVIRONMENTS[0 if rng.random() < 0.7 else 1], rng)
+
+
+def perform(casting: Casting, world: Simulation) -> None:
+    """Play a trace: a request of a user to the agent's service, or a job that it runs itself."""
+    agent, rng = casting.agent, casting.rng
     conversation = Conversation(
-        story,
+        world,
         agent,
         rng.choice(agent.models),
         user_id=f"user-{rng.randrange(USERS):03d}",
-        conversation_id=story.identifier("conv_", 16),
+        conversation_id=world.identifier("conv_", 16),
+        scenario=casting.scenario.name,
     )
-    cases = agent.cases
-    if name in NEEDS_TOOL_SERVICE:
-        cases = tuple(case for case in cases if _remote_call(case) is not None)
-    case = rng.choice(cases)
-    with ExitStack() as stack:
-        entry = None
-        if agent.route is not None:
-            entry = stack.enter_context(
-                story.span(
-                    f"POST {agent.route}",
-                    {
-                        "http.request.method": "POST",
-                        "http.route": agent.route,
-                        "url.scheme": "https",
-                        "user.id": conversation.user_id,
-                    },
-                    kind=SpanKind.SERVER,
-                )
-            )
-            story.wait(1, 9)
-        failed = play(conversation, case)
-        if entry is not None:
-            entry.attributes["http.response.status_code"] = 502 if failed else 200
-            if failed:
-                entry.failure = "the agent gave no answer"
-                entry.attributes["error.type"] = "502"
-            else:
-                entry.succeeded = True
-            story.wait(1, 5)
-    return PlannedTrace(name, agent, environment, story.roots, story.duration_ns())
+    case = rng.choice([case for case in agent.cases if casting.scenario.suits(case)])
+    with world.service(agent.service):
+        if agent.route is None:
+            _play(casting.scenario, conversation, case)
+        else:
+            _serve_user(agent.route, casting.scenario, conversation, case)
+
+
+def _play(scenario: Scenario, conversation: Conversation, case: Case) -> bool:
+    """Whether the agent gave an answer."""
+    try:
+        scenario.play(conversation, case)
+    except (ProviderError, TimeoutError):
+        return False
+    return True
+
+
+def _serve_user(route: str, scenario: Scenario, conversation: Conversation, case: Case) -> None:
+    with conversation.world.plain_span(
+        f"POST {route}",
+        {
+            "http.request.method": "POST",
+            "http.route": route,
+            "url.scheme": "https",
+            "user.id": conversation.user_id,
+        },
+        kind=SpanKind.SERVER,
+    ) as entry:
+        conversation.world.wait(1, 9)
+        if _play(scenario, conversation, case):
+            answered(entry, 200)
+            entry.set_status(Status(StatusCode.OK))
+        else:
+            answered(entry, 502, failure="the agent gave no answer")
+        conversation.world.wait(1, 5)
 
 
 def _remote_call(case: Case) -> Call | None:
@@ -99,190 +139,204 @@ def _required_remote_call(case: Case) -> Call:
     return call
 
 
-def play_ok(conversation: Conversation, case: Case) -> bool:
-    """Everything works; tools run in parallel."""
-    with conversation.invocation() as root:
-        conversation.ask(case.question)
+def _has_remote_call(case: Case) -> bool:
+    return _remote_call(case) is not None
+
+
+def play_ok(conversation: Conversation, case: Case) -> None:
+    """Everything works."""
+    with conversation.run(case.question) as run:
         if case.retrieves:
             conversation.retrieve()
         if case.calls:
-            ids = conversation.choose(case.calls)
-            conversation.story.in_parallel(
-                [
-                    partial(conversation.run_tool, call, call_id)
-                    for call, call_id in zip(case.calls, ids, strict=True)
-                ]
-            )
+            conversation.run_tools(case.calls)
         conversation.answer(case.answer)
-        root.succeeded = True
-    return False
+        conversation.finish(run, case.answer)
 
 
-def play_slow_tool(conversation: Conversation, case: Case) -> bool:
+def play_slow_tool(conversation: Conversation, case: Case) -> None:
     """One tool takes nearly all the time of a run that succeeds."""
-    slow = _required_remote_call(case)
-    with conversation.invocation() as root:
-        conversation.ask(case.question)
-        ids = conversation.choose(case.calls)
-        conversation.story.in_parallel(
-            [
-                partial(
-                    conversation.run_tool,
-                    call,
-                    call_id,
-                    work_ms=(17_000, 28_000) if call is slow else (15, 380),
-                )
-                for call, call_id in zip(case.calls, ids, strict=True)
-            ]
-        )
+    with conversation.run(case.question) as run:
+        conversation.run_tools(case.calls, slow=_required_remote_call(case))
         conversation.answer(case.answer)
-        root.succeeded = True
-    return False
+        conversation.finish(run, case.answer)
 
 
-def play_retry_storm(conversation: Conversation, case: Case) -> bool:
+def play_retry_storm(conversation: Conversation, case: Case) -> None:
     """A tool fails again and again, with growing pauses; each attempt links to the one before.
 
     Then the provider limits the rate of the agent's own requests, too.
     """
-    story = conversation.story
+    world = conversation.world
     call = _required_remote_call(case)
-    failures = story.rng.randint(5, 8)
-    with conversation.invocation() as root:
-        conversation.ask(case.question)
+    with conversation.run(case.question) as run:
         (call_id,) = conversation.choose([call])
         with conversation.tool_call(call, call_id) as tool:
-            before: PlannedSpan | None = None
-            for attempt in range(failures + 1):
-                status = 503 if attempt < failures else 200
-                with conversation.request(call.tool, attempt=attempt, retry_of=before) as request:
-                    conversation.serve(call.tool, request, work_ms=(5, 60), status=status)
-                    if status != 200:
-                        request.failure = f"HTTP {status}"
-                        request.attributes["error.type"] = str(status)
-                before = request
-                if status != 200:
-                    pause_ms = min(100 * 2**attempt, 3200)
-                    story.event(
-                        tool,
-                        "retry",
-                        {"retry.attempt": attempt + 1, "retry.delay_ms": pause_ms},
-                    )
-                    story.wait(pause_ms, pause_ms + pause_ms // 4)
-            tool.attributes["gen_ai.tool.call.result"] = call.result
-        conversation.add_tool_result(call_id, call.result)
-        limited: PlannedSpan | None = None
-        for attempt in range(story.rng.randint(1, 3)):
-            with conversation.model_call(retry_of=limited) as limited:
-                story.wait(40, 120)
-                limited.attributes["http.response.status_code"] = 429
-                story.fail(limited, "RateLimitError", "429: too many requests, retry later")
-            story.wait(400 * 2**attempt, 500 * 2**attempt)
-        conversation.answer(case.answer, retry_of=limited)
-        root.succeeded = True
-    return False
+            before: HttpRequest | None = None
+            failures = world.rng.randint(5, 8)
+            for attempt in range(failures):
+                with conversation.request(call.tool, attempt=attempt, retry_of=before) as before:
+                    conversation.serve(call.tool, before, work_ms=(5, 60), status=503)
+                    answered(before.span, 503)
+                pause_ms = min(100 * 2**attempt, 3200)
+                tool.retry(attempt + 1, error="HTTP 503", wait_s=pause_ms / 1000)
+                world.wait(pause_ms, pause_ms + pause_ms // 4)
+            with conversation.request(call.tool, attempt=failures, retry_of=before) as last:
+                conversation.serve(call.tool, last, work_ms=(5, 60))
+                answered(last.span, 200)
+            conversation.take_result(tool, call_id, call.result)
+        _answer_in_spite_of_limits(conversation, case.answer)
+        conversation.finish(run, case.answer)
+
+
+def _answer_in_spite_of_limits(conversation: Conversation, answer: str) -> None:
+    world = conversation.world
+    before: SpanContext | None = None
+    limited = world.rng.randint(1, 3)
+    for attempt in range(limited + 1):
+        try:
+            with conversation.model_call() as call:
+                if before is not None:
+                    link = retry_link(before)
+                    call.span.add_link(link.context, link.attributes)
+                before = call.span.get_span_context()
+                if attempt < limited:
+                    world.wait(40, 120)
+                    call.attribute("http.response.status_code", 429)
+                    raise RateLimitError("429: too many requests, retry later")
+                conversation.reply(call, answer)
+        except RateLimitError:
+            world.wait(400 * 2**attempt, 500 * 2**attempt)
 
 
 MODEL_FAILURES = (
-    ("ContextLengthExceeded", "the prompt has 214032 tokens, the model takes 200000"),
-    ("InternalServerError", "500: the server had an error while processing your request"),
-    ("ContentFilterError", "the response was stopped by the provider's content filter"),
+    ContextLengthExceeded("the prompt has 214032 tokens, the model takes 200000"),
+    InternalServerError("500: the server had an error while processing your request"),
+    ContentFilterError("the response was stopped by the provider's content filter"),
 )
 
 
-def play_llm_error(conversation: Conversation, case: Case) -> bool:
+def play_llm_error(conversation: Conversation, case: Case) -> None:
     """The model call fails permanently, and so does the run."""
-    story = conversation.story
-    error_type, message = story.rng.choice(MODEL_FAILURES)
-    with conversation.invocation() as root:
-        conversation.ask(case.question)
+    world = conversation.world
+    failure = world.rng.choice(MODEL_FAILURES)
+    with conversation.run(case.question):
         if case.retrieves:
             conversation.retrieve()
         if case.calls:
-            ids = conversation.choose(case.calls[:1])
-            conversation.run_tool(case.calls[0], ids[0])
-        with conversation.model_call() as call:
-            story.wait(300, 2400)
-            story.fail(call, error_type, message)
-        story.fail(root, error_type, message)
-    return True
+            conversation.run_tools(case.calls[:1])
+        with conversation.model_call():
+            world.wait(300, 2400)
+            raise type(failure)(*failure.args)  # a new one: the SDK marks those it has recorded
 
 
-def play_timeout(conversation: Conversation, case: Case) -> bool:
+def play_timeout(conversation: Conversation, case: Case) -> None:
     """A tool does not answer in time; the tool service goes on after the request was given up.
 
     Half of the agents apologise and succeed, the others fail.
     """
-    story = conversation.story
     call = _required_remote_call(case)
-    recovers = story.rng.random() < 0.5
-    message = f"no answer from {call.tool.name} within {TOOL_DEADLINE_MS // 1000} s"
-    with conversation.invocation() as root:
-        conversation.ask(case.question)
+    recovers = conversation.world.rng.random() < 0.5
+    apology = "I could not reach that system just now. Please try again later."
+    with conversation.run(case.question) as run:
         (call_id,) = conversation.choose([call])
-        with conversation.tool_call(call, call_id) as tool:
-            with conversation.request(call.tool) as request:
-                asked_ns = story.now_ns
-                server = conversation.serve(
-                    call.tool,
-                    request,
-                    work_ms=(TOOL_DEADLINE_MS + 4_000, TOOL_DEADLINE_MS + 15_000),
-                )
-                server.attributes["http.response.status_code"] = 499
-                del request.attributes["http.response.status_code"]
-                story.now_ns = asked_ns + TOOL_DEADLINE_MS * SECOND_NS // 1000
-                story.event(request, "deadline_exceeded", {"deadline_ms": TOOL_DEADLINE_MS})
-                request.failure = message
-                request.attributes["error.type"] = "timeout"
-            story.fail(tool, "TimeoutError", message)
-        if recovers:
-            conversation.add_tool_result(call_id, '{"error":"timeout"}')
-            conversation.answer("I could not reach that system just now. Please try again later.")
-            root.succeeded = True
-        else:
-            story.fail(root, "TimeoutError", message)
-    return not recovers
+        try:
+            _wait_in_vain(conversation, call, call_id)
+        except TimeoutError:
+            if not recovers:
+                raise
+        conversation.add_result(call_id, '{"error":"timeout"}')
+        conversation.answer(apology)
+        conversation.finish(run, apology)
 
 
-def play_long_conversation(conversation: Conversation, case: Case) -> bool:
+def _wait_in_vain(conversation: Conversation, call: Call, call_id: str) -> None:
+    clock = conversation.world.clock
+    message = f"no answer from {call.tool.name} within {TOOL_DEADLINE_S} s"
+    working_ms = (TOOL_DEADLINE_S * 1000 + 4_000, TOOL_DEADLINE_S * 1000 + 15_000)
+    with conversation.tool_call(call, call_id) as tool:
+        with conversation.request(call.tool) as request:
+            asked_ns = clock.now_ns
+            conversation.serve(call.tool, request, work_ms=working_ms, status=499)
+            clock.now_ns = asked_ns + TOOL_DEADLINE_S * SECOND_NS
+            failed(request.span, "timeout", message)
+        tool.timeout(TOOL_DEADLINE_S)
+        raise TimeoutError(message)
+
+
+def play_long_conversation(conversation: Conversation, case: Case) -> None:
     """Many turns with time to think between them; every turn sends the whole history again."""
-    story = conversation.story
-    turns = story.rng.randint(9, 15)
-    attributes = {
-        "gen_ai.operation.name": "invoke_workflow",
-        "gen_ai.workflow.name": "conversation",
-        "gen_ai.conversation.id": conversation.conversation_id,
-        "user.id": conversation.user_id,
-    }
-    with story.span("invoke_workflow conversation", {**attributes}) as root:
+    world = conversation.world
+    with world.plain_span(
+        "invoke_workflow conversation",
+        {
+            "gen_ai.operation.name": "invoke_workflow",
+            "gen_ai.workflow.name": "conversation",
+            "gen_ai.conversation.id": conversation.conversation_id,
+            "user.id": conversation.user_id,
+        },
+        kind=SpanKind.INTERNAL,
+    ) as root:
         play_ok(conversation, case)
-        for turn in range(turns):
-            story.wait(3_000, 25_000)
-            question, answer = FOLLOW_UPS[(turn + story.rng.randrange(2)) % len(FOLLOW_UPS)]
-            with conversation.invocation() as invocation:
-                conversation.ask(question)
-                if case.calls and story.rng.random() < 0.4:
-                    call = story.rng.choice(case.calls)
-                    (call_id,) = conversation.choose([call])
-                    conversation.run_tool(call, call_id)
+        for turn in range(world.rng.randint(9, 15)):
+            world.wait(3_000, 25_000)
+            question, answer = FOLLOW_UPS[(turn + world.rng.randrange(2)) % len(FOLLOW_UPS)]
+            with conversation.run(question) as run:
+                if case.calls and world.rng.random() < 0.4:
+                    conversation.run_tools([world.rng.choice(case.calls)])
                 conversation.answer(answer)
-                invocation.succeeded = True
-        root.succeeded = True
-    return False
+                conversation.finish(run, answer)
+        root.set_status(Status(StatusCode.OK))
 
 
-SCENARIOS: tuple[tuple[str, Callable[[Conversation, Case], bool]], ...] = (
-    ("ok", play_ok),
-    ("slow_tool", play_slow_tool),
-    ("retry_storm", play_retry_storm),
-    ("llm_error", play_llm_error),
-    ("timeout", play_timeout),
-    ("long_conversation", play_long_conversation),
-    ("ok", play_ok),
-    ("ok", play_ok),
-    ("ok", play_ok),
-    ("ok", play_ok),
+def play_sub_agent(conversation: Conversation, case: Case) -> None:
+    """The agent hands the question to another agent, which runs in a service of its own."""
+    world = conversation.world
+    other = Conversation(
+        world,
+        RESEARCH,
+        world.rng.choice(RESEARCH.models),
+        user_id=conversation.user_id,
+        conversation_id=conversation.conversation_id,
+        scenario=conversation.scenario,
+    )
+    asked = world.rng.choice([case for case in RESEARCH.cases if case.retrieves])
+    url = f"http://{RESEARCH.service}:8000{RESEARCH_ROUTE}"
+    with conversation.run(asked.question) as run:
+        with (
+            world.http_request(url) as request,
+            world.http_served(request, RESEARCH.service, RESEARCH_ROUTE) as entry,
+        ):
+            play_ok(other, asked)
+            answered(entry, 200)
+            answered(request.span, 200)
+        conversation.history.append({"role": "user", "content": f"Findings: {asked.answer}"})
+        conversation.answer(asked.answer)
+        conversation.finish(run, asked.answer)
+
+
+def play_streaming(conversation: Conversation, case: Case) -> None:
+    """The answer comes in pieces."""
+    conversation.model = FAST
+    with conversation.run(case.question) as run:
+        if case.calls:
+            conversation.run_tools(case.calls)
+        conversation.finish(run, conversation.stream_answer(case.answer))
+
+
+SCENARIOS = (
+    Scenario("ok", play_ok),
+    Scenario("slow_tool", play_slow_tool, suits=_has_remote_call),
+    Scenario("retry_storm", play_retry_storm, suits=_has_remote_call),
+    Scenario("llm_error", play_llm_error),
+    Scenario("timeout", play_timeout, suits=_has_remote_call),
+    Scenario("long_conversation", play_long_conversation),
+    Scenario("parallel_tools", play_ok, suits=lambda case: len(case.calls) > 1),
+    Scenario("sub_agent", play_sub_agent, agent=SUPPORT),
+    Scenario("streaming", play_streaming),
+    Scenario("ok", play_ok),
 )
-"""The scenarios in order of the traces, repeated. A function returns True if the run failed."""
+"""The scenarios in order of the traces, repeated."""
 
-NEEDS_TOOL_SERVICE = frozenset({"slow_tool", "retry_storm", "timeout"})
+RUNNING = Scenario("running", play_slow_tool, agent=RESEARCH, suits=_has_remote_call)
+"""Half of its time has passed at the demo's time: it waits for its slow tool."""

@@ -1,8 +1,9 @@
-"""Sending the demo by the SDK's own OTLP/HTTP exporter, and reporting the result.
+"""Sending the demo by OpenTelemetry's OTLP/HTTP exporter, and reporting the result.
 
-The exporter returns success or failure and logs the reason. The demo must report the reason, and
-also a partial success, which the exporter treats as success. So a hook on the exporter's session
-reads every answer.
+Our SDK's own exporter keeps trying in the background, as an agent needs it; a command must say what
+did not arrive. OpenTelemetry's exporter returns success or failure and logs the reason. The demo
+must report the reason, and also a partial success, which the exporter treats as success. So a hook
+on the exporter's session reads every answer.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +24,9 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
+
+from tracefoundry.demo.recording import RunningTrace
+from tracefoundry_sdk.export.log_encoding import encode_logs
 
 BATCH_SPANS = 512
 """Approximate spans per export; a trace is never split. The SDK's batch processor has the same."""
@@ -46,6 +51,8 @@ class Sent:
 
     traces: int
     spans: int
+    running: int = 0
+    """How many of the traces are shown as running."""
 
 
 class _Answers:
@@ -90,11 +97,14 @@ def send(
     endpoint: str,
     token: str | None = None,
     project: str | None = None,
+    running: RunningTrace | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Sent:
     """Export all traces to ``endpoint`` (the full URL), in batches, one after another.
 
-    ``on_progress`` is called after each batch with the number of traces delivered by it.
+    A run that is still going on comes last, with the log record of its start; a receiver without an
+    endpoint for logs is not sent that run. ``on_progress`` is called after each batch with the
+    number of traces delivered by it.
 
     Raises:
         ExportFailed: a batch did not arrive after the exporter's retries. Batches before it are
@@ -103,12 +113,16 @@ def send(
     """
     answers = _Answers()
     session = requests.Session()
-    session.hooks["response"].append(answers.watch)
     session.auth = _Bearer(token)
     session.trust_env = (urlsplit(endpoint).hostname or "") not in LOOPBACK_HOSTS
+    headers = {"x-tracefoundry-project": project} if project else {}
+    is_running = running is not None and _send_start(running, endpoint, session, headers)
+    if running is not None and is_running:
+        traces = chain(traces, [running.spans])
+    session.hooks["response"].append(answers.watch)
     exporter = OTLPSpanExporter(
         endpoint=endpoint,
-        headers={"x-tracefoundry-project": project} if project else None,
+        headers=headers or None,
         timeout=TIMEOUT_S,
         compression=Compression.Gzip,
         session=session,
@@ -135,7 +149,28 @@ def send(
                     on_progress(count)
     finally:
         exporter.shutdown()  # type: ignore[no-untyped-call]
-    return Sent(sent_traces, sent_spans)
+    return Sent(sent_traces, sent_spans, int(is_running))
+
+
+def _send_start(
+    running: RunningTrace, endpoint: str, session: requests.Session, headers: dict[str, str]
+) -> bool:
+    """Send the record that the run has begun; False if the receiver takes no logs."""
+    url = endpoint.removesuffix("/traces") + "/logs"
+    try:
+        answer = session.post(
+            url,
+            data=encode_logs(running.started),
+            headers={**headers, "content-type": "application/x-protobuf"},
+            timeout=TIMEOUT_S,
+        )
+    except requests.RequestException as error:
+        raise ExportFailed(f"{url} gave no answer: {type(error).__name__}") from error
+    if answer.status_code in (404, 405, 501):
+        return False
+    if not answer.ok:
+        raise ExportFailed(f"{url} answered {answer.status_code} {answer.reason}")
+    return True
 
 
 def _batches(

@@ -196,7 +196,7 @@ class Operation:
         try:
             self.finish()
             if error is not None and is_error(error):
-                record_error(self._span, error, runtime.capture)
+                record_error(self._span, error, runtime.capture, at_ns=runtime.now_ns())
         finally:
             if self._contents:
                 self._end_with_content(runtime, list(self._contents.values()))

@@ -66,7 +66,7 @@ class LlmCall(Operation):
         self._attributes: dict[str, Any] = {}  # set when the call ends
         self._inner: Any = None  # what a suppressed instrumentation tells
         self._stream: Stream | None = None
-        self._started_s = 0.0
+        self._started_ns = 0
         self._raw_response: Any = None
 
     @property
@@ -135,7 +135,7 @@ class LlmCall(Operation):
     def first_chunk(self) -> None:
         """The first piece of the answer has come."""
         self._attributes[c.REQUEST_STREAM] = True
-        elapsed_s = time.monotonic() - self._started_s
+        elapsed_s = (self._stopwatch_ns() - self._started_ns) / 1e9
         self._attributes.setdefault(c.RESPONSE_TIME_TO_FIRST_CHUNK, elapsed_s)
 
     @never_raises(None)
@@ -205,7 +205,7 @@ class LlmCall(Operation):
 
     def began(self) -> None:
         """Keep the request as it is now: the agent may go on with the same list."""
-        self._started_s = time.monotonic()
+        self._started_ns = self._stopwatch_ns()
         if not self._wants_content():
             return
         if self._input is not None:
@@ -268,6 +268,11 @@ class LlmCall(Operation):
         if self._output is None and result is not None:
             self.record(result)
         return result
+
+    def _stopwatch_ns(self) -> int:
+        """A time for differences: the injected clock's, else one that is never set back."""
+        now_ns = self._now_ns()
+        return time.monotonic_ns() if now_ns is None else now_ns
 
     def _take_usage(self, usage: Usage) -> None:
         self.usage(
