@@ -18,7 +18,7 @@ from tracefoundry.redaction.rules import Rule, load_rules
 BUILTIN_RULES: tuple[Rule, ...] = load_rules()
 """In order of importance: where two overlap, the first names what was taken out."""
 
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 """To be raised with every change of the built-in rules, keys or encodings."""
 
 OFF_VERSION = 1

@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tracefoundry.redaction import denied_keys
+from tracefoundry.redaction import assignments, denied_keys
 from tracefoundry.redaction.base64_text import (
     ALL_LETTERS,
     BASE64_OF_TEXT,
@@ -78,6 +78,7 @@ class Suspicion:
         encoded: it holds escapes or percent-encoding of ASCII, whose decoding may show anything.
         base64: it may hold base64 of something.
         keys: it may be JSON text with a denied key.
+        assignments: it may hold the name of a secret with a value.
         user: numbers of the user's patterns that may match.
     """
 
@@ -85,6 +86,7 @@ class Suspicion:
     encoded: bool = False
     base64: bool = False
     keys: bool = False
+    assignments: bool = False
     user: list[int] = field(default_factory=list)
 
 
@@ -94,11 +96,14 @@ class Prefilter:
     def __init__(
         self, rules: Sequence[Rule], user_patterns: Sequence[str], deny_keys: Iterable[str]
     ) -> None:
+        deny_keys = tuple(deny_keys)
         user_words = denied_keys.words_of_user(deny_keys)
         words = "|".join([denied_keys.WORDS, *user_words])
         entries: list[tuple[str, str, int]] = [("encoded", escape, 0) for escape in _ESCAPES]
         entries.append(("keys", f'(?i:{words}){_REST_OF_KEY}"{_COLON}', 0))
         entries.append(("keys", f'(?i:{denied_keys.WORDS_AT_END})[_.-]*\\\\*"{_COLON}', 0))
+        patterns = assignments.prefilter_patterns(deny_keys)
+        entries.extend(("assignments", pattern, 0) for pattern in patterns)
         for number, rule in enumerate(rules):
             entries.append(("rule", rule.prefilter_expression, number))
         lengths = [_SHORTEST_KEY_BYTES, *(rule.least_length for rule in rules)]
@@ -108,7 +113,8 @@ class Prefilter:
         self._in_letters = [
             self._set_in_letters(rules, letters) for letters in (STANDARD_LETTERS, ALL_LETTERS)
         ]
-        probes = [*_ESCAPE_PROBES, *(probe for rule in rules for probe in rule.base64_probes)]
+        probes = [*_ESCAPE_PROBES, *assignments.BASE64_PROBES]
+        probes.extend(probe for rule in rules for probe in rule.base64_probes)
         hidden = [pattern for probe in probes for pattern in base64_patterns(probe)]
         self._base64_match = compiled_set(tuple(dict.fromkeys([BASE64_OF_TEXT, *hidden])))
         self._user_match = self._user_base64_match = None

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 
 import orjson
 
+from tracefoundry.redaction.assignments import AssignedSecrets
 from tracefoundry.redaction.base64_text import (
     LONG_RUN,
     base64_runs,
@@ -114,6 +115,8 @@ class TextRedactor:
             for pattern in policy.patterns
         ]
         self._denied_values = DeniedJsonValues(names, policy.deny_keys)
+        self._assigned = AssignedSecrets(names, policy.deny_keys)
+        self._personal = sum(rule.group != "personal" for rule in policy.rules)
         self.prefilter = Prefilter(
             policy.rules, [pattern.regex for pattern in policy.patterns], policy.deny_keys
         )
@@ -186,6 +189,8 @@ class TextRedactor:
         if suspicion.base64 and through_base64:
             edits.extend(self._base64_edits(text, layer, budget))
         edits.extend(self._rule_edits(text, suspicion))
+        if suspicion.assignments:
+            edits.extend(self._assigned_edits(text))
         edits.extend(self._user_edits(text, suspicion, budget))
         return without_overlaps(edits) if len(edits) > 1 else edits
 
@@ -259,7 +264,9 @@ class TextRedactor:
                     yield edit._replace(start=start + edit.start, end=start + edit.end)
 
     def _rule_edits(self, text: bytes, suspicion: Suspicion) -> Iterator[Edit]:
-        for priority, number in enumerate(suspicion.rules, start=_FIRST_RULE_PRIORITY):
+        for number in suspicion.rules:
+            # Assigned secrets come between the rules for secrets and those for personal data.
+            priority = _FIRST_RULE_PRIORITY + number + (number >= self._personal)
             matcher = self._rules[number]
             rule = matcher.rule
             new = marker(rule.name).encode()
@@ -278,8 +285,15 @@ class TextRedactor:
                     priority,
                 )
 
+    def _assigned_edits(self, text: bytes) -> Iterator[Edit]:
+        priority = _FIRST_RULE_PRIORITY + self._personal
+        for start, end, rule in self._assigned.found(text):
+            start = _behind_escape(text, start)
+            if start < end:
+                yield Edit(start, end, marker(rule).encode(), (rule,), False, priority)
+
     def _user_edits(self, text: bytes, suspicion: Suspicion, budget: _Budget) -> Iterator[Edit]:
-        priority = _FIRST_RULE_PRIORITY + len(suspicion.rules)
+        priority = _FIRST_RULE_PRIORITY + len(self._rules) + 1
         for number in suspicion.user:
             name, replacement, pattern = self._user[number]
             for match in budget.timed(pattern.finditer(text)):
