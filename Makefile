@@ -15,7 +15,7 @@ ARGS ?=
 
 export PYTHON DEMO_PORT DEMO_OTLP_PORT DEMO_GRPC_PORT DEMO_DATA DEMO_TRACES
 
-.PHONY: help setup setup-dev demo test faults lint format bench images test-operator e2e e2e-up e2e-down requirements clean clean-data
+.PHONY: help setup setup-dev demo test faults lint format recall bench images test-operator e2e e2e-up e2e-down requirements clean clean-data
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
 
@@ -61,6 +61,9 @@ lint: setup-dev  ## ruff, mypy --strict and the import contracts
 format: setup-dev  ## sort imports, mend what ruff can mend, format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+recall: setup-dev  ## how many kinds of provider values redaction finds
+	PYTHONPATH=services/tests $(BIN)/python bench/recall.py
 
 bench: setup-dev  ## measure, and write build/bench.json
 	@mkdir -p build

@@ -7,7 +7,9 @@ Only the standard library is used, because it runs before anything is installed.
 from __future__ import annotations
 
 import base64
+import os
 import secrets
+import stat
 import sys
 
 
@@ -23,8 +25,16 @@ def main() -> None:
         # Payloads are encrypted with the first key of the list. Losing it loses them.
         "TRACEFOUNDRY_ENCRYPTION_KEYS": f"k1:{key}",
     }
+    _close_to_others()
     for name, value in values.items():
         sys.stdout.write(f"{name}={value}\n")
+
+
+def _close_to_others() -> None:
+    """Where the output goes into a file, let nobody but its owner read it."""
+    output = sys.stdout.fileno()
+    if stat.S_ISREG(os.fstat(output).st_mode):
+        os.fchmod(output, 0o600)
 
 
 def _token() -> str:

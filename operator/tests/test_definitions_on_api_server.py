@@ -91,7 +91,10 @@ def test_defaults_are_set(tracing: TracingNamespace) -> None:
         ("objectStore.endpoint", "https://user:word@s3.example.org", "should match"),
         ("objectStore.bucket", "Bucket", "should match"),
         ("retention.spans", "7", "should match"),
+        ("retention.payloadsMax", "7 days", "should match"),
         ("redaction.mode", "none", "Unsupported value"),
+        ("redaction", {"mode": "off", "floor": "standard"}, "mode keeps more than floor allows"),
+        ("redaction.floor", "strict", "mode keeps more than floor allows"),
         ("collector.replicas", 0, "greater than or equal to 1"),
         ("ingest.resources", {"limits": {"memory": "lots"}}, "should match"),
         ("image.tag", "0.2.0", "not both"),
@@ -103,6 +106,22 @@ def test_an_invalid_instance_is_refused_with_the_reason(
     """By schema and rules; there is no webhook."""
     spec = changed({**MINIMAL, "version": "0.1.0"}, path, value)
     assert message in refusal(tracing, kinds.INSTANCE, spec)
+
+
+@pytest.mark.parametrize(
+    "redaction",
+    [
+        {"floor": "off"},
+        {"floor": "standard"},
+        {"mode": "strict", "floor": "standard"},
+        {"mode": "strict", "floor": "strict"},
+    ],
+)
+def test_a_mode_at_least_as_strict_as_the_floor_is_accepted(
+    tracing: TracingNamespace, redaction: dict[str, str]
+) -> None:
+    """The default mode is standard."""
+    assert "" == refusal(tracing, kinds.INSTANCE, {**MINIMAL, "redaction": redaction})
 
 
 @pytest.mark.parametrize("field", ["database", "objectStore", "auth"])

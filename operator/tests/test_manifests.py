@@ -10,6 +10,7 @@ import pytest
 
 from tests.instances import FULL, MINIMAL, SECRETS, rendering
 from tracefoundry_operator.manifests import instance, jobs, migration
+from tracefoundry_operator.manifests.environment import policy_environment
 from tracefoundry_operator.manifests.quantities import amount
 from tracefoundry_operator.manifests.rendering import Manifest, Rendering
 
@@ -188,6 +189,25 @@ def test_a_changed_secret_rolls_the_pods_that_use_it_and_no_others(
         if template(old) != template(new)
     }
     assert rolled == changed
+
+
+def test_bounds_of_projects_reach_what_applies_them() -> None:
+    """Ingest applies the floor, retention the ceilings, query refuses new settings."""
+    spec = {
+        **MINIMAL,
+        "redaction": {"mode": "strict", "floor": "standard"},
+        "retention": {"spansMax": "30d", "payloadsMax": "5d"},
+    }
+    wanted = {
+        "TRACEFOUNDRY_REDACTION_FLOOR": "standard",
+        "TRACEFOUNDRY_RETENTION_SPANS_MAX": "30d",
+        "TRACEFOUNDRY_RETENTION_PAYLOADS_MAX": "5d",
+    }
+    found = policy_environment(rendering(spec).instance.spec)
+    given = {one["name"]: one.get("value") for one in found}
+    assert wanted.items() <= given.items()
+    unbounded = policy_environment(rendering(MINIMAL).instance.spec)
+    assert not wanted.keys() & {one["name"] for one in unbounded}
 
 
 def test_changed_patterns_roll_what_redacts() -> None:

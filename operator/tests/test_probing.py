@@ -86,6 +86,25 @@ async def test_an_answer_that_cannot_be_parsed_is_ignored() -> None:
     assert ({}, [KEY]) == await probed(answer)
 
 
+@pytest.mark.asyncio
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(status: int) -> None:
+    """A pod could send the operator, which reaches every network, to any address."""
+    followed = []
+
+    async def elsewhere(request: web.Request) -> web.StreamResponse:
+        followed.append(request.path_qs)
+        return web.json_response({"checks": {"database": {"ok": True}}})
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.query_string:
+            return await elsewhere(request)
+        return web.Response(status=status, headers={"Location": "/readyz?elsewhere"})
+
+    assert ({}, [KEY]) == await probed(answer)
+    assert followed == []
+
+
 def test_one_pod_that_reaches_the_database_is_enough() -> None:
     """The other pod has a problem then, which its readiness reports."""
     bad, good = Check(False, "no route"), Check(True, "")

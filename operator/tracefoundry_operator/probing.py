@@ -70,7 +70,8 @@ class Prober:
         try:
             async with (
                 self._slots,
-                session.get(f"http://{host}:{self._port}/readyz") as answer,
+                # A pod of another program must not send the operator to an address of its choice.
+                session.get(f"http://{host}:{self._port}/readyz", allow_redirects=False) as answer,
             ):
                 return read_checks(json.loads(await answer.content.read(ANSWER_LIMIT_BYTES)))
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:

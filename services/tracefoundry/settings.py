@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from tracefoundry.model.times import DAY_NS, UNIT_NS
 
 MAX_RETENTION_NS = 3_660 * DAY_NS
+DEFAULT_SPANS_NS = 7 * DAY_NS
+DEFAULT_PAYLOADS_NS = 3 * DAY_NS
+DEFAULT_AUDIT_NS = 90 * DAY_NS
 
 REDACTION_MODES = ("strict", "standard", "off")
+"""From the one that keeps least to the one that keeps all."""
 
 
 class SettingsError(ValueError):
@@ -66,6 +70,11 @@ class Settings:
             secret, so ``repr`` leaves it out.
         redaction: ``TRACEFOUNDRY_REDACTION``: strict, standard or off, for projects without
             their own mode.
+        redaction_floor: ``TRACEFOUNDRY_REDACTION_FLOOR``, the weakest mode that a project may have;
+            off by default, which is no bound.
+        retention_spans_max_ns: ``TRACEFOUNDRY_RETENTION_SPANS_MAX``, the longest retention of spans
+            that a project may have; 3660 days by default.
+        retention_payloads_max_ns: ``TRACEFOUNDRY_RETENTION_PAYLOADS_MAX``, the same for payloads.
         redaction_patterns: ``TRACEFOUNDRY_REDACTION_PATTERNS``, path of a pattern file; None when
             unset.
         cors_origins: ``TRACEFOUNDRY_CORS_ORIGINS``, comma-separated origins of browsers that may
@@ -81,14 +90,17 @@ class Settings:
     """
 
     database_url: str | None = None
-    retention_spans_ns: int = 7 * DAY_NS
-    retention_payloads_ns: int = 3 * DAY_NS
-    retention_audit_ns: int = 90 * DAY_NS
+    retention_spans_ns: int = DEFAULT_SPANS_NS
+    retention_payloads_ns: int = DEFAULT_PAYLOADS_NS
+    retention_audit_ns: int = DEFAULT_AUDIT_NS
     retention_disk_percent: int | None = None
     database_capacity_bytes: int | None = None
     payload_url: str | None = None
     encryption_keys: str = field(default="", repr=False)
     redaction: str = "standard"
+    redaction_floor: str = "off"
+    retention_spans_max_ns: int = MAX_RETENTION_NS
+    retention_payloads_max_ns: int = MAX_RETENTION_NS
     redaction_patterns: str | None = None
     cors_origins: tuple[str, ...] = ()
     connections_per_address: int = 1_024
@@ -103,8 +115,13 @@ class Settings:
         Raises:
             SettingsError: a value cannot be used.
         """
-        spans = _retention(environment, "TRACEFOUNDRY_RETENTION_SPANS", "7d")
-        payloads = _retention(environment, "TRACEFOUNDRY_RETENTION_PAYLOADS", "")
+        spans_max, payloads_max = (
+            _retention(environment, name) or MAX_RETENTION_NS
+            for name in ("TRACEFOUNDRY_RETENTION_SPANS_MAX", "TRACEFOUNDRY_RETENTION_PAYLOADS_MAX")
+        )
+        spans = _bounded_retention(environment, "TRACEFOUNDRY_RETENTION_SPANS", spans_max)
+        payloads = _bounded_retention(environment, "TRACEFOUNDRY_RETENTION_PAYLOADS", payloads_max)
+        floor = _redaction(environment, "TRACEFOUNDRY_REDACTION_FLOOR", "off")
         budget = parse_bytes(
             environment.get("TRACEFOUNDRY_INGEST_BYTES_IN_FLIGHT") or "128MiB",
             "TRACEFOUNDRY_INGEST_BYTES_IN_FLIGHT",
@@ -124,14 +141,21 @@ class Settings:
             )
         return cls(
             database_url=environment.get("TRACEFOUNDRY_DATABASE_URL") or None,
-            retention_spans_ns=spans,
-            retention_payloads_ns=_payload_retention(payloads, spans),
-            retention_audit_ns=_retention(environment, "TRACEFOUNDRY_RETENTION_AUDIT", "90d"),
+            retention_spans_ns=spans or min(DEFAULT_SPANS_NS, spans_max),
+            retention_payloads_ns=_payload_retention(
+                payloads, spans or min(DEFAULT_SPANS_NS, spans_max), payloads_max
+            ),
+            retention_spans_max_ns=spans_max,
+            retention_payloads_max_ns=payloads_max,
+            retention_audit_ns=(
+                _retention(environment, "TRACEFOUNDRY_RETENTION_AUDIT") or DEFAULT_AUDIT_NS
+            ),
             retention_disk_percent=_percent(environment, "TRACEFOUNDRY_RETENTION_DISK_PERCENT"),
             database_capacity_bytes=_capacity(environment, "TRACEFOUNDRY_DATABASE_CAPACITY"),
             payload_url=environment.get("TRACEFOUNDRY_PAYLOAD_URL") or None,
             encryption_keys=environment.get("TRACEFOUNDRY_ENCRYPTION_KEYS", ""),
-            redaction=_redaction(environment.get("TRACEFOUNDRY_REDACTION", "")),
+            redaction=_redaction_default(environment, floor),
+            redaction_floor=floor,
             redaction_patterns=environment.get("TRACEFOUNDRY_REDACTION_PATTERNS") or None,
             cors_origins=_origins(environment.get("TRACEFOUNDRY_CORS_ORIGINS", "")),
             connections_per_address=_number(
@@ -143,9 +167,9 @@ class Settings:
         )
 
 
-def _retention(environment: Mapping[str, str], name: str, default: str) -> int:
-    """A retention in ns; 0 if neither the variable nor a default is set."""
-    text = environment.get(name) or default
+def _retention(environment: Mapping[str, str], name: str) -> int:
+    """A retention in ns; 0 if the variable is not set."""
+    text = environment.get(name)
     if not text:
         return 0
     retention = parse_duration_ns(text, name)
@@ -154,14 +178,22 @@ def _retention(environment: Mapping[str, str], name: str, default: str) -> int:
     return retention
 
 
-def _payload_retention(payloads_ns: int, spans_ns: int) -> int:
+def _bounded_retention(environment: Mapping[str, str], name: str, most_ns: int) -> int:
+    """A retention that the platform's own ceiling must allow; 0 if it is not set."""
+    retention = _retention(environment, name)
+    if retention > most_ns:
+        raise SettingsError(f"{name} is longer than {name}_MAX, which bounds it")
+    return retention
+
+
+def _payload_retention(payloads_ns: int, spans_ns: int, most_ns: int) -> int:
     """3 days unless set, and never longer than spans, as no span would refer to the payloads."""
     if payloads_ns > spans_ns:
         raise SettingsError(
             "TRACEFOUNDRY_RETENTION_PAYLOADS is longer than TRACEFOUNDRY_RETENTION_SPANS: a payload"
             " cannot outlive the span that refers to it"
         )
-    return payloads_ns or min(3 * DAY_NS, spans_ns)
+    return payloads_ns or min(DEFAULT_PAYLOADS_NS, spans_ns, most_ns)
 
 
 def _percent(environment: Mapping[str, str], name: str) -> int | None:
@@ -183,12 +215,23 @@ def _capacity(environment: Mapping[str, str], name: str) -> int | None:
     return size
 
 
-def _redaction(mode: str) -> str:
-    if mode in ("", *REDACTION_MODES):
-        return mode or "standard"
-    raise SettingsError(
-        f"TRACEFOUNDRY_REDACTION={mode!r} is not one of {', '.join(REDACTION_MODES)}"
-    )
+def _redaction(environment: Mapping[str, str], name: str, default: str) -> str:
+    mode = environment.get(name) or default
+    if mode in REDACTION_MODES:
+        return mode
+    raise SettingsError(f"{name}={mode!r} is not one of {', '.join(REDACTION_MODES)}")
+
+
+def _redaction_default(environment: Mapping[str, str], floor: str) -> str:
+    """The mode of projects without their own: standard, or the floor where that is stricter."""
+    order = REDACTION_MODES.index
+    mode = _redaction(environment, "TRACEFOUNDRY_REDACTION", min("standard", floor, key=order))
+    if order(mode) > order(floor):
+        raise SettingsError(
+            f"TRACEFOUNDRY_REDACTION={mode!r} keeps more than TRACEFOUNDRY_REDACTION_FLOOR="
+            f"{floor!r} allows"
+        )
+    return mode
 
 
 def _origins(text: str) -> tuple[str, ...]:

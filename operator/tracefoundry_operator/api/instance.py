@@ -115,12 +115,15 @@ class Retention(Pods, frozen=True, kw_only=True):
     schedule: str = "17 * * * *"
     spans: str = "7d"
     payloads: str = "3d"
+    spans_max: str | None = None
+    payloads_max: str | None = None
 
 
 class Redaction(Resource, frozen=True, kw_only=True):
     """What is removed from data before it is stored."""
 
     mode: RedactionMode = "standard"
+    floor: RedactionMode | None = None
     patterns_config_map_ref: NameRef | None = None
 
 

@@ -56,12 +56,19 @@ def object_store_environment(spec: TraceFoundrySpec) -> Environment:
 
 
 def policy_environment(spec: TraceFoundrySpec) -> Environment:
-    """Redaction and retention; ingest needs both."""
+    """Redaction and retention, and the bounds of what projects may set."""
     found = [
         value("TRACEFOUNDRY_REDACTION", spec.redaction.mode),
         value("TRACEFOUNDRY_RETENTION_SPANS", spec.retention.spans),
         value("TRACEFOUNDRY_RETENTION_PAYLOADS", spec.retention.payloads),
     ]
+    for name, bound in (
+        ("TRACEFOUNDRY_REDACTION_FLOOR", spec.redaction.floor),
+        ("TRACEFOUNDRY_RETENTION_SPANS_MAX", spec.retention.spans_max),
+        ("TRACEFOUNDRY_RETENTION_PAYLOADS_MAX", spec.retention.payloads_max),
+    ):
+        if bound is not None:
+            found.append(value(name, bound))
     if spec.redaction.patterns_config_map_ref is not None:
         found.append(value("TRACEFOUNDRY_REDACTION_PATTERNS", f"{FOLDER}/patterns/{PATTERNS_FILE}"))
     return found

@@ -6,9 +6,9 @@ import pytest
 
 from auth.conftest import Office
 from tracefoundry.auth.errors import AccessError
-from tracefoundry.auth.projects import ProjectChange, duration
+from tracefoundry.auth.projects import ProjectChange, Projects, duration
 from tracefoundry.model.times import DAY_NS
-from tracefoundry.store.records import ProjectRecord, retention_of
+from tracefoundry.settings import Settings
 
 
 def test_a_new_project_follows_the_platform(office: Office) -> None:
@@ -109,30 +109,6 @@ def test_changes_are_recorded_with_what_was_before(office: Office) -> None:
     ] == [(entry.action, entry.project, entry.detail) for entry in office.entries()]
 
 
-@pytest.mark.parametrize(
-    ("own_spans", "own_payloads", "expected"),
-    [
-        (None, None, (7, 3)),
-        (2, None, (2, 2)),
-        (None, 5, (7, 5)),
-        (30, 10, (30, 10)),
-        (1, 9, (1, 1)),
-    ],
-)
-def test_payloads_never_outlive_spans(
-    own_spans: int | None, own_payloads: int | None, expected: tuple[int, int]
-) -> None:
-    """Even where the platform's settings changed after the project's."""
-    project = ProjectRecord(
-        project_id=1,
-        name="p",
-        created_at_ns=0,
-        retention_spans_ns=own_spans,
-        retention_payloads_ns=own_payloads,
-    )
-    assert expected == retention_of(project, 7, 3)
-
-
 @pytest.mark.parametrize("text", ["7d", "36h", "90m", "61s"])
 def test_durations_are_shown_as_they_are_written(office: Office, text: str) -> None:
     """In the largest unit that divides them."""
@@ -140,3 +116,62 @@ def test_durations_are_shown_as_they_are_written(office: Office, text: str) -> N
     project = office.projects.change("default", office.boss, change)
     assert project.retention_payloads_ns is not None
     assert text == duration(project.retention_payloads_ns)
+
+
+def bounded(office: Office, environment: dict[str, str]) -> Projects:
+    """The same projects on a platform with these settings."""
+    settings = Settings.from_environment(environment)
+    return Projects(office.administration, office.audit, settings)
+
+
+BOUNDS = {
+    "TRACEFOUNDRY_REDACTION_FLOOR": "standard",
+    "TRACEFOUNDRY_RETENTION_SPANS_MAX": "14d",
+    "TRACEFOUNDRY_RETENTION_PAYLOADS_MAX": "5d",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "bound"),
+    [
+        (ProjectChange(redaction="off"), "redaction", "REDACTION_FLOOR"),
+        (ProjectChange(retention_spans="15d"), "retention_spans", "RETENTION_SPANS_MAX"),
+        (ProjectChange(retention_payloads="6d"), "retention_payloads", "RETENTION_PAYLOADS_MAX"),
+    ],
+)
+def test_no_project_passes_a_bound_of_the_platform(
+    office: Office, change: ProjectChange, field: str, bound: str
+) -> None:
+    """Neither one that is made nor one that is changed; the refusal names the bound."""
+    projects = bounded(office, BOUNDS)
+    for attempt in (
+        lambda: projects.change("default", office.boss, change),
+        lambda: projects.create("new", office.boss, change),
+    ):
+        with pytest.raises(AccessError) as caught:
+            attempt()
+        assert ("out_of_bounds", field) == (caught.value.kind, caught.value.field)
+        assert f"TRACEFOUNDRY_{bound}" in caught.value.remedy
+    assert ["default"] == [project.name for project in projects.all()]
+
+
+def test_a_project_may_be_as_weak_and_keep_as_long_as_the_bounds_say(office: Office) -> None:
+    """The bounds themselves are allowed."""
+    change = ProjectChange(redaction="standard", retention_spans="14d", retention_payloads="5d")
+    projects = bounded(office, BOUNDS)
+    project = projects.change("default", office.boss, change)
+    assert ("standard", 14 * DAY_NS, 5 * DAY_NS) == projects.effective(project)
+
+
+def test_a_row_that_is_older_than_a_bound_is_held_to_it_and_can_still_be_changed(
+    office: Office,
+) -> None:
+    """What it has set stays written; what holds is within the bounds."""
+    change = ProjectChange(redaction="off", retention_spans="60d", retention_payloads="30d")
+    office.projects.change("default", office.boss, change)
+    projects = bounded(office, BOUNDS)
+    (old,) = projects.all()
+    assert ("standard", 14 * DAY_NS, 5 * DAY_NS) == projects.effective(old)
+    shorter = projects.change("default", office.boss, ProjectChange(retention_payloads="1d"))
+    assert ("off", DAY_NS) == (shorter.redaction, shorter.retention_payloads_ns)
+    assert ("standard", 14 * DAY_NS, DAY_NS) == projects.effective(shorter)

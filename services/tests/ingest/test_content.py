@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from ingest.bodies import body, log_body, new_span_id, new_trace_id, recent_ns, span
 from store.conftest import new_writer
 from store.reading import count, rows
+from tracefoundry.auth.project_rules import ProjectRules
 from tracefoundry.ingest.batch import Batch
 from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.pipeline import Pipeline
@@ -50,10 +51,10 @@ class Platform:
             self.writer,
             Projects(
                 self._reader.projects,
-                redaction="standard",
+                rules=ProjectRules(
+                    retention_spans_ns=7 * DAY_NS, retention_payloads_ns=payload_retention_ns
+                ),
                 patterns=UserPatterns(),
-                retention_ns=7 * DAY_NS,
-                payload_retention_ns=payload_retention_ns,
                 ahead_ns=DAY_NS,
             ),
             lambda: PayloadWriter(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ingest.bodies import (
@@ -19,6 +20,7 @@ from ingest.bodies import (
     request,
     span,
 )
+from tracefoundry.auth.project_rules import ProjectRules
 from tracefoundry.ingest import batch as batch_module
 from tracefoundry.ingest.batch import Batch
 from tracefoundry.ingest.messages import IngestRequest, Outcome
@@ -108,18 +110,22 @@ def no_payload_store() -> PayloadWriter:
     raise ObjectStoreUnavailable("it is down")
 
 
+RULES = ProjectRules(
+    redaction="off", retention_spans_ns=RETENTION_NS, retention_payloads_ns=RETENTION_NS
+)
+
+
 def pipeline_over(
     writer: ScriptedWriter,
     find: Callable[[], Mapping[str, ProjectRecord]],
     open_payloads: Callable[[], PayloadWriter] = no_payload_store,
+    rules: ProjectRules = RULES,
 ) -> Pipeline:
     """The stages without redaction, which has tests of its own."""
     projects = Projects(
         find,
-        redaction="off",
+        rules=rules,
         patterns=UserPatterns(),
-        retention_ns=RETENTION_NS,
-        payload_retention_ns=RETENTION_NS,
         ahead_ns=AHEAD_NS,
     )
     return Pipeline(writer, projects, open_payloads, max_body_bytes=1_000_000)
@@ -233,7 +239,11 @@ def test_a_store_that_cannot_be_asked_for_projects_is_unavailable(writer: Script
 
     pipeline = pipeline_over(writer, find)
     outcome = refused(pipeline, traces(), body([span(new_trace_id())]))
-    assert ("unavailable", "the database is down") == (outcome.status, outcome.message)
+    assert ("unavailable", "the database cannot be reached", "the database is down") == (
+        outcome.status,
+        outcome.message,
+        outcome.detail,
+    )
     answers.append(PROJECTS)
     assert 1 == len(prepared(pipeline, traces(), body([span(new_trace_id())])).spans)
 
@@ -319,8 +329,8 @@ def test_a_failing_store_is_unavailable_for_every_batch(
     writer.error = StoreUnavailable("the database is down")
     batches = [prepared(pipeline, traces(), body([span(new_trace_id())])) for _ in range(2)]
     outcomes = pipeline.commit(batches)
-    assert [("unavailable", "the database is down")] * 2 == [
-        (outcome.status, outcome.message) for outcome in outcomes
+    assert [("unavailable", "the database cannot be reached", "the database is down")] * 2 == [
+        (outcome.status, outcome.message, outcome.detail) for outcome in outcomes
     ]
 
 
@@ -391,9 +401,9 @@ def test_a_failing_payload_store_affects_only_batches_with_content(writer: Scrip
         for number, content in enumerate((with_content, plain, with_content))
     ]
     assert [
-        (0, "unavailable", "payload store: it is down"),
+        (0, "unavailable", "the payload store cannot be reached"),
         (1, "ok", ""),
-        (2, "unavailable", "payload store: it is down"),
+        (2, "unavailable", "the payload store cannot be reached"),
     ] == [(each.id, each.status, each.message) for each in pipeline.commit(batches)]
     assert [1] == [len(spans) for spans, _ in writer.commits]
 
@@ -428,5 +438,31 @@ def test_a_failing_payload_store_is_not_asked_for_as_long_as_the_failure_took(
     for moment in (1_000.0, quiet_until - 0.25, quiet_until):
         now = moment
         (outcome,) = pipeline.commit([prepared(pipeline, traces(), content)])
-        assert ("unavailable", "payload store: it hangs") == (outcome.status, outcome.message)
+        assert ("unavailable", "payload store: it hangs") == (outcome.status, outcome.detail)
     assert [1_000.0, quiet_until] == asked
+
+
+def test_a_project_below_the_floor_is_redacted_as_the_floor_says(writer: ScriptedWriter) -> None:
+    """Its row may be older than the floor."""
+    weak = {"default": ProjectRecord(1, "default", 0, "off")}
+    secret = body([span(new_trace_id(), attributes={"password": "hunter2"})])
+
+    def stored(rules: ProjectRules) -> str:
+        pipeline = pipeline_over(writer, lambda: weak, rules=rules)
+        return str(prepared(pipeline, traces(), secret).spans[0].span.attributes)
+
+    assert "hunter2" in stored(RULES)
+    assert "hunter2" not in stored(msgspec.structs.replace(RULES, redaction_floor="standard"))
+
+
+def test_the_window_ends_at_the_longest_retention_that_the_platform_allows(
+    writer: ScriptedWriter,
+) -> None:
+    """A span that retention would remove at once is refused, however long the project keeps."""
+    long = {"default": ProjectRecord(1, "default", 0, None, 10 * RETENTION_NS)}
+    old = body([span(new_trace_id(), start_ns=time.time_ns() - 2 * RETENTION_NS)])
+    assert prepared(pipeline_over(writer, lambda: long), traces(), old).spans
+    rules = msgspec.structs.replace(RULES, retention_spans_max_ns=RETENTION_NS)
+    outcome = pipeline_over(writer, lambda: long, rules=rules).prepare(traces(), old)
+    assert isinstance(outcome, Outcome)
+    assert outcome.rejected == {"outside_window": 1}

@@ -15,6 +15,7 @@ import pytest
 
 from ingest.bodies import body, new_trace_id, span
 from store.reading import count
+from tracefoundry.auth.project_rules import ProjectRules
 from tracefoundry.ingest import pool as pool_module
 from tracefoundry.ingest import suspects as suspects_module
 from tracefoundry.ingest.messages import IngestRequest, Outcome, WorkerConfig
@@ -48,8 +49,7 @@ def config(url: str) -> WorkerConfig:
     """Settings of a worker, with payloads beside the SQLite file."""
     return WorkerConfig(
         database_url=url,
-        retention_ns=7 * DAY_NS,
-        payload_retention_ns=3 * DAY_NS,
+        rules=ProjectRules(retention_spans_ns=7 * DAY_NS, retention_payloads_ns=3 * DAY_NS),
         ahead_ns=DAY_NS,
         max_body_bytes=MAX_BODY_BYTES,
         memory_bytes=2 * 1024**3,

@@ -191,3 +191,35 @@ def test_running_processes_never_log_the_password(tmp_path: Path) -> None:
                 for answer in answers:
                     assert SECRET not in answer.text
             assert SECRET not in started.stderr()
+
+
+def a_free_port() -> str:
+    """A port that nothing listens on."""
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        return str(opened.getsockname()[1])
+
+
+def test_one_port_may_serve_the_api_and_otlp(tmp_path: Path) -> None:
+    """Both ports take the same paths, so one is enough."""
+    port, data = a_free_port(), str(tmp_path / "data")
+    arguments = ("--data", data, "--port", port, "--otlp-port", port)
+    with running("serve", *arguments, folder=tmp_path) as platform:
+        assert f"http://127.0.0.1:{port}" == platform.api == platform.otlp
+        content, headers = body([span(new_trace_id())]), {"content-type": PROTOBUF}
+        answer = platform.client.post(
+            platform.otlp + "/v1/traces", content=content, headers=headers
+        )
+        assert 200 == answer.status_code
+        assert 1 == len(platform.get("/api/traces")["traces"])
+
+
+@pytest.mark.parametrize("option", ["--port", "--otlp-port"])
+def test_grpc_needs_a_port_of_its_own(
+    option: str, fails: Callable[..., str], tmp_path: Path
+) -> None:
+    """It is another protocol; the line says which port is meant twice."""
+    port = a_free_port()
+    arguments = [*PORTS, option, port, "--grpc-port", port]
+    line = fails("serve", "--data", str(tmp_path / "data"), *arguments)
+    assert f"port {port} is given for OTLP/gRPC and for HTTP" in line

@@ -120,6 +120,19 @@ def test_a_project_is_made_changed_and_listed(bureau: Bureau) -> None:
     assert changed in bureau.ask("GET", "/api/projects").json()["projects"]
 
 
+def test_a_setting_beyond_a_bound_of_the_platform_is_422_and_names_it(store: Store) -> None:
+    """Nothing is changed, and the answer of the list shows what holds."""
+    settings = Settings.from_environment({"TRACEFOUNDRY_REDACTION_FLOOR": "strict"})
+    access = open_access(store.administration, settings, ask_tokens=False)
+    client = AppClient(create_app(store, QuerySettings(), access=access))
+    refused = client.request("PATCH", "/api/projects/default", json={"redaction": "off"})
+    assert (422, "out_of_bounds") == (refused.status_code, refused.json()["error"]["code"])
+    assert "TRACEFOUNDRY_REDACTION_FLOOR" in refused.json()["error"]["remedy"]
+    (project,) = client.get("/api/projects").json()["projects"]
+    assert (None, "strict") == (project["redaction"], project["effective"]["redaction"])
+    access.close()
+
+
 def test_readers_see_the_settings_of_their_projects(bureau: Bureau) -> None:
     """And of no other."""
     bureau.ask("POST", "/api/projects", {"name": "shop"})
@@ -337,3 +350,22 @@ def test_what_cannot_be_recorded_is_not_done(bureau: Bureau) -> None:
     with bureau.engine.connect() as connection:
         names = connection.execute(sa.select(tables.projects.c.name)).scalars().all()
     assert ["default"] == names
+
+
+def test_the_audit_log_of_a_project_names_no_token_of_another(bureau: Bureau) -> None:
+    """Whoever tried to reach it is shown as that, by the refusal that stands in its log."""
+    for project in ("shop", "bank"):
+        bureau.ask("POST", "/api/projects", {"name": project})
+    keeper = bureau.make("admin", "shop", "shop-keeper")
+    stranger = bureau.make("admin", "bank", "bank-secret-name")
+    refused = bureau.ask("GET", "/api/traces?project=shop", token=stranger)
+    assert 403 == refused.status_code
+    bureau.ask("PATCH", "/api/projects/shop", {"retention_spans": "5d"}, token=stranger)
+    seen = bureau.ask("GET", "/api/audit", token=keeper)
+    assert "bank" not in seen.text
+    actors = {entry["actor"] for entry in seen.json()["entries"]}
+    assert {"boss", "(token of another project)"} == actors
+    whole = bureau.ask("GET", "/api/audit").text
+    assert "bank-secret-name" in whole
+    listed = bureau.ask("GET", "/api/tokens", token=keeper).json()["tokens"]
+    assert ["shop-keeper"] == [token["name"] for token in listed]

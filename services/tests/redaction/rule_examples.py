@@ -12,18 +12,20 @@ import string
 
 _ALPHABETS = {
     "alnum": string.ascii_letters + string.digits,
+    "base58": "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
     "base64": string.ascii_letters + string.digits + "+/",
     "digit": string.digits,
     "hex": "0123456789abcdef",
+    "lower": string.ascii_lowercase + string.digits,
     "token": string.ascii_letters + string.digits + "_-",
     "upper": string.ascii_uppercase + string.digits,
 }
 _PLACEHOLDER = re.compile(r"\{\{(\w+):(\d+)\}\}")
 
 
-def filled(template: str) -> str:
-    """The example that a template stands for."""
-    generator = random.Random(template)
+def filled(template: str, *, variant: int = 0) -> str:
+    """The example that a template stands for; each variant has other characters."""
+    generator = random.Random(f"{template}{variant}" if variant else template)
 
     def characters(placeholder: re.Match[str]) -> str:
         alphabet = _ALPHABETS[placeholder[1]]

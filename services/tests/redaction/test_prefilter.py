@@ -12,10 +12,12 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue, KeyValu
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from redaction import hiding, secret_samples
+from redaction.rule_examples import filled
 from tracefoundry.redaction.base64_text import base64_patterns, parse_probe
 from tracefoundry.redaction.engine import Redactor
-from tracefoundry.redaction.policy import Mode, Policy, UserPattern
-from tracefoundry.redaction.re2_patterns import without_assertions
+from tracefoundry.redaction.policy import BUILTIN_RULES, Mode, Policy, UserPattern
+from tracefoundry.redaction.prefilter import Prefilter
+from tracefoundry.redaction.re2_patterns import begins_with_literal, without_assertions
 
 REDACTOR = Redactor(Policy())
 WITH_PATTERN = Redactor(Policy(patterns=(UserPattern("employee", r"\bEMP-\d{6}\b"),)))
@@ -145,3 +147,33 @@ def test_a_probe_that_is_not_a_sequence_is_refused(probe: str) -> None:
     """It would be taken for literal characters, and the prefilter would have a hole."""
     with pytest.raises(ValueError, match="probe"):
         parse_probe(probe)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "literal"),
+    [
+        ("npm_[A-Za-z0-9]{36}", True),
+        ("(?:live|test)_[0-9]", True),
+        (r"\$6\$", True),
+        ("://[^/]", True),
+        ("[0-9]Q~", False),
+        ("(?i:token)", False),
+        (r"(?:\A|[^0-9])sk-", False),
+        (r"\d+", False),
+    ],
+)
+def test_patterns_that_begin_with_given_characters_are_told(pattern: str, literal: bool) -> None:
+    """They stand in a set of their own."""
+    assert literal == begins_with_literal(pattern)
+
+
+def test_suspicion_names_rules_in_their_order() -> None:
+    """Whichever set a rule stands in: where two overlap, the earlier names the marker."""
+    prefilter = Prefilter(BUILTIN_RULES, (), ())
+    keys = "sk-ant-{{token:24}} ghp_{{alnum:36}} npm_{{alnum:36}}"
+    text = filled(f"{keys} TOKEN=Tr0ub4dor3 a@example.com")
+    suspicion = prefilter.suspicion(text.encode())
+    assert suspicion is not None
+    assert sorted(suspicion.rules) == suspicion.rules
+    names = [BUILTIN_RULES[number].name for number in suspicion.rules]
+    assert {"anthropic_key", "openai_key", "github_token", "npm_token", "email"} <= set(names)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redaction import looking, secret_samples
+from redaction.rule_examples import filled
 from tracefoundry.redaction import personal_data
 from tracefoundry.redaction.engine import Redactor
 from tracefoundry.redaction.policy import BUILTIN_RULES, Policy
@@ -304,3 +305,27 @@ def test_rule_names_can_stand_in_a_marker() -> None:
     from tracefoundry.redaction.report import MARKER, marker
 
     assert all(MARKER.fullmatch(marker(rule.name).encode()) for rule in BUILTIN_RULES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BSA" + "methodNameThatIsLongInCode",
+        "s." + "getUserByIdentifierNumbers",
+        "sk_" + "only_words_and_underscores_here",
+        "live_" + "updatesareenabledforeverybodyhere",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "sha256:" + "4bf92f3577b34da6a3ce929d0e0e4736" * 2,
+        "api-4bf92f35" + "-77b3-4da6-a3ce-929d0e",
+        "550e8400-e29b-41d4-a716-446655440000",
+    ],
+)
+def test_what_only_looks_like_a_key_stays(text: str) -> None:
+    """Names in code, digests, trace contexts and other ids."""
+    assert text == REDACTOR.redact_text(text)[0]
+
+
+def test_short_prefixes_inside_lines_of_base64_are_no_keys() -> None:
+    """Certificates and keys in text have lines of 64 letters, in which any three letters occur."""
+    line = filled("{{base64:24}}+BSA{{alnum:33}}")
+    assert line == REDACTOR.redact_text(line)[0]

@@ -48,6 +48,19 @@ def test_payloads_do_not_outlive_the_spans_of_their_project() -> None:
     assert 98 == keep.projects[0].payloads_day
 
 
+def test_no_project_keeps_longer_than_the_platform_allows() -> None:
+    """Even one whose row is older than the ceiling; partitions do not wait for it either."""
+    environment = {
+        "TRACEFOUNDRY_RETENTION_SPANS_MAX": "14d",
+        "TRACEFOUNDRY_RETENTION_PAYLOADS_MAX": "5d",
+    }
+    project = ProjectRecord(1, "a", 0, None, 60 * DAY_NS, 30 * DAY_NS)
+    settings = Settings.from_environment(environment)
+    keep = cutoffs(settings, [project], 100 * DAY_NS + DAY_NS // 2)
+    assert (86, 95) == (keep.projects[0].spans_day, keep.projects[0].payloads_day)
+    assert (86, 95) == (keep.spans_day, keep.payloads_day)
+
+
 def test_days_and_dates_are_the_same_thing() -> None:
     """Back and forth."""
     assert 20_600 == day_of_date(date_of(20_600))

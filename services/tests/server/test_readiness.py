@@ -176,7 +176,10 @@ class Store:
         self.asked += 1
         assert self.answer.wait(30)
         if self.trouble:
-            raise ObjectStoreUnavailable(self.trouble)
+            raise ObjectStoreUnavailable(
+                f"cannot list bucket 'traces' at http://s3.internal:9000: {self.trouble}",
+                public=f"the payload store cannot be used: {self.trouble}",
+            )
 
 
 @pytest.fixture
@@ -199,7 +202,7 @@ def test_a_result_of_the_object_store_is_used_again_for_some_seconds(clock: list
     assert [None] * 3 == [check() for _ in range(3)]
     assert 1 == store.asked
     clock[0] += readiness.OBJECT_STORE_FRESH_S + 1
-    store.trouble = "cannot list bucket 'traces' at http://s3.internal:9000: AccessDenied"
+    store.trouble = "AccessDenied"
     assert "the payload store cannot be used: AccessDenied" == check()
     assert 2 == store.asked
 

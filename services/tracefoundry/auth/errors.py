@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-Kind = Literal["invalid", "forbidden_project", "unknown_project", "unknown_token", "name_taken"]
+Kind = Literal[
+    "invalid",
+    "out_of_bounds",
+    "forbidden_project",
+    "unknown_project",
+    "unknown_token",
+    "name_taken",
+]
 
 
 class AccessError(Exception):

@@ -12,6 +12,7 @@ import msgspec
 from tracefoundry.auth.audit import AuditLog
 from tracefoundry.auth.caller import Caller
 from tracefoundry.auth.errors import AccessError
+from tracefoundry.auth.project_rules import ProjectRules, is_weaker
 from tracefoundry.settings import (
     MAX_RETENTION_NS,
     REDACTION_MODES,
@@ -20,7 +21,7 @@ from tracefoundry.settings import (
     parse_duration_ns,
 )
 from tracefoundry.store.api import Administration, NameTaken
-from tracefoundry.store.records import ProjectRecord, retention_of
+from tracefoundry.store.records import ProjectRecord
 
 NAME_FORM = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 DEFAULT = "default"
@@ -59,7 +60,7 @@ def check_project_name(name: str) -> None:
 class Projects:
     """Reads and changes projects.
 
-    ``platform`` gives what holds for projects that set nothing.
+    ``platform`` gives what holds for projects that set nothing, and the bounds of what they set.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Projects:
     ) -> None:
         self._administration = administration
         self._audit = audit
-        self._platform = platform
+        self._rules = ProjectRules.of(platform)
         self._now_ns = now_ns
 
     def all(self) -> list[ProjectRecord]:
@@ -85,11 +86,7 @@ class Projects:
 
     def effective(self, project: ProjectRecord) -> tuple[str, int, int]:
         """What holds for a project: redaction, retention of spans and of payloads in ns."""
-        platform = self._platform
-        return (
-            project.redaction or platform.redaction,
-            *retention_of(project, platform.retention_spans_ns, platform.retention_payloads_ns),
-        )
+        return self._rules.redaction_of(project), *self._rules.retention_of(project)
 
     def create(
         self, name: str, caller: Caller, change: ProjectChange | None = None
@@ -146,7 +143,7 @@ class Projects:
             spans = _retention("retention_spans", change.retention_spans)
         if change.retention_payloads is not None:
             payloads = _retention("retention_payloads", change.retention_payloads)
-        kept_ns = spans or self._platform.retention_spans_ns
+        kept_ns = spans or self._rules.retention_spans_ns
         if payloads is not None and payloads > kept_ns:
             raise AccessError(
                 "invalid",
@@ -156,12 +153,49 @@ class Projects:
                 " payloads shorter.",
                 field="retention_payloads",
             )
+        self._check_bounds(change, redaction, spans, payloads)
         return msgspec.structs.replace(
             project,
             redaction=redaction,
             retention_spans_ns=spans,
             retention_payloads_ns=payloads,
         )
+
+    def _check_bounds(
+        self, change: ProjectChange, redaction: str | None, spans: int | None, payloads: int | None
+    ) -> None:
+        """Refuse what passes the platform's bounds. Settings that stay as they are do not count:
+        a row that is older than a bound can still be changed, and the bound holds at use."""
+        rules = self._rules
+        if change.redaction and redaction and is_weaker(redaction, rules.redaction_floor):
+            raise _out_of_bounds(
+                "redaction", redaction, "weaker", "TRACEFOUNDRY_REDACTION_FLOOR",
+                rules.redaction_floor,
+            )  # fmt: skip
+        for field, given, wanted, most in (
+            ("retention_spans", change.retention_spans, spans, rules.retention_spans_max_ns),
+            (
+                "retention_payloads",
+                change.retention_payloads,
+                payloads,
+                rules.retention_payloads_max_ns,
+            ),
+        ):
+            if given and wanted is not None and wanted > most:
+                raise _out_of_bounds(
+                    field, duration(wanted), "longer", f"TRACEFOUNDRY_{field.upper()}_MAX",
+                    duration(most),
+                )  # fmt: skip
+
+
+def _out_of_bounds(field: str, wanted: str, how: str, setting: str, bound: str) -> AccessError:
+    """The refusal of a setting that the platform does not allow any project."""
+    return AccessError(
+        "out_of_bounds",
+        f"{field}: {wanted} is {how} than the platform allows, {bound}",
+        f"Choose a value within the bound; the platform's operator sets it by {setting}.",
+        field=field,
+    )
 
 
 def unknown_project(name: str) -> AccessError:

@@ -1,7 +1,7 @@
 """What a token looks like, how it is kept, and where a request carries it.
 
 Only the SHA-256 of a token is stored. A fast hash is right here: our tokens hold 256 random bits,
-which cannot be guessed, and those that people bring along must be long.
+which cannot be guessed, and those that people bring along must hold 128.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import secrets
 from collections.abc import Sequence
 
 from tracefoundry.auth.errors import AccessError, Unauthenticated
+from tracefoundry.auth.token_strength import LEAST_BITS, is_strong
 
 PREFIX = "tf_"
 """Beginning of the tokens made here, so that scanners and people recognise a leaked one."""
 SHORTEST = 16
 """Least characters of a token that somebody brings along."""
 LONGEST = 512
+REMEDY = "Make one with: openssl rand -hex 32"
 
 
 def new_token() -> str:
@@ -51,7 +53,14 @@ def check_brought(token: str, origin: str) -> None:
         raise AccessError(
             "invalid",
             f"the token in {origin} is not {SHORTEST} to {LONGEST} visible ASCII characters",
-            "Make one with: openssl rand -hex 32",
+            REMEDY,
+        )
+    if not is_strong(token):
+        raise AccessError(
+            "invalid",
+            f"the token in {origin} can be guessed: it holds less than {LEAST_BITS} random bits, or"
+            " repeats, sequences or words",
+            REMEDY,
         )
 
 

@@ -78,6 +78,15 @@ app.command("version")(version)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, 1 for failures, 2 for wrong usage."""
+    # Databases, payloads, locks and exports are for their owner alone; workers inherit it.
+    before = os.umask(0o077)
+    try:
+        return _run(arguments)
+    finally:
+        os.umask(before)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A terminal with a small character set shows escapes, not a traceback.
         reconfigure = getattr(stream, "reconfigure", None)

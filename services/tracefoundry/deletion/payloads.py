@@ -26,8 +26,8 @@ from tracefoundry.model.payload import digest_of, ref_from_digest
 from tracefoundry.model.times import date_of
 from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
 from tracefoundry.payloads.errors import (
+    NoObjectStore,
     ObjectMissing,
-    ObjectStoreUnavailable,
     PayloadCorrupt,
     UnknownKey,
 )
@@ -42,6 +42,11 @@ from tracefoundry.store.deletion_records import (
     PendingPayloads,
 )
 from tracefoundry.store.records import BlobPlace
+
+_IN_USE = (
+    "payloads of the deleted traces are being used by others again and again; the traces are"
+    " deleted, call again to remove the rest of their payloads"
+)
 
 log = logging.getLogger(__name__)
 
@@ -160,10 +165,7 @@ class PayloadRemover:
             if references is not None:
                 return removal, references
             self._remove_new_objects(plan, project)
-        raise StoreUnavailable(
-            "payloads of the deleted traces are being used by others again and again; the traces"
-            " are deleted, call again to remove the rest of their payloads"
-        )
+        raise StoreUnavailable(_IN_USE, public=_IN_USE)
 
     def _remove_new_objects(self, plan: PayloadRemovalPlan, project: str) -> None:
         """Remove the objects of a plan that was not carried out; nobody else has put them."""
@@ -266,7 +268,5 @@ class PayloadRemover:
 
     def _store(self) -> ObjectStore:
         if self._objects is None:
-            raise ObjectStoreUnavailable(
-                "no payload store is configured here: set TRACEFOUNDRY_PAYLOAD_URL as ingest has it"
-            )
+            raise NoObjectStore
         return self._objects

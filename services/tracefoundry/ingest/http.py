@@ -47,7 +47,7 @@ ROUTES: dict[str, Signal] = {
 
 PROJECT_HEADER = b"x-tracefoundry-project"
 CANCEL_ON_DISCONNECT = "cancel_on_disconnect"
-"""Key of a request's ``state`` that asks the server (``server.http_protocol``) to cancel the
+"""Key of a request's ``state`` that asks the server (``server.http_connection``) to cancel the
 request when its connection is lost."""
 
 INVALID_ARGUMENT, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE = 3, 7, 8, 14

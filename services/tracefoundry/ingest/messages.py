@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from tracefoundry.auth.project_rules import ProjectRules
 from tracefoundry.otlp.answers import Encoding, Signal
 from tracefoundry.redaction.policy import UserPatterns
 
@@ -25,14 +26,12 @@ class WorkerConfig(msgspec.Struct, kw_only=True):
     """
 
     database_url: str
-    retention_ns: int
-    payload_retention_ns: int
+    rules: ProjectRules
     ahead_ns: int
     max_body_bytes: int
     memory_bytes: int
     payload_url: str
     encryption_keys: str = ""
-    redaction: str = "standard"
     patterns: UserPatterns = UserPatterns()
 
 
@@ -53,7 +52,6 @@ class IngestRequest(msgspec.Struct):
 
 DECODING_DEFECT = "internal error while decoding"
 STORING_DEFECT = "internal error while storing"
-DEFECT_MESSAGES = (DECODING_DEFECT, STORING_DEFECT)
 """What is answered for a defect of a worker; its log has the place."""
 
 OutcomeStatus = Literal["ok", "undecodable", "too_large", "unsupported_encoding", "unavailable"]
@@ -62,6 +60,7 @@ OutcomeStatus = Literal["ok", "undecodable", "too_large", "unsupported_encoding"
 class Outcome(msgspec.Struct):
     """The result of an export.
 
+    ``message`` is for the sender. ``detail`` is for the log: it may name hosts, users and folders.
     ``accepted`` counts spans or logs that this export stored. ``duplicates`` were stored before
     with equal content, ``conflicts`` with other content. ``rejected`` counts, by reason, those that
     will never be stored. ``redactions`` counts redacted values by rule. ``payload_bytes`` is the
@@ -80,6 +79,7 @@ class Outcome(msgspec.Struct):
     redactions: dict[str, int] = {}
     payload_bytes: int = 0
     stored_bytes: int = 0
+    detail: str = ""
 
     @property
     def rejected_total(self) -> int:

@@ -27,7 +27,7 @@ from tracefoundry.otlp.decoded import (
     Undecodable,
     UnsupportedEncoding,
 )
-from tracefoundry.payloads.errors import ObjectStoreError
+from tracefoundry.payloads.errors import ObjectStoreError, ObjectStoreUnavailable
 from tracefoundry.payloads.offload import Offloader
 from tracefoundry.payloads.storing import PayloadWriter
 from tracefoundry.redaction.engine import Redactor
@@ -70,7 +70,7 @@ class Pipeline:
         self._projects = projects
         self._open_payloads = open_payloads
         self._payloads: PayloadWriter | None = None
-        self._payload_failure = ""
+        self._payload_failure = ("", "")
         self._payload_pause_until = float("-inf")
         self._offloader = Offloader()
         self._max_body_bytes = max_body_bytes
@@ -103,7 +103,7 @@ class Pipeline:
             self._prepare_spans(decoded, batch, scan)
             self._prepare_logs(decoded, batch, scan)
         except StoreUnavailable as error:
-            return Outcome(request.id, "unavailable", str(error))
+            return Outcome(request.id, "unavailable", error.public, detail=str(error))
         batch.redactions = self._projects.totals()
         if not batch.spans and not batch.logs:
             return outcomes([batch], CommitResult(), 0.0)[0]
@@ -193,9 +193,9 @@ class Pipeline:
             try:
                 rows = self._store_contents(batches)
             except StoreUnavailable as error:
-                return _unavailable(batches, str(error))
+                return _unavailable(batches, error.public, str(error))
             except ObjectStoreError as error:
-                self._payload_failure = f"payload store: {error}"
+                self._payload_failure = (_public(error), f"payload store: {error}")
                 now, (least, most) = time.monotonic(), PAYLOAD_PAUSE_S
                 self._payload_pause_until = now + min(max(now - started, least), most)
                 return self._commit_without_content(batches)
@@ -218,7 +218,7 @@ class Pipeline:
         plain = [batch for batch in batches if not batch.contents]
         committed = self._commit(plain, None) if plain else []
         with_content = [batch for batch in batches if batch.contents]
-        committed += _unavailable(with_content, self._payload_failure)
+        committed += _unavailable(with_content, *self._payload_failure)
         by_id = {outcome.id: outcome for outcome in committed}
         return [by_id[batch.request.id] for batch in batches]
 
@@ -229,7 +229,7 @@ class Pipeline:
         try:
             result = self._writer.commit(spans, logs, payloads)
         except StoreUnavailable as error:
-            return _unavailable(batches, str(error))
+            return _unavailable(batches, error.public, str(error))
         seconds = time.perf_counter() - started
         stored = 0 if payloads is None else sum(blob.stored_bytes for blob in payloads.blobs)
         return outcomes(batches, result, seconds, stored)
@@ -262,8 +262,14 @@ def _counts(report: Report) -> tuple[tuple[str, int], ...]:
     return tuple((entry.rule, entry.count) for entry in report.counts)
 
 
-def _unavailable(batches: Sequence[Batch], reason: str) -> list[Outcome]:
-    return [Outcome(batch.request.id, "unavailable", reason) for batch in batches]
+def _public(error: ObjectStoreError) -> str:
+    if isinstance(error, ObjectStoreUnavailable):
+        return error.public
+    return "the payload store cannot be used"
+
+
+def _unavailable(batches: Sequence[Batch], reason: str, detail: str = "") -> list[Outcome]:
+    return [Outcome(batch.request.id, "unavailable", reason, detail=detail) for batch in batches]
 
 
 def _window_detail(time_ns: int, now_ns: int, rules: Rules) -> str:

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 import msgspec
 
 from tracefoundry.ingest.messages import (
-    DEFECT_MESSAGES,
     FRAME,
     IngestRequest,
     Outcome,
@@ -43,7 +42,6 @@ KILLER_MESSAGE = (
 )
 
 NO_WORKER_MESSAGE = "no ingest worker could be started"
-OWN_MESSAGES = frozenset({DIED_MESSAGE, NO_WORKER_MESSAGE, *DEFECT_MESSAGES})
 """Messages of unavailable outcomes that name no host, user or bucket."""
 
 _log = logging.getLogger(__name__)

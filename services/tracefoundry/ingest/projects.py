@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from tracefoundry.auth.project_rules import ProjectRules
 from tracefoundry.ingest.messages import IngestRequest
 from tracefoundry.model.limits import PROJECT_NAME_CHARACTERS
 from tracefoundry.model.span import Resource
@@ -19,7 +20,7 @@ from tracefoundry.model.times import DAY_NS, day_of
 from tracefoundry.redaction.engine import Redactor
 from tracefoundry.redaction.policy import Mode, Policy, UserPatterns
 from tracefoundry.store.api import StoreUnavailable
-from tracefoundry.store.records import ProjectRecord, retention_of
+from tracefoundry.store.records import ProjectRecord
 
 DEFAULT_PROJECT = "default"
 FRESH_S = 5.0
@@ -61,18 +62,14 @@ class Projects:
         self,
         find: Callable[[], Mapping[str, ProjectRecord]],
         *,
-        redaction: str,
+        rules: ProjectRules,
         patterns: UserPatterns,
-        retention_ns: int,
-        payload_retention_ns: int,
         ahead_ns: int,
     ) -> None:
-        """The settings are the platform's defaults, for projects without their own."""
+        """``rules`` are the platform's defaults for projects, and the bounds of their settings."""
         self._find = find
-        self._redaction = redaction
+        self._rules = rules
         self._patterns = patterns
-        self._retention_ns = retention_ns
-        self._payload_retention_ns = payload_retention_ns
         self._ahead_ns = ahead_ns
         self._known: Mapping[str, ProjectRecord] = {}
         self._read_at = self._tried_at = float("-inf")
@@ -98,7 +95,7 @@ class Projects:
                 "unknown_project",
                 f"project {shown!r} does not exist; create it first, or leave the project out",
             )
-        retention, kept = retention_of(record, self._retention_ns, self._payload_retention_ns)
+        retention, kept = self._rules.retention_of(record)
         return Rules(
             record.project_id,
             name,
@@ -136,11 +133,12 @@ class Projects:
 
     def _redactor(self, record: ProjectRecord) -> Redactor:
         try:
-            mode = Mode(record.redaction or self._redaction)
+            mode = Mode(self._rules.redaction_of(record))
         except ValueError as error:
-            raise StoreUnavailable(
+            trouble = (
                 f"project {record.name!r} asks for a redaction mode that this version does not know"
-            ) from error
+            )
+            raise StoreUnavailable(trouble, public=trouble) from error
         redactor = self._redactors.get(mode)
         if redactor is None:
             redactor = self._redactors[mode] = Redactor(Policy.of(mode, self._patterns))

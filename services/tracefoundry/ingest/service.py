@@ -9,7 +9,7 @@ from tracefoundry.auth.caller import Caller
 from tracefoundry.ingest.admission import Admission, Holders, Overloaded
 from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.metrics import IngestMetrics
-from tracefoundry.ingest.pool import OWN_MESSAGES, WorkerPool
+from tracefoundry.ingest.pool import WorkerPool
 from tracefoundry.rare_log import RareLog
 
 RETRY_AFTER_S = 1
@@ -43,26 +43,13 @@ class IngestService:
         outcome = await self._pool.submit(request, body)
         self._metrics.observe(request, transport, outcome)
         if outcome.status == "unavailable":
-            detail = outcome.message
+            detail = outcome.detail or outcome.message
             self._rare_log.warn(detail, f"exports are answered as unavailable: {detail}")
-            outcome.message = _public(detail)
         return outcome
 
     def count_overloaded(self, signal: str, transport: str) -> None:
         """Count an export that was not admitted."""
         self._metrics.requests.labels(signal, transport, "overloaded").inc()
-
-
-def _public(message: str) -> str:
-    """What a sender may hear of trouble. A message of the stores may name the database's host and
-    user, or a bucket; the log has it."""
-    if message in OWN_MESSAGES:
-        return message
-    if "tracefoundry migrate" in message:
-        return "the database does not have the schema of this version"
-    if message.startswith("payload store"):
-        return "the payload store cannot be reached"
-    return "the database cannot be reached"
 
 
 class ByteReservation:

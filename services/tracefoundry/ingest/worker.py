@@ -44,6 +44,7 @@ from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.keys import parse_keys
 from tracefoundry.payloads.open import open_object_store
 from tracefoundry.payloads.storing import PayloadWriter
+from tracefoundry.rare_log import RareLog
 from tracefoundry.store.api import StoreError, open_store
 from tracefoundry.store.records import ProjectRecord
 
@@ -124,6 +125,7 @@ class Worker:
         self._connection = connection
         self._input = connection.makefile("rb", buffering=1 << 20)
         self._sending = threading.Lock()
+        self._rare_log = RareLog()
         self._queue = BatchQueue()
         head, _ = self._read_frame()
         config = msgspec.msgpack.decode(head, type=WorkerConfig)
@@ -131,14 +133,12 @@ class Worker:
         _limit_memory(config.memory_bytes)
         self._store = open_store(config.database_url)
         self._writer = self._store.writer(
-            retention_ns=config.retention_ns, ahead_ns=config.ahead_ns
+            retention_ns=config.rules.retention_spans_ns, ahead_ns=config.ahead_ns
         )
         projects = Projects(
             self._find_projects,
-            redaction=config.redaction,
+            rules=config.rules,
             patterns=config.patterns,
-            retention_ns=config.retention_ns,
-            payload_retention_ns=config.payload_retention_ns,
             ahead_ns=config.ahead_ns,
         )
         self._pipeline = Pipeline(
@@ -226,7 +226,7 @@ class Worker:
         try:
             task(time.time_ns())
         except StoreError as error:
-            _log.warning("%s deferred: %s", name, error)
+            self._rare_log.warn(f"{name}: {error}", f"{name} deferred: {error}")
             return False
         return True
 
@@ -241,7 +241,7 @@ class Worker:
     def _find_projects(self) -> dict[str, ProjectRecord]:
         """Read the projects by a separate connection: the writer's may be in a transaction."""
         writer = self._store.writer(
-            retention_ns=self._config.retention_ns, ahead_ns=self._config.ahead_ns
+            retention_ns=self._config.rules.retention_spans_ns, ahead_ns=self._config.ahead_ns
         )
         try:
             return writer.projects()

@@ -63,7 +63,27 @@ class ObjectStoreError(PayloadError):
 
 
 class ObjectStoreUnavailable(ObjectStoreError):
-    """The object store failed; the same request may succeed later (503 to a sender)."""
+    """The object store failed; the same request may succeed later (503 to a sender).
+
+    The message is for the log: it may name the bucket, the endpoint or the folder.
+
+    Attributes:
+        public: what callers, senders and probes are told. It names none of these.
+    """
+
+    def __init__(
+        self, message: str, *, public: str = "the payload store cannot be reached"
+    ) -> None:
+        super().__init__(message)
+        self.public = public
+
+
+class NoObjectStore(ObjectStoreUnavailable):
+    """This process was started without a payload store."""
+
+    def __init__(self) -> None:
+        text = "no payload store is configured here: set TRACEFOUNDRY_PAYLOAD_URL as ingest has it"
+        super().__init__(text, public=text)
 
 
 class ObjectStoreMisconfigured(ObjectStoreError, ValueError):

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from tracefoundry.disk_space import is_full
 from tracefoundry.payloads.errors import ObjectMissing, ObjectStoreUnavailable
 from tracefoundry.payloads.objects import StoredObject, check_name, check_prefix, is_name
 
@@ -49,6 +50,8 @@ class FilesystemStore:
         self._incoming = root / _INCOMING
         with self._errors("open"):
             self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (root, self._incoming):
+                _close_to_others(folder)
         self.clean_leftovers(time.time())
 
     def put(self, name: str, data: bytes) -> None:
@@ -127,6 +130,12 @@ class FilesystemStore:
             path = self._temporary()
             path.touch(mode=0o600)
             path.unlink()
+
+    def check_room(self) -> None:
+        """See :class:`~tracefoundry.payloads.objects.ObjectStore`."""
+        with self._errors("write to"):
+            if is_full(self.root):
+                raise OSError(errno.ENOSPC, "full")
 
     def close(self) -> None:
         """Nothing to release."""
@@ -214,8 +223,16 @@ class FilesystemStore:
         except OSError as error:
             remedy = _REMEDIES.get(error.errno or 0, os.strerror(error.errno or 0))
             raise ObjectStoreUnavailable(
-                f"cannot {action} the payload folder {self.root}: {remedy}"
+                f"cannot {action} the payload folder {self.root}: {remedy}",
+                public=f"the payload store cannot be used: {remedy}",
             ) from error
+
+
+def _close_to_others(folder: Path) -> None:
+    """Take the permissions of others off a folder of ours; an older version left them."""
+    status = folder.stat()
+    if hasattr(os, "geteuid") and status.st_uid == os.geteuid() and status.st_mode & 0o077:
+        folder.chmod(stat.S_IMODE(status.st_mode) & 0o700)
 
 
 def _entries(folder: Path) -> Sequence[Path]:

@@ -48,6 +48,15 @@ class StoredObject(msgspec.Struct, frozen=True, gc=False):
 class ObjectStore(Protocol):
     """A store of immutable objects; see the module docstring."""
 
+    def check_room(self) -> None:
+        """Make sure that there is room for new content. Objects that a deletion packs anew may be
+        put all the same.
+
+        Raises:
+            ObjectStoreUnavailable: the disk is full.
+        """
+        ...
+
     def put(self, name: str, data: bytes) -> None:
         """Store an object durably; nothing changes if it is stored already."""
         ...

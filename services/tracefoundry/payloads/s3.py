@@ -182,6 +182,9 @@ class S3Store:
         request = {"Bucket": self.bucket, "Prefix": self._prefix, "MaxKeys": 1}
         self._in_parallel("list", self._client.list_objects_v2, [request])
 
+    def check_room(self) -> None:
+        """A bucket has no end; a quota is met at the put."""
+
     def close(self) -> None:
         """Release connections and threads; running calls end at their own deadline."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -242,8 +245,10 @@ class S3Store:
                 raise TimeoutError
         except (BotoCoreError, ClientError, HTTPError, TimeoutError) as error:
             # The cause may quote requests and text from the server, so it is not chained.
+            remedy = _remedy(error)
             raise ObjectStoreUnavailable(
-                f"cannot {action} bucket {self.bucket!r} at {self.endpoint}: {_remedy(error)}"
+                f"cannot {action} bucket {self.bucket!r} at {self.endpoint}: {remedy}",
+                public=f"the payload store cannot be used: {remedy}",
             ) from None
         return [future.result() for future in futures]
 

@@ -81,6 +81,7 @@ class PayloadWriter:
                 rows.blobs += _rows_of(pack, by_ref, previews, plan, project_id, day)
             packs += made
         if packs:
+            self._objects.check_room()
             self._objects.put_many([(pack.name, pack.data) for pack in packs])
         return rows
 

@@ -25,6 +25,7 @@ from tracefoundry.query.parameters import (
     ProjectSettings,
     ReadAudit,
 )
+from tracefoundry.schemas.administration import AuditEntry as Entry
 from tracefoundry.schemas.administration import (
     AuditPage,
     CreatedToken,
@@ -34,7 +35,9 @@ from tracefoundry.schemas.administration import (
     Token,
     TokenList,
 )
-from tracefoundry.store.records import ANY_TIME_NS, ProjectRecord
+from tracefoundry.store.records import ANY_TIME_NS, AuditEntry, ProjectRecord
+
+OTHER_PROJECTS_TOKEN = "(token of another project)"  # noqa: S105 - stands in place of a name
 
 
 def administration_router(access: Access) -> APIRouter:
@@ -77,7 +80,7 @@ def _add_projects(router: APIRouter, access: Access) -> None:
         "/projects",
         summary="Make a project",
         status_code=201,
-        responses=answers(Project, status=201, errors=(409, 413)),
+        responses=answers(Project, status=201, errors=(409, 413, 422)),
     )
     def create_project(wanted: NewProject, caller: AdminCaller) -> Response:
         if caller.project_id is not None:
@@ -88,7 +91,7 @@ def _add_projects(router: APIRouter, access: Access) -> None:
     @router.patch(
         "/projects/{name}",
         summary="Change what a project sets for itself",
-        responses=answers(Project, errors=(404, 413)),
+        responses=answers(Project, errors=(404, 413, 422)),
     )
     def set_project(name: NamePath, wanted: ProjectSettings, caller: AdminCaller) -> Response:
         if caller.project_id is not None and caller.project != name:
@@ -163,7 +166,7 @@ def _add_audit(router: APIRouter, access: Access) -> None:
         )
         return json_response(
             AuditPage(
-                entries=[audit_entry_answer(entry) for entry in entries],
+                entries=_shown_entries(access, caller, entries),
                 start_ns=str(window[0]),
                 end_ns=str(window[1]),
                 next_cursor=(
@@ -171,6 +174,24 @@ def _add_audit(router: APIRouter, access: Access) -> None:
                 ),
             )
         )
+
+
+def _shown_entries(access: Access, caller: Caller, entries: list[AuditEntry]) -> list[Entry]:
+    """Entries as the caller may see them: who tried to reach a project with a token of another one
+    is shown to the admin of the first without the token's name."""
+    shown = [audit_entry_answer(entry) for entry in entries]
+    if caller.project_id is not None:
+        tokens = access.tokens.all()
+        # A name that was used again stands with the id of its earlier token behind it.
+        hidden = {
+            token.name.partition("#")[0]
+            for token in tokens
+            if token.project_id not in (None, caller.project_id)
+        } - {token.name for token in tokens if token.project_id == caller.project_id}
+        for entry in shown:
+            if entry.actor in hidden:
+                entry.actor = OTHER_PROJECTS_TOKEN
+    return shown
 
 
 def _change(wanted: ProjectSettings) -> ProjectChange:

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from tracefoundry.auth.errors import AccessError, Kind
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
+from tracefoundry.rare_log import RareLog
 from tracefoundry.schemas.errors import Error, ErrorAnswer
 from tracefoundry.store.api import StoreUnavailable
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _ACCESS_STATUS: dict[Kind, int] = {
     "invalid": 400,
+    "out_of_bounds": 422,
     "forbidden_project": 403,
     "unknown_project": 404,
     "unknown_token": 404,
@@ -100,22 +102,27 @@ def install(app: FastAPI, retry_after_seconds: int) -> None:
         code = "invalid_parameter" if error.kind == "invalid" else error.kind
         return error_response(_ACCESS_STATUS[error.kind], code, error.message, error.remedy)
 
+    rare_log = RareLog()
+
+    # The messages may name a host, a user or a folder: they are for the log.
     @app.exception_handler(StoreUnavailable)
-    async def on_unavailable(_request: Request, error: Exception) -> Response:
+    async def on_unavailable(_request: Request, error: StoreUnavailable) -> Response:
+        rare_log.warn(str(error), f"requests are answered as unavailable: {error}")
         return error_response(
             503,
             "store_unavailable",
-            str(error),
+            error.public,
             "Try again; if it goes on, look at the database and at /readyz.",
             headers={"Retry-After": str(retry_after_seconds)},
         )
 
     @app.exception_handler(ObjectStoreUnavailable)
-    async def on_objects_unavailable(_request: Request, error: Exception) -> Response:
+    async def on_objects_unavailable(_request: Request, error: ObjectStoreUnavailable) -> Response:
+        rare_log.warn(str(error), f"requests are answered as unavailable: {error}")
         return error_response(
             503,
             "payload_store_unavailable",
-            str(error),
+            error.public,
             "Try again; if it goes on, look at the object store and at /readyz.",
             headers={"Retry-After": str(retry_after_seconds)},
         )

@@ -29,6 +29,7 @@ ERRORS = {
     409: "The id is in several projects, or the name is taken.",
     410: "It was there, and was deleted or has expired.",
     413: "The body is too large.",
+    422: "A setting passes a bound of the platform; the message names it.",
     500: "The server made a mistake, or the stored bytes are damaged.",
     503: "The database or the object store cannot answer now; try again after `Retry-After` s.",
 }

@@ -17,6 +17,7 @@ from tracefoundry.model.payload import digest_of, ref_from_digest
 from tracefoundry.model.times import date_of
 from tracefoundry.payloads.codec import BlobCodec, DecodedBlob
 from tracefoundry.payloads.errors import (
+    NoObjectStore,
     ObjectMissing,
     ObjectStoreUnavailable,
     PayloadCorrupt,
@@ -35,6 +36,7 @@ LARGE_BYTES = 1024 * 1024
 """At most :data:`LARGE_AT_ONCE` payloads above this size are assembled at the same time."""
 LARGE_AT_ONCE = 4
 LARGE_WAIT_SECONDS = 10.0
+_TOO_MANY = "too many large payloads are being read; try again"
 LOOKUPS = 2
 """How often a copy is looked up: the second time finds what a deletion has just moved."""
 
@@ -112,9 +114,7 @@ class PayloadReader:
     def _read_copy(self, copy: BlobCopy, project: str, ref: str) -> ReadPayload:
         objects = self._objects
         if objects is None:
-            raise ObjectStoreUnavailable(
-                "no payload store is configured here: set TRACEFOUNDRY_PAYLOAD_URL as ingest has it"
-            )
+            raise NoObjectStore
         codec = BlobCodec(self._keys)  # of this thread alone
 
         def assembled() -> bytes:
@@ -157,7 +157,7 @@ class PayloadReader:
             yield
             return
         if not self._large.acquire(timeout=LARGE_WAIT_SECONDS):
-            raise ObjectStoreUnavailable("too many large payloads are being read; try again")
+            raise ObjectStoreUnavailable(_TOO_MANY, public=_TOO_MANY)
         try:
             yield
         finally:

@@ -1,8 +1,10 @@
 """The prefilter: RE2 sets that say whether a text needs a closer look, and why.
 
-One set sees plain text and escapes, the other sees base64. They are two, although one would read
-a text once: a state of RE2's automaton is then a pair of states, and on random ids making ever new
-pairs costs more than the second reading.
+There are three kinds of patterns: those of provider keys, which begin with a literal; all others;
+and those that see base64. One set of all would read a text once, but a state of its automaton is a
+triple of their states, and so many triples leave the processor's caches. On prose the 300 prefixes
+of keys alone are searched at 550 MB/s, the others at 600, both in one set at 200. Prefixes and
+base64 go together well, so two sets say whether a text is clean.
 
 What the prefilter passes is clean: it is a superset of every built-in rule, in plain text, in JSON
 text nested to any depth, behind JSON, Python and percent escapes, and in one layer of base64, and
@@ -45,6 +47,7 @@ from tracefoundry.redaction.base64_text import (
 )
 from tracefoundry.redaction.re2_patterns import (
     SetMatch,
+    begins_with_literal,
     compiled_set,
     may_match_only,
     without_assertions,
@@ -108,15 +111,23 @@ class Prefilter:
             entries.append(("rule", rule.prefilter_expression, number))
         lengths = [_SHORTEST_KEY_BYTES, *(rule.least_length for rule in rules)]
         self._shortest_match = 1 if user_words or user_patterns else min(lengths)
-        self._entries = [(kind, number) for kind, _, number in entries]
-        self._match = compiled_set(tuple(pattern for _, pattern, _ in entries))
+        others = [entry for entry in entries if not _is_prefix(entry, rules)]
+        prefixes = [entry for entry in entries if _is_prefix(entry, rules)]
+        self._entries = [(kind, number) for kind, _, number in (*others, *prefixes)]
+        self._first_prefix = len(others)
+        self._prefixes = len(prefixes)
+        self._match_others = compiled_set(tuple(pattern for _, pattern, _ in others))
+        prefix_patterns = tuple(pattern for _, pattern, _ in prefixes)
+        self._match_prefixes = compiled_set(prefix_patterns)
         self._in_letters = [
             self._set_in_letters(rules, letters) for letters in (STANDARD_LETTERS, ALL_LETTERS)
         ]
         probes = [*_ESCAPE_PROBES, *assignments.BASE64_PROBES]
         probes.extend(probe for rule in rules for probe in rule.base64_probes)
         hidden = [pattern for probe in probes for pattern in base64_patterns(probe)]
-        self._base64_match = compiled_set(tuple(dict.fromkeys([BASE64_OF_TEXT, *hidden])))
+        base64_entries = tuple(dict.fromkeys([BASE64_OF_TEXT, *hidden]))
+        self._base64_match = compiled_set(base64_entries)
+        self._match_prefixes_or_base64 = compiled_set((*prefix_patterns, *base64_entries))
         self._user_match = self._user_base64_match = None
         if user_patterns:
             bare = tuple(without_assertions(pattern) for pattern in user_patterns)
@@ -143,8 +154,8 @@ class Prefilter:
         if len(text) >= LONG_RUN and long_runs(text):
             return self.suspicion(text) is None
         return (
-            self._match(text) is None
-            and self._base64_match(text) is None
+            self._match_others(text) is None
+            and self._match_prefixes_or_base64(text) is None
             and (self._user_match is None or self._user_match(text) is None)
             and (self._user_base64_match is None or self._user_base64_match(text) is None)
         )
@@ -162,38 +173,75 @@ class Prefilter:
         """
         if len(text) < self._shortest_match:
             return None
-        runs = long_runs(text)
-        opaque = [run for run in runs if not _may_begin_token(text, *run)]
-        hits = set(self._match(without_runs(text, opaque, EDGE) if opaque else text) or ())
-        for start, end in runs:
-            run = text[start:end]
-            entries, match = self._in_letters[b"-" in run or b"_" in run]
-            hits.update(entries[hit] for hit in match(run) or ())
         user_hits = () if self._user_match is None else self._user_match(text) or ()
-        in_base64 = base64 and (
-            self.may_be_base64(without_runs(text, runs, 0) if runs else text)
-            or any(not self._hides_nothing(text[start:end]) for start, end in runs)
-        )
+        runs = long_runs(text)
+        if runs or not base64:
+            hits, in_base64 = self._hits_around_runs(text, runs, base64)
+        else:
+            hits, in_base64 = self._hits_with_base64(text)
         if not hits and not user_hits and not in_base64:
             return None
         suspicion = Suspicion(base64=in_base64, user=sorted(user_hits))
-        for hit in sorted(hits):
+        for hit in hits:
             kind, number = self._entries[hit]
             if kind == "rule":
                 suspicion.rules.append(number)
             else:
                 setattr(suspicion, kind, True)
+        suspicion.rules.sort()
         return suspicion
+
+    def _hits_with_base64(self, text: bytes) -> tuple[set[int], bool]:
+        """The numbers of the entries that a text matches, and whether it may hold base64."""
+        hits = set(self._match_others(text) or ())
+        in_base64 = self._user_base64_match is not None and (
+            self._user_base64_match(text) is not None
+        )
+        for hit in self._match_prefixes_or_base64(text) or ():
+            if hit < self._prefixes:
+                hits.add(hit + self._first_prefix)
+            else:
+                in_base64 = True
+        return hits, in_base64
+
+    def _hits_around_runs(
+        self, text: bytes, runs: list[tuple[int, int]], base64: bool
+    ) -> tuple[set[int], bool]:
+        """The same, where long runs of base64 letters are decoded, or where base64 does not
+        count."""
+        opaque = [run for run in runs if not _may_begin_token(text, *run)]
+        hits = set(self._hits(without_runs(text, opaque, EDGE) if opaque else text))
+        for start, end in runs:
+            run = text[start:end]
+            entries, match = self._in_letters[b"-" in run or b"_" in run]
+            hits.update(entries[hit] for hit in match(run) or ())
+        in_base64 = base64 and (
+            self.may_be_base64(without_runs(text, runs, 0) if runs else text)
+            or any(not self._hides_nothing(text[start:end]) for start, end in runs)
+        )
+        return hits, in_base64
+
+    def _hits(self, text: bytes) -> list[int]:
+        """The numbers of the entries that a text matches."""
+        prefixes = self._match_prefixes(text) or ()
+        return [*(self._match_others(text) or ()), *(hit + self._first_prefix for hit in prefixes)]
 
     def _hides_nothing(self, run: bytes) -> bool:
         """Whether a long run is base64 of nothing that needs a closer look."""
         for decoded in readings(run):
             text = text_of(decoded)
-            if text and self._match(text) is not None:
+            if text and self._hits(text):
                 return False
             if text and self._user_match is not None and self._user_match(text) is not None:
                 return False
         return True
+
+
+def _is_prefix(entry: tuple[str, str, int], rules: Sequence[Rule]) -> bool:
+    """Whether an entry looks for a provider's key that begins with a literal."""
+    kind, pattern, number = entry
+    is_provider = kind == "rule" and rules[number].group == "provider"
+    return is_provider and begins_with_literal(pattern)
 
 
 def _may_begin_token(text: bytes, start: int, end: int) -> bool:

@@ -113,6 +113,14 @@ def without_assertions(pattern: str) -> str:
     return _SYNTAX.sub(lambda part: "(?:)" if part["assertion"] else part[0], pattern)
 
 
+_LITERAL_START = re.compile(r"(?:\(\?:)?(?:[^\[\](){}|\\.^$*+?]|\\[^A-Za-z0-9])")
+
+
+def begins_with_literal(pattern: str) -> bool:
+    """Whether a pattern begins with a character that is given, not with a class or an edge."""
+    return _LITERAL_START.match(pattern) is not None
+
+
 _ITEM = re.compile(
     r"(?P<open>\((?:\?[a-z]*:)?)|(?P<close>\))|(?P<either>\|)"
     r"|(?P<one>\\x[0-9a-f]{2}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.)"

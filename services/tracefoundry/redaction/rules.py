@@ -1,4 +1,4 @@
-"""What a rule is, the built-in rules from the table ``rules.toml``, and their matches in a text.
+"""What a rule is, the built-in rules from the tables beside this file, and their matches in a text.
 
 A rule is applied to bytes (UTF-8 as Latin-1), by RE2. Its pattern has no anchors and no word
 boundaries, which makes it its own prefilter: a cheap set of all prefilters decides first whether a
@@ -20,7 +20,9 @@ from tracefoundry.redaction import personal_data, secret_checks
 from tracefoundry.redaction.re2_patterns import Pattern, compiled
 from tracefoundry.redaction.report import MARKER
 
-RULE_TABLE = Path(__file__).with_name("rules.toml")
+RULE_TABLES = tuple(
+    Path(__file__).with_name(name) for name in ("provider_rules.toml", "rules.toml")
+)
 
 LEFT_EDGE = r"(?:\A|[^0-9A-Za-z])"
 """What stands before a match that needs a left edge: no letter and no digit."""
@@ -94,7 +96,7 @@ def _fewer(count: re.Match[str]) -> str:
 class RuleTable(msgspec.Struct, forbid_unknown_fields=True):
     """A rule table as it is written."""
 
-    fragments: dict[str, str]
+    fragments: dict[str, str] = {}
     provider: tuple[Rule, ...] = ()
     context: tuple[Rule, ...] = ()
     personal: tuple[Rule, ...] = ()
@@ -103,16 +105,21 @@ class RuleTable(msgspec.Struct, forbid_unknown_fields=True):
 _FRAGMENT = re.compile(r"\{\{(\w+)\}\}")
 
 
-def load_rules(path: Path = RULE_TABLE) -> tuple[Rule, ...]:
-    """The rules of a table, in its order, fragments put in.
+def load_rules(*paths: Path) -> tuple[Rule, ...]:
+    """The rules of some tables by group, inside a group in the order of the tables, fragments put
+    in. The tables share their fragments.
 
     Raises:
-        ValueError: the table cannot be read, or names an unknown fragment.
+        ValueError: a table cannot be read, or names an unknown fragment.
     """
-    table = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), RuleTable)
+    tables = [
+        msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), RuleTable)
+        for path in paths or RULE_TABLES
+    ]
     fragments = {"left_edge": LEFT_EDGE_PREFILTER}
-    for name, fragment in table.fragments.items():
-        fragments[name] = _filled(fragment, fragments)
+    for table in tables:
+        for name, fragment in table.fragments.items():
+            fragments[name] = _filled(fragment, fragments)
     return tuple(
         msgspec.structs.replace(
             rule,
@@ -121,6 +128,7 @@ def load_rules(path: Path = RULE_TABLE) -> tuple[Rule, ...]:
             prefilter=rule.prefilter and _filled(rule.prefilter, fragments),
         )
         for group in get_args(Group)
+        for table in tables
         for rule in getattr(table, group)
     )
 

@@ -63,6 +63,11 @@ def is_credential(text: bytes, start: int, end: int) -> bool:
 # Keys whose beginning is short.
 
 _RANDOM_LETTERS = 64
+_PREFIX = 3
+"""Characters at the start of a key that are not random."""
+_BASE64_LETTERS = 16
+"""So many letters of base64 of all kinds before a key are base64, and not words or a path."""
+_KINDS = tuple(re.compile(letters) for letters in (rb"[0-9]", rb"[A-Z]", rb"[a-z]"))
 
 
 def is_outside_random_letters(text: bytes, start: int, end: int) -> bool:
@@ -75,3 +80,24 @@ def is_outside_random_letters(text: bytes, start: int, end: int) -> bool:
 def is_separate_word(text: bytes, start: int, end: int) -> bool:
     """Whether no letter and no digit touches it."""
     return not text[start - 1 : start].isalnum() and not text[end : end + 1].isalnum()
+
+
+def is_mixed(text: bytes, start: int, end: int) -> bool:
+    """A random value: behind its prefix it has digits and letters of both cases, as a name in code
+    rarely has. Not in the middle of base64, whose lines may be short."""
+    before = text[max(0, start - _BASE64_LETTERS - 2) : start].translate(None, b"\r\n")
+    in_base64 = (
+        len(before) >= _BASE64_LETTERS
+        and ALL_LETTERS.issuperset(before)
+        and _has_all_kinds(before, 0)
+    )
+    return _has_all_kinds(text[start:end], _PREFIX) and not in_base64
+
+
+def _has_all_kinds(value: bytes, position: int) -> bool:
+    return all(kind.search(value, position) for kind in _KINDS)
+
+
+def is_mixed_word(text: bytes, start: int, end: int) -> bool:
+    """A random value that no letter and no digit touches."""
+    return is_separate_word(text, start, end) and is_mixed(text, start, end)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tracefoundry.auth.project_rules import ProjectRules
 from tracefoundry.model.times import SECOND_NS, day_of
 from tracefoundry.settings import Settings
-from tracefoundry.store.records import ProjectRecord, retention_of
+from tracefoundry.store.records import ProjectRecord
 
 GRACE_NS = 120 * SECOND_NS
 """Added to every retention: what was accepted in the last moment of its window has been committed
@@ -72,13 +73,13 @@ def cutoffs(settings: Settings, projects: Sequence[ProjectRecord], now_ns: int) 
     there may be a new project at any time. Payloads never outlive the spans that refer to them.
     """
 
+    rules = ProjectRules.of(settings)
+
     def first_day(retention_ns: int) -> int:
         return day_of(now_ns - retention_ns - GRACE_NS)
 
     def of_project(project: ProjectRecord) -> ProjectCutoff:
-        spans_ns, payloads_ns = retention_of(
-            project, settings.retention_spans_ns, settings.retention_payloads_ns
-        )
+        spans_ns, payloads_ns = rules.retention_of(project)
         return ProjectCutoff(
             project_id=project.project_id,
             name=project.name,

@@ -6,13 +6,7 @@ adds what is missing, and does not take part in calls:
 
 - Connections are bounded in number, in all and for each address, and must begin with HTTP/2.
 - Other protocols are answered or logged, with the port that takes them.
-- A codec that grpcio does not know is UNIMPLEMENTED.
-- ``zstd`` works. grpcio is told not to decompress messages (``ingest.grpc`` does), so all it wants
-  of a codec is a name that it knows: where a client names zstd, it gets to read gzip.
-
-Notes on the rewriting: both names have four letters, and three bytes in the Huffman code of HPACK
-(RFC 7541). So a header field is replaced in place, and the compression state of both ends stays the
-same. A client names its codec literally in its first call, and refers to that entry later.
+- ``zstd`` works, and other codecs that grpcio does not know are UNIMPLEMENTED (``grpc_frames``).
 
 Each connection to grpcio is bound to a name of its own, which grpcio reports as the peer of a call:
 ``address_of`` translates it back to the client's address.
@@ -32,6 +26,8 @@ from typing import TYPE_CHECKING, cast
 
 from tracefoundry.rare_log import RareLog
 from tracefoundry.server.connections import ConnectionLimits, ConnectionTable
+from tracefoundry.server.grpc_frames import ClientFrames, MetadataTooLarge, with_unimplemented
+from tracefoundry.server.http_refusals import HTTP2_PREFACE, TLS_HANDSHAKE, refusal
 
 if TYPE_CHECKING:
     from grpc import aio
@@ -41,23 +37,7 @@ MOST_CONNECTIONS = 1_024
 MOST_PER_ADDRESS = 512
 CHECK_DEADLINES_S = 0.5
 
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_FRAME_HEAD = 9
-_HEADERS = 1
-_CONTINUATION = 9
 _HTTP_1 = re.compile(rb"[A-Z]{3,16} [^ ]{0,2048}")
-_TLS_HANDSHAKE = b"\x16\x03"
-
-_NAMES = (b"\x0dgrpc-encoding", b"\x8a\x9a\xca\xc8\xb1j!\xe45S\x7f")
-_ZSTD_GZIP = ((b"\x04zstd", b"\x04gzip"), (b"\x83\xf6\x84\xc9", b"\x83\x9b\xd9\xab"))
-_CODEC_NAMES = tuple((name + zstd, name + gzip) for name in _NAMES for zstd, gzip in _ZSTD_GZIP)
-"""``grpc-encoding: zstd``, name and value each as they are or in Huffman code, and with gzip."""
-
-_INTERNAL = b"\x0bgrpc-status\x0213"
-_INTERNAL_CODEC = b"Error parsing 'grpc-encoding' metadata"
-_UNIMPLEMENTED = b"\x0bgrpc-status\x0212"
-_UNIMPLEMENTED_CODEC = b"codec not supported: send gzip or none"
-"""What grpcio answers for an unknown codec, and what a sender should hear; of equal length."""
 
 
 class GrpcFront:
@@ -153,11 +133,12 @@ class _Client(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._opened_at = self._loop.time()
         self._stalled_at: float | None = None
+        self._refused_at: float | None = None
         self._address: str | None = None
         self._name = ""
         self._begun = b""
         self._server: _Server | None = None
-        self._frames = _Frames(front.table.limits.head_bytes)
+        self._frames = ClientFrames(front.table.limits.head_bytes)
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -172,12 +153,13 @@ class _Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Pass frames on, once the connection has shown to be HTTP/2."""
         if self._server is None:
-            self._begin(data)
+            if self._refused_at is None:
+                self._begin(data)
             return
         self._front.table.set_waiting(self, False)
         try:
             self._server.write(self._frames.rewritten(data))
-        except _TooLarge:
+        except MetadataTooLarge:
             self._front.rare_log.warn("size", f"{self._address} sent too large gRPC metadata")
             self.close()
 
@@ -229,15 +211,16 @@ class _Client(asyncio.Protocol):
         """Close a connection that has not begun or takes nothing; grpcio closes idle ones."""
         limits = self._front.table.limits
         begins_late = self._server is None and now - self._opened_at > limits.head_s
+        refused = self._refused_at is not None and now - self._refused_at > limits.linger_s
         stalls = self._stalled_at is not None and now - self._stalled_at > limits.stalled_s
-        if self.transport is not None and (begins_late or stalls):
+        if self.transport is not None and (begins_late or refused or stalls):
             self.transport.abort()
 
     def _begin(self, data: bytes) -> None:
         self._begun += data
-        if not _PREFACE.startswith(self._begun[: len(_PREFACE)]):
+        if not HTTP2_PREFACE.startswith(self._begun[: len(HTTP2_PREFACE)]):
             self._refuse_protocol()
-        elif len(self._begun) >= len(_PREFACE):
+        elif len(self._begun) >= len(HTTP2_PREFACE):
             try:
                 self._name, ours = self._front.connect(self, self._address)
             except OSError:
@@ -247,9 +230,9 @@ class _Client(asyncio.Protocol):
             self._server = _Server(self)
             self._server.open(self._loop, ours)
             begun, self._begun = self._begun, b""
-            self._server.write(_PREFACE)
-            if len(begun) > len(_PREFACE):
-                self.data_received(begun[len(_PREFACE) :])
+            self._server.write(HTTP2_PREFACE)
+            if len(begun) > len(HTTP2_PREFACE):
+                self.data_received(begun[len(HTTP2_PREFACE) :])
 
     def _refuse_protocol(self) -> None:
         transport, hint = self.transport, self._front.http_hint
@@ -259,12 +242,12 @@ class _Client(asyncio.Protocol):
             self._front.rare_log.warn(
                 "HTTP/1", f"{self._address} spoke HTTP/1 to the gRPC port: {hint}"
             )
-            text = f"this port speaks OTLP/gRPC; {hint}\n".encode()
-            transport.write(
-                b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
-                b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(text), text)
-            )
-        elif self._begun.startswith(_TLS_HANDSHAKE):
+            transport.write(refusal(400, f"this port speaks OTLP/gRPC; {hint}"))
+            # What comes is read for a while, or the client would be reset before it reads this.
+            transport.write_eof()
+            self._refused_at = self._loop.time()
+            return
+        if self._begun.startswith(TLS_HANDSHAKE):
             self._front.rare_log.warn(
                 "TLS",
                 f"{self._address} spoke TLS to the gRPC port, which has none: set insecure=true",
@@ -296,10 +279,7 @@ class _Server(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass an answer on."""
-        if _INTERNAL_CODEC in data:
-            data = data.replace(_INTERNAL_CODEC, _UNIMPLEMENTED_CODEC)
-            data = data.replace(_INTERNAL, _UNIMPLEMENTED)
-        self._client.write(data)
+        self._client.write(with_unimplemented(data))
 
     def write(self, data: bytes) -> None:
         """Send frames of the client."""
@@ -335,57 +315,3 @@ class _Server(asyncio.Protocol):
         self._closed = True
         if self._transport is not None:
             self._transport.close()
-
-
-class _TooLarge(Exception):
-    """Metadata above the limit."""
-
-
-class _Frames:
-    """Finds header frames in a client's bytes, and rewrites codecs in them."""
-
-    def __init__(self, most_header_bytes: int) -> None:
-        self._most = most_header_bytes
-        self._to_pass = 0
-        self._incomplete = b""
-        self._header_bytes = 0
-
-    def rewritten(self, data: bytes) -> bytes:
-        """The bytes to pass on; an incomplete header frame is kept back.
-
-        Raises:
-            _TooLarge: a header block is above the limit.
-        """
-        if self._incomplete:
-            data = self._incomplete + data
-            self._incomplete = b""
-        at, end = self._to_pass, len(data)
-        while at + _FRAME_HEAD <= end:
-            frame_end = at + _FRAME_HEAD + int.from_bytes(data[at : at + 3], "big")
-            kind = data[at + 3]
-            if kind in (_HEADERS, _CONTINUATION):
-                block = frame_end - at + (self._header_bytes if kind == _CONTINUATION else 0)
-                if block > self._most:
-                    raise _TooLarge
-                if frame_end > end:
-                    break
-                self._header_bytes = block
-                frame = data[at:frame_end]
-                changed = _with_known_codec(frame)
-                if changed is not frame:
-                    data = data[:at] + changed + data[frame_end:]
-            at = frame_end
-        else:
-            if at >= end:
-                self._to_pass = at - end
-                return data
-        self._to_pass = 0
-        self._incomplete = data[at:]
-        return data[:at]
-
-
-def _with_known_codec(frame: bytes) -> bytes:
-    for zstd, gzip in _CODEC_NAMES:
-        if zstd in frame:
-            return frame.replace(zstd, gzip, 1)
-    return frame

@@ -130,6 +130,6 @@ def readiness(stores: OpenStores) -> Readiness:
     return Readiness(
         {
             "database": database_check(stores.check_database),
-            "object_store": ObjectStoreCheck(stores.objects),
+            "object_store": ObjectStoreCheck(stores.objects, writes=stores.writes_spans),
         }
     )

@@ -23,7 +23,8 @@ from tracefoundry.server.connections import (
     ConnectionTable,
 )
 from tracefoundry.server.errors import CommandError
-from tracefoundry.server.http_protocol import BoundedHttpProtocol, PortState
+from tracefoundry.server.http_connection import PortState
+from tracefoundry.server.http_protocol import BoundedHttpProtocol
 
 if TYPE_CHECKING:
     from grpc import aio

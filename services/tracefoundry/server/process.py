@@ -184,6 +184,7 @@ class _Process:
     def _make_ingest(
         self, registry: CollectorRegistry, stack: contextlib.AsyncExitStack
     ) -> IngestService:
+        from tracefoundry.auth.project_rules import ProjectRules
         from tracefoundry.ingest.admission import Admission
         from tracefoundry.ingest.messages import WorkerConfig
         from tracefoundry.ingest.metrics import IngestMetrics
@@ -194,14 +195,12 @@ class _Process:
         pool = WorkerPool(
             WorkerConfig(
                 database_url=self._stores.database_url,
-                retention_ns=settings.retention_spans_ns,
-                payload_retention_ns=settings.retention_payloads_ns,
+                rules=ProjectRules.of(settings),
                 ahead_ns=WINDOW_AHEAD_NS,
                 max_body_bytes=MAX_BODY_BYTES,
                 memory_bytes=settings.ingest_worker_memory,
                 payload_url=self._stores.payload_url,
                 encryption_keys=settings.encryption_keys,
-                redaction=settings.redaction,
                 patterns=self._stores.patterns,
             ),
             1 if self._stores.single_writer else settings.ingest_workers,
@@ -233,15 +232,16 @@ class _Process:
             "otlp": self._listening.otlp_port,
             "grpc": self._listening.grpc_port,
         }
+        if ports["grpc"] and ports["grpc"] in (ports["api"], ports["otlp"]):
+            raise CommandError(
+                f"port {ports['grpc']} is given for OTLP/gRPC and for HTTP",
+                "Choose another --grpc-port",
+            )
         listeners: dict[str, socket.socket] = {}
         for name, port in ports.items():
             if name == "otlp" and port and port == ports["api"]:
                 # All HTTP paths are answered on both ports, so one socket can be both.
                 listeners[name] = listeners["api"]
-            elif name == "grpc" and port and port in (ports["api"], ports["otlp"]):
-                raise CommandError(
-                    f"port {port} is given for OTLP/gRPC and for HTTP", "Choose another --grpc-port"
-                )
             elif port is not None:
                 listeners[name] = listen(self._listening.host, port)
         return listeners

@@ -84,14 +84,7 @@ def database_check(check: Callable[[], None]) -> Check:
             check()
         except StoreError as error:
             rare_log.warn(str(error), f"not ready: {error}")
-            if "tracefoundry migrate" in str(error):
-                return (
-                    "the database does not have the schema of this version: run"
-                    " `tracefoundry migrate`"
-                )
-            if type(error) is StoreUnavailable:
-                return "the database cannot be reached"
-            return str(error)
+            return error.public if isinstance(error, StoreUnavailable) else str(error)
         return None
 
     return reason
@@ -104,8 +97,10 @@ class ObjectStoreCheck:
     at a time, and the last known result is returned in time. Safe between threads.
     """
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(self, objects: ObjectStore, *, writes: bool = False) -> None:
+        """``writes`` where the process is of no use without room for new content."""
         self._objects = objects
+        self._writes = writes
         self._changed = threading.Condition()
         self._checking = False
         self._checked_at = float("-inf")
@@ -132,12 +127,12 @@ class ObjectStoreCheck:
         reason: str | None = "the check of the payload store failed"
         try:
             self._objects.check()
+            if self._writes:
+                self._objects.check_room()
             reason = None
         except ObjectStoreUnavailable as error:
-            # Without bucket, endpoint and folder, which come first.
             self._rare_log.warn(str(error), f"not ready: {error}")
-            cause = str(error).partition(": ")[2] or "it does not answer"
-            reason = f"the payload store cannot be used: {cause}"
+            reason = error.public
         finally:
             with self._changed:
                 self._reason = reason

@@ -25,6 +25,8 @@ from tracefoundry.server.errors import CommandError
 from tracefoundry.settings import Settings
 from tracefoundry.store.api import (
     AnotherProcess,
+    DiskFull,
+    SchemaNotReady,
     Store,
     StoreError,
     StoreMisconfigured,
@@ -240,7 +242,8 @@ def access_to(url: str, settings: Settings) -> Iterator[Access]:
             finally:
                 access.close()
     except StoreError as error:
-        remedy = "" if "tracefoundry migrate" in str(error) else "Check --data or --database"
+        said = isinstance(error, SchemaNotReady | DiskFull)
+        remedy = "" if said else "Check --data or --database"
         raise CommandError(str(error), remedy) from error
     except AccessError as error:
         raise CommandError(error.message, error.remedy) from error

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tracefoundry.auth.caller import Caller, Role
+from tracefoundry.auth.token_text import REMEDY
 from tracefoundry.auth.tokens import Tokens
 from tracefoundry.server.errors import CommandError
 from tracefoundry.server.stores import access_to
@@ -25,7 +26,8 @@ def read_token_files(environment: Mapping[str, str] = os.environ) -> dict[Role, 
     """The tokens by role of ``TRACEFOUNDRY_REGISTER_TOKENS``; empty where it is not set.
 
     Raises:
-        CommandError: the list or a file cannot be read. Never shows a file's content.
+        CommandError: the list or a file cannot be read. Shows neither a file's content nor what
+            stands in place of its path.
     """
     known = [role.value for role in Role]
     texts: dict[Role, str] = {}
@@ -38,22 +40,25 @@ def read_token_files(environment: Mapping[str, str] = os.environ) -> dict[Role, 
                 f"{REGISTER_VARIABLE} is not a list ROLE=FILE,ROLE=FILE of different roles",
                 f"The roles are {', '.join(known)}",
             )
-        texts[Role(name)] = _read(path)
+        texts[Role(name)] = _read(name, path)
     return texts
 
 
-def _read(path: str) -> str:
+def _read(role: str, path: str) -> str:
+    # The path is not shown: it is the token itself where somebody misread the form.
+    place = f"{REGISTER_VARIABLE}: the file of the role {role}"
     try:
         with Path(path).open("rb") as file:
             return file.read(MAX_FILE_BYTES).decode("ascii").strip()
     except OSError as error:
         raise CommandError(
-            f"{REGISTER_VARIABLE}: cannot read {path!r}: {error.strerror}", "Mount the Secret"
-        ) from error
+            f"{place} cannot be read: {error.strerror}",
+            "Give the path of a file that holds the token, not the token, and mount the Secret",
+        ) from None
     except UnicodeDecodeError:
         raise CommandError(
-            f"{REGISTER_VARIABLE}: {path!r} holds no token, but other bytes than ASCII",
-            "Put a token of 16 or more visible characters into the Secret",
+            f"{place} holds no token, but other bytes than ASCII",
+            REMEDY,
         ) from None
 
 

@@ -25,7 +25,7 @@ from tracefoundry.query.settings import QuerySettings
 from tracefoundry.server.configuration import read_settings
 from tracefoundry.server.connections import ConnectionLimits, within_open_files
 from tracefoundry.server.errors import CommandError
-from tracefoundry.server.http_protocol import CANCEL_ON_DISCONNECT
+from tracefoundry.server.http_connection import CANCEL_ON_DISCONNECT
 from tracefoundry.server.listening import (
     allowed_hosts,
     authority,

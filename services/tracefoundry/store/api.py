@@ -66,6 +66,11 @@ from tracefoundry.store.records import (
 
 RefusalReason = Literal["trace_deleted", "data_error"]
 
+DISK_FULL = (
+    "the disk of the database is full: nothing is stored until there is room; delete traces,"
+    " shorten the retention, or make it larger"
+)
+
 ContentSource = Callable[[int, int, Collection[str]], Mapping[str, bytes]]
 """Reads payloads: (project id, day, refs) to the values of those refs that are there."""
 
@@ -75,12 +80,44 @@ class StoreError(Exception):
 
 
 class StoreUnavailable(StoreError):
-    """The store cannot answer now; nothing was changed and trying again may help."""
+    """The store cannot answer now; nothing was changed and trying again may help.
+
+    The message is for the log and the terminal of whoever runs the platform: it may name the
+    database's host, port, user or file.
+
+    Attributes:
+        public: what callers, senders and probes are told. It names none of these.
+    """
+
+    def __init__(self, message: str, *, public: str = "the database cannot be reached") -> None:
+        super().__init__(message)
+        self.public = public
+
+
+class SchemaNotReady(StoreUnavailable):
+    """The database does not have the schema of this version: `tracefoundry migrate` is to run."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message,
+            public="the database does not have the schema of this version: run"
+            " `tracefoundry migrate`",
+        )
+
+
+class DiskFull(StoreUnavailable):
+    """The disk of the database is full. Deletion and retention still work, from a reserve."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, public=DISK_FULL)
 
 
 class UnsuitableDatabase(StoreUnavailable):
     """The database can be reached and cannot serve as it is: its encoding, its version, or because
     it takes no writes. Trying again helps once an administrator has changed that."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, public=message)
 
 
 class StoreMisconfigured(StoreError):
@@ -100,6 +137,9 @@ class NameTaken(StoreError):
 class AnotherProcess(StoreUnavailable):
     """Another process holds what only one may hold: the writing of a SQLite file, or a run of
     retention."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, public="another process holds the database")
 
 
 # Writing
@@ -192,6 +232,7 @@ class Writer(Protocol):
         """Depths of those of these refs that have a blob of this project and day.
 
         Raises:
+            DiskFull: nothing can be committed now, so no content should be put.
             StoreUnavailable: the store cannot be asked.
         """
         ...
@@ -613,6 +654,7 @@ class Store(Protocol):
         Raises:
             StoreUnavailable: it cannot answer, or the tables are not there.
             UnsuitableDatabase: it cannot serve as it is.
+            DiskFull: it takes no spans because its disk is full.
         """
         ...
 

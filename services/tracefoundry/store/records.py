@@ -59,19 +59,6 @@ class ProjectRecord(msgspec.Struct, frozen=True):
     retention_payloads_ns: int | None = None
 
 
-def retention_of(project: ProjectRecord, spans_ns: int, payloads_ns: int) -> tuple[int, int]:
-    """How long a project's spans and payloads are kept, in ns.
-
-    Args:
-        project: what it sets itself counts first.
-        spans_ns: the platform's retention of spans.
-        payloads_ns: the platform's retention of payloads. A payload never outlives the span that
-            refers to it, so the shorter of the two holds.
-    """
-    spans = project.retention_spans_ns or spans_ns
-    return spans, min(project.retention_payloads_ns or payloads_ns, spans)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRecord:
     """A token as it is stored.

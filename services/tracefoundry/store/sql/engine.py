@@ -23,6 +23,7 @@ from tracefoundry.store.api import StoreUnavailable, UnsuitableDatabase
 from tracefoundry.store.sql import errors
 from tracefoundry.store.sql.sessions import READ_ONLY, connect_postgres, connect_sqlite
 from tracefoundry.store.sql.urls import check_postgres_url, is_sqlite, shown_url, sqlite_path
+from tracefoundry.store.sqlite.disk_reserve import DiskReserve
 
 if TYPE_CHECKING:
     import psycopg
@@ -40,6 +41,7 @@ LOCK_TIMEOUT_MS = 5_000
 
 Result = TypeVar("Result")
 
+_ALL_BUSY = "all database connections are busy; try again"
 _MODE = "tracefoundry_mode"
 """Execution option of a transaction: ``read``, ``write`` or absent (plain SQLAlchemy)."""
 _DEADLINE = "tracefoundry_deadline"
@@ -164,7 +166,7 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except sa.exc.TimeoutError as error:
-        raise StoreUnavailable("all database connections are busy; try again") from error
+        raise StoreUnavailable(_ALL_BUSY, public=_ALL_BUSY) from error
     except sa.exc.DBAPIError as error:
         cause = error.orig or error
         meaning = errors.unavailable(cause)
@@ -207,6 +209,8 @@ def _postgres_engine(
 
 
 def _sqlite_engine(path: Path, create: bool, pool_size: int) -> sa.Engine:
+    reserve = DiskReserve(path)
+
     def connect() -> sqlite3.Connection:
         return connect_sqlite(path, busy_s=LOCK_TIMEOUT_MS / 1000, create=create)
 
@@ -237,6 +241,7 @@ def _sqlite_engine(path: Path, create: bool, pool_size: int) -> sa.Engine:
         )
         connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if mode == 'read' else 'OFF'}")
         if mode == "write":
+            reserve.give_up_if_needed()
             _begin_immediate(connection)
         else:
             connection.exec_driver_sql("BEGIN")

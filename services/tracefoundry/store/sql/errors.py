@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from tracefoundry.store.api import StoreUnavailable
+from tracefoundry.store.api import DiskFull, SchemaNotReady, StoreUnavailable
 
 _REFUSED_CLASSES = ("22", "54")
 """SQLSTATE classes of refused content: data exceptions, and limits that a row itself exceeds."""
@@ -18,6 +18,8 @@ _CHECK_VIOLATION = "23514"
 _GAVE_WAY = frozenset({"40001", "40P01"})
 """A serialisation failure and a deadlock."""
 _TAKES_NO_WRITES = "25006"
+_DISK_FULL = "53100"
+_SQLITE_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 _MISSING_SCHEMA = frozenset({"42P01", "42703", "3F000"})
 """A table, a column and a schema that is not there."""
 _MISSING_IN_SQLITE = ("no such table", "no such column", "has no column")
@@ -37,9 +39,11 @@ def unavailable(error: BaseException) -> StoreUnavailable | None:
     """The store's error for a driver's error that may pass; None for a refused row or a defect."""
     reason = reason_of(error)
     if _sqlstate(error) in _MISSING_SCHEMA or any(text in reason for text in _MISSING_IN_SQLITE):
-        return StoreUnavailable(
+        return SchemaNotReady(
             f"the database schema is not up to date ({reason}): run `tracefoundry migrate`"
         )
+    if is_disk_full(error):
+        return DiskFull(f"the disk of the database is full: {reason}")
     classes = {cls.__name__ for cls in type(error).__mro__}
     if classes & _PASSING or (isinstance(error, sqlite3.Error) and "not a database" in reason):
         return StoreUnavailable(f"the database cannot answer now: {reason}")
@@ -66,6 +70,13 @@ def is_missing_partition(error: BaseException) -> bool:
 def gave_way(error: BaseException) -> bool:
     """Whether a transaction gave way to another one and may succeed when it runs again."""
     return _sqlstate(error) in _GAVE_WAY
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether there was no room to write. SQLite says so where it appends, and reports an I/O error
+    where it cannot enlarge the index of its log or flush; PostgreSQL has a state for it."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return _sqlstate(error) == _DISK_FULL or code in _SQLITE_NO_ROOM
 
 
 def takes_no_writes(error: BaseException) -> bool:

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tracefoundry.store.api import StoreUnavailable, UnsuitableDatabase
+from tracefoundry.store.api import SchemaNotReady, UnsuitableDatabase
+from tracefoundry.store.sqlite.disk_reserve import DiskReserve
 
 if TYPE_CHECKING:
     import psycopg
@@ -33,8 +34,11 @@ OLDEST_POSTGRES = 15
 """The oldest major version that has all that the statements use."""
 _TRANSACTION_TIMEOUT_SINCE = 17
 
-_WAL_PAGES = 8_000
-"""Pages (4 KiB) of write-ahead log before a checkpoint: fewer checkpoints under load."""
+_PAGE_BYTES = 4_096
+_LOG_PAGES = 1_000
+"""Pages of write-ahead log before a checkpoint."""
+_WRITER_LOG_PAGES = 8_000
+"""The same of the spans' writer: fewer checkpoints under load."""
 _CACHE_KIB = 32_768
 READ_ONLY = (
     "the database is read-only (a replica, or default_transaction_read_only is on): this process"
@@ -211,13 +215,16 @@ def connect_sqlite(
         writes_spans: a large write-ahead log and cache.
 
     Raises:
-        StoreUnavailable: there is no such file.
+        SchemaNotReady: there is no such file.
         sqlite3.Error: it cannot be opened.
     """
     if not create and not path.exists():
-        raise StoreUnavailable(
+        raise SchemaNotReady(
             f"the SQLite file {str(path)!r} does not exist: run `tracefoundry migrate`"
         )
+    reserve = DiskReserve(path)
+    # Opening a file needs room for the index of its log.
+    reserve.give_up_if_needed()
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode={'rwc' if create else 'rw'}",
         uri=True,
@@ -230,8 +237,13 @@ def connect_sqlite(
     # Deleted text is overwritten, whatever the default of this build of SQLite. For the span writer
     # too: a page that it splits keeps copies of rows that moved to the other half.
     settings += ["journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"]
+    # Moving the log into the file must not need more room than the reserve, nor the last commit,
+    # which is added to a log of this size.
+    pages = _WRITER_LOG_PAGES if writes_spans else _LOG_PAGES
+    pages = max(1, min(pages, reserve.size_bytes // 2 // _PAGE_BYTES))
+    settings.append(f"wal_autocheckpoint = {pages}")
     if writes_spans:
-        settings += [f"wal_autocheckpoint = {_WAL_PAGES}", f"cache_size = -{_CACHE_KIB}"]
+        settings.append(f"cache_size = -{_CACHE_KIB}")
     try:
         for setting in settings:
             connection.execute(f"PRAGMA {setting}")

@@ -19,10 +19,11 @@ from tracefoundry.store.api import (
     Capabilities,
     Deletion,
     Reader,
-    StoreUnavailable,
+    SchemaNotReady,
     Writer,
 )
 from tracefoundry.store.sql.urls import check_postgres_url, is_sqlite, sqlite_path
+from tracefoundry.store.sqlite.private_files import make_private
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -101,6 +102,7 @@ class SqlStore:
             return
         import fcntl
 
+        make_private(self._file)
         with self._file.with_name(self._file.name + ".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -111,6 +113,8 @@ class SqlStore:
     def migrate(self, *, only_new: bool = False) -> str:
         from tracefoundry.store import migrations
 
+        if self._file is not None:
+            make_private(self._file)
         present = migrations.current(self._url) if only_new else None
         return migrations.upgrade(self._url) if present is None else present
 
@@ -124,6 +128,10 @@ class SqlStore:
             connection.execute(sa.select(projects.c.project_id).limit(1)).all()
             if writes:
                 check_writable(connection)
+        if writes and self._file is not None:
+            from tracefoundry.store.sqlite.disk_reserve import DiskReserve
+
+            DiskReserve(self._file).check()
 
     def check_schema(self) -> None:
         import sqlalchemy as sa
@@ -135,7 +143,7 @@ class SqlStore:
             found = connection.execute(sa.select(version.c.version_num)).scalars().first()
         head, older = self._revisions
         if found is None or (found != head and found in older):
-            raise StoreUnavailable(
+            raise SchemaNotReady(
                 f"the database schema is at revision {found or 'none'} and this program needs "
                 f"{head}; run tracefoundry migrate"
             )

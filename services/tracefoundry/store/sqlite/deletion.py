@@ -3,6 +3,7 @@ beside the database keeps a second run of retention out. The lock ends with its 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from tracefoundry.model.times import DAY_NS
-from tracefoundry.store.api import AnotherProcess, StoreUnavailable
+from tracefoundry.store.api import AnotherProcess, SchemaNotReady
 from tracefoundry.store.deletion_api import Check
 from tracefoundry.store.deletion_records import (
     DayPartition,
@@ -18,12 +19,16 @@ from tracefoundry.store.deletion_records import (
     PartitionDrops,
     PartitionGroup,
 )
+from tracefoundry.store.records import Deleted
 from tracefoundry.store.sql.deletion import expired_traces
 from tracefoundry.store.sql.deletion.deletion import SqlDeletion
 from tracefoundry.store.sql.deletion.retention_run import SqlRetentionRun
 from tracefoundry.store.sql.engine import reading
 from tracefoundry.store.sql.tables import spans
+from tracefoundry.store.sqlite.disk_reserve import DiskReserve
 from tracefoundry.store.sqlite.free_pages import incremental_vacuum, truncate_log
+
+_log = logging.getLogger("tracefoundry")
 
 
 class SqliteDeletion(SqlDeletion):
@@ -32,6 +37,28 @@ class SqliteDeletion(SqlDeletion):
     def __init__(self, engine: sa.Engine, file: Path) -> None:
         super().__init__(engine)
         self._file = file
+        self._reserve = DiskReserve(file)
+
+    def delete_trace(
+        self, project_id: int, trace_id: bytes, *, now_ns: int, retention_ns: int
+    ) -> Deleted:
+        self._make_room()
+        return super().delete_trace(project_id, trace_id, now_ns=now_ns, retention_ns=retention_ns)
+
+    def delete_before(
+        self, project_ids: Sequence[int], before_ns: int, *, now_ns: int, retention_ns: int
+    ) -> Deleted:
+        self._make_room()
+        return super().delete_before(
+            project_ids, before_ns, now_ns=now_ns, retention_ns=retention_ns
+        )
+
+    def _make_room(self) -> None:
+        """On a full disk: give the reserve up, and move what is in the log into the file, so that
+        the log has room for the deletion."""
+        if self._reserve.give_up_if_needed(large=True):
+            _log.info("the disk of %s is full: deleting from its reserve", self._file)
+            truncate_log(self.engine)
 
     def reclaim_space(self) -> int:
         """Free the pages of deleted rows, and take their text out of the log; returns how many
@@ -44,12 +71,13 @@ class SqliteDeletion(SqlDeletion):
 
         Raises:
             AnotherProcess: another run is at work.
-            StoreUnavailable: the file is not there.
+            SchemaNotReady: the file is not there.
         """
         run = SqliteRetentionRun(self.engine, dry_run=dry_run, check=check)
         if dry_run:
             yield run
         else:
+            self._make_room()
             with _run_lock(self._file):
                 yield run
 
@@ -108,7 +136,7 @@ def _run_lock(file: Path) -> Iterator[None]:
     import fcntl
 
     if not file.exists():
-        raise StoreUnavailable(
+        raise SchemaNotReady(
             f"the SQLite file {str(file)!r} does not exist: run `tracefoundry migrate`"
         )
     with file.with_name(file.name + ".retention.lock").open("w") as lock:

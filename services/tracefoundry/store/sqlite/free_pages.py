@@ -15,15 +15,23 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from tracefoundry.disk_space import free_bytes
 from tracefoundry.store.api import StoreUnavailable
 from tracefoundry.store.sql.engine import LOCK_TIMEOUT_MS, store_errors, writing
 
 STEP_PAGES = 2_000
 """Pages (4 KiB) freed in one transaction: the spans' writer gets its turn between two."""
+_LEAST_STEP_PAGES = 16
+_PAGE_BYTES = 4_096
+_PAGES_WRITTEN = 8
+"""Pages in the log, at most about, for each page that is freed: what stands at the end of the file
+moves forward, and what points at it changes."""
 
 TRUNCATE_WAIT_S = 3.0
 """How long a checkpoint tries to truncate the log beside readers and the writer."""
@@ -50,9 +58,11 @@ def incremental_vacuum(engine: sa.Engine) -> int:
         except (StoreUnavailable, sqlite3.Error) as error:
             _log.info("free pages stay in the file until the next delete: %s", error)
             return freed
-        freed += step
-        if step < STEP_PAGES:
+        freed += step.freed
+        if step.freed < step.wanted:
             return freed
+        if step.wanted < STEP_PAGES:
+            truncate_log(engine)  # the next step needs its room
 
 
 def truncate_log(engine: sa.Engine) -> bool:
@@ -82,20 +92,31 @@ def truncate_log(engine: sa.Engine) -> bool:
     return True
 
 
-def _step(engine: sa.Engine) -> int:
-    """One transaction; returns the pages that it freed, fewer than a step's when none are left."""
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Pages that one transaction was to free, and that it freed: fewer where none are left."""
+
+    wanted: int
+    freed: int
+
+
+def _step(engine: sa.Engine) -> _Step:
+    """Free pages in one transaction, fewer on a disk that is almost full."""
     with writing(engine) as connection:
         mode = connection.exec_driver_sql("PRAGMA auto_vacuum").scalar_one()
         free: int = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
         if mode != _INCREMENTAL or not free:
-            return 0
+            return _Step(STEP_PAGES, 0)
+        file = Path(connection.exec_driver_sql("PRAGMA database_list").one()[2])
+        room = free_bytes(file.parent) // _PAGE_BYTES // _PAGES_WRITTEN
+        wanted = max(_LEAST_STEP_PAGES, min(STEP_PAGES, room))
         native = connection.connection.cursor()
         try:
-            for _ in range(min(free, STEP_PAGES)):
+            for _ in range(min(free, wanted)):
                 # One page at a time: the driver runs a statement without columns only to its
                 # first result, and this one has a result for each page.
                 native.execute("PRAGMA incremental_vacuum(1)")
         finally:
             native.close()
         left: int = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
-        return free - left
+        return _Step(wanted, free - left)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TypeVar
 
-from tracefoundry.store.api import StoreUnavailable
+from tracefoundry.model.payload import PayloadRows
+from tracefoundry.store.api import (
+    CommitResult,
+    DiskFull,
+    PreparedLog,
+    PreparedSpan,
+    StoreUnavailable,
+)
 from tracefoundry.store.records import ProjectRecord
 from tracefoundry.store.sql import errors
 from tracefoundry.store.sql.rows import log_row, span_row
@@ -16,6 +23,7 @@ from tracefoundry.store.sql.statements import PROJECTS
 from tracefoundry.store.sql.urls import sqlite_path
 from tracefoundry.store.sql.writer import SqlWriter
 from tracefoundry.store.sqlite import statements
+from tracefoundry.store.sqlite.disk_reserve import DiskReserve
 from tracefoundry.store.sqlite.transaction import SqliteTransaction, find_blobs
 from tracefoundry.store.transaction import RowRefused, Transaction
 
@@ -35,9 +43,22 @@ class SqliteWriter(SqlWriter):
         super().__init__(span_row, log_row)
         self._path = sqlite_path(url)
         self._connection: sqlite3.Connection | None = None
+        self._reserve = DiskReserve(self._path)
+
+    def commit(
+        self,
+        spans: Sequence[PreparedSpan],
+        logs: Sequence[PreparedLog] = (),
+        payloads: PayloadRows | None = None,
+    ) -> CommitResult:
+        with self._errors():
+            self._reserve.hold()
+        return super().commit(spans, logs, payloads)
 
     def stored_payloads(self, project_id: int, day: int, refs: Sequence[bytes]) -> dict[bytes, int]:
         with self._errors():
+            # What is put into the payload store after this takes room on the same disk, often.
+            self._reserve.hold()
             keys = [(project_id, ref, day) for ref in refs]
             found = find_blobs(self._connected(), keys, "depth")
             return {ref: depth for (_, ref, _), depth in found.items()}
@@ -48,8 +69,11 @@ class SqliteWriter(SqlWriter):
             return {project.name: project for project in projects}
 
     def maintain(self, now_ns: int) -> None:
-        """Remove tombstones that are over; tables have no partitions that could be made ahead."""
+        """Remove tombstones that are over, and take the disk reserve where it is not held. Tables
+        have no partitions that could be made ahead."""
         with self._errors():
+            with contextlib.suppress(DiskFull):  # every commit says so
+                self._reserve.hold()
             self._connected().execute(statements.PURGE_TOMBSTONES, (now_ns,))
 
     def close(self) -> None:
@@ -71,12 +95,14 @@ class SqliteWriter(SqlWriter):
                 raise
             return result
 
-    @contextmanager
+    @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
         """Turn driver errors into the store's. Spans must not be lost to a defect of ours, so
         whatever is not a refused row may be tried again."""
         try:
             yield
+        except OSError as error:
+            raise StoreUnavailable(f"SQLite file {str(self._path)!r}: {error.strerror}") from error
         except (sqlite3.Error, OverflowError) as error:
             reason = errors.reason_of(error)
             if errors.refuses_row(error):

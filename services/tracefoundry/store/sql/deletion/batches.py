@@ -10,11 +10,12 @@ stays.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from tracefoundry.store.api import DiskFull
 from tracefoundry.store.deletion_api import Check
 from tracefoundry.store.sql.engine import reading, write_again
 
@@ -27,6 +28,9 @@ Row: TypeAlias = sa.Row[*tuple[Any, ...]]
 Condition: TypeAlias = sa.ColumnElement[bool]
 Find: TypeAlias = Callable[[sa.Connection, Row | None], list[Row]]
 """Finds the next rows behind one, the first ones behind None."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _BYTES: postgresql.ARRAY[bytes] = postgresql.ARRAY(sa.LargeBinary)
 
@@ -46,6 +50,29 @@ def batches(engine: sa.Engine, find: Find, check: Check = no_check) -> Iterator[
             return
         yield found
         last = found[-1]
+
+
+def in_parts(
+    engine: sa.Engine,
+    items: Sequence[Item],
+    work: Callable[[sa.Connection, Sequence[Item]], Result],
+) -> Iterator[Result]:
+    """Work on items in one transaction; on a disk too full for that on the halves of them, each in
+    a transaction of its own, and so on.
+
+    Raises:
+        DiskFull: there is no room even for one item.
+    """
+    try:
+        result = write_again(engine, lambda connection: work(connection, items))
+    except DiskFull:
+        if len(items) < 2:
+            raise
+        middle = len(items) // 2
+        yield from in_parts(engine, items[:middle], work)
+        yield from in_parts(engine, items[middle:], work)
+    else:
+        yield result
 
 
 def limit_size(rows: Iterable[Row], most: float) -> list[Row]:
@@ -112,6 +139,10 @@ def _delete_by_rowid(
 ) -> int:
     place: sa.ColumnElement[Any] = sa.literal_column("rowid")
     picked = sa.select(place).select_from(table).where(*where).limit(FOUND_ROWS)
+
+    def delete(connection: sa.Connection, places: Sequence[int]) -> int:
+        return connection.execute(sa.delete(table).where(place.in_(places), *where)).rowcount
+
     total = 0
     while True:
         check()
@@ -119,8 +150,7 @@ def _delete_by_rowid(
             found = list(connection.execute(picked).scalars())
         for at in range(0, len(found), BATCH_ROWS):
             check()
-            statement = sa.delete(table).where(place.in_(found[at : at + BATCH_ROWS]), *where)
-            total += _execute(engine, statement)
+            total += sum(in_parts(engine, found[at : at + BATCH_ROWS], delete))
         if len(found) < FOUND_ROWS:
             return total
 

@@ -9,14 +9,14 @@ to be removed, for ``payload_removal``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import sqlalchemy as sa
 
 from tracefoundry.store.records import Deleted
 from tracefoundry.store.sql.deletion import logs_without_spans
-from tracefoundry.store.sql.deletion.batches import Condition, Find, batches
+from tracefoundry.store.sql.deletion.batches import Condition, Find, Row, batches, in_parts
 from tracefoundry.store.sql.deletion.locked_traces import (
     delete_of_traces,
     lock_traces,
@@ -80,15 +80,28 @@ def delete_before(
         ):
             for batch in batches(engine, find):
                 work = partial(
-                    step,
+                    _delete_rows,
+                    step=step,
                     project=project,
-                    trace_ids=[row.trace_id for row in batch],
                     now_ns=now_ns,
                     window_ns=window_ns,
                     before_ns=before_ns,
                 )
-                total.add(write_again(engine, work))
+                for deleted in in_parts(engine, batch, work):
+                    total.add(deleted)
     return total
+
+
+def _delete_rows(
+    connection: sa.Connection,
+    rows: Sequence[Row],
+    *,
+    step: Callable[..., Deleted],
+    project: int,
+    **times: int,
+) -> Deleted:
+    """A step of a deletion on the traces of some rows."""
+    return step(connection, project, [row.trace_id for row in rows], **times)
 
 
 def _ended_before(project: int, before_ns: int) -> Find:

@@ -14,6 +14,7 @@ Imported traces count from their import and are not touched here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import sqlalchemy as sa
@@ -28,6 +29,7 @@ from tracefoundry.store.sql.deletion.batches import (
     Row,
     batches,
     delete_rows,
+    in_parts,
     one_of,
 )
 from tracefoundry.store.sql.deletion.locked_traces import (
@@ -35,7 +37,7 @@ from tracefoundry.store.sql.deletion.locked_traces import (
     lock_traces,
     traces_by_start,
 )
-from tracefoundry.store.sql.engine import reading, write_again
+from tracefoundry.store.sql.engine import reading
 from tracefoundry.store.sql.tables import span_logs, span_payload_refs, spans, traces
 
 BATCH_TRACES = 2_000
@@ -66,12 +68,15 @@ def mark_expired(engine: sa.Engine, project: int, before_ns: int, check: Check) 
     cut = 0
     where = [*_expired(project, before_ns), ~traces.c.missing_expired]
     for batch in batches(engine, traces_by_start(where, traces_limit=BATCH_TRACES), check):
-        work = partial(_mark, project=project, batch=batch, before_ns=before_ns)
-        cut += sum(row.last_start_ns >= before_ns for row in write_again(engine, work))
+        work = partial(_mark, project=project, before_ns=before_ns)
+        for marked in in_parts(engine, batch, work):
+            cut += sum(row.last_start_ns >= before_ns for row in marked)
     return cut
 
 
-def _mark(connection: sa.Connection, project: int, batch: list[Row], before_ns: int) -> list[Row]:
+def _mark(
+    connection: sa.Connection, batch: Sequence[Row], project: int, before_ns: int
+) -> list[Row]:
     ids = [row.trace_id for row in batch]
     locked = lock_traces(connection, project, ids, traces.c.start_time_ns < before_ns)
     if locked:
@@ -117,13 +122,14 @@ def delete_expired(engine: sa.Engine, project: int, before_ns: int, check: Check
     total = ExpiredTraces()
     where = [*_expired(project, before_ns), traces.c.last_start_ns < before_ns]
     for batch in batches(engine, traces_by_start(where, traces_limit=BATCH_TRACES), check):
-        work = partial(_delete, project=project, batch=batch, before_ns=before_ns)
-        total.add(write_again(engine, work))
+        work = partial(_delete, project=project, before_ns=before_ns)
+        for deleted in in_parts(engine, batch, work):
+            total.add(deleted)
     return total
 
 
 def _delete(
-    connection: sa.Connection, project: int, batch: list[Row], before_ns: int
+    connection: sa.Connection, batch: Sequence[Row], project: int, before_ns: int
 ) -> ExpiredTraces:
     ids = [row.trace_id for row in batch]
     locked = lock_traces(connection, project, ids, traces.c.last_start_ns < before_ns)
