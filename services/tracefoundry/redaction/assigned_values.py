@@ -40,6 +40,8 @@ _PLACEHOLDER = re.compile(
     rb"|(?i:your|my|insert|enter|put|add|replace|the|a|an|some|our)[ _-].*"
     rb"|(?i:change[ _-]?me|replace[ _-]?me|redacted|placeholder|todo|tbd|n/a|not[ _]set|unset"
     rb"|none|null|nil|undefined|true|false|empty|string|str|text|required|optional|hidden)"
+    rb"|(?i:some[ _-]?\w*|#(?:[0-9a-f]{3,4}){1,2})"  # colours of a token's style
+    rb"|[\^~<>=]{0,2}\d{1,4}(?:\.\d{1,6}){1,3}"  # versions
     rb"|.*\$\{.*|.*\{\{.*|.*<[A-Za-z_ -]+>.*",
     re.DOTALL,
 )
@@ -62,7 +64,9 @@ _CODE = re.compile(
 _PATH = re.compile(rb"[~.]?/[A-Za-z.].*|[A-Za-z]:[\\/].*|\.\.?[\\/].*|`.*", re.DOTALL)
 _SENTENCE = re.compile(rb"(?:\S+ ){4,}\S*|(?:\S+ )+\S*[.!?:]", re.DOTALL)
 _NUMBER = re.compile(rb"[+-]?[\d.,_]+(?:[eE][+-]?\d+)?%?")
-_DESCRIBING_NAME = re.compile(rb"[A-Za-z][A-Za-z_ -]*")
+_DESCRIBING_NAME = re.compile(rb"[A-Za-z_][A-Za-z_ -]*")
+_OWNED_NAME = re.compile(rb"_[a-z]+(?:_[a-z]+)*")
+_FORMAT = re.compile(rb"%\d*\.?\d*[sdifgxr]")
 
 _LEAST_BYTES = (4, 4, 6, 8)
 """Of a value, by structure. A quoted value may be as short under a denied key of JSON alone."""
@@ -84,7 +88,11 @@ def is_secret(
     if name.lower().endswith("auth") and is_user_and_password(value):
         return True
     hex_digits = kind is not NameKind.RANDOM_IS_SECRET
-    return is_random(value, hex_digits=hex_digits) and _CODE.fullmatch(value) is None
+    return (
+        is_random(value, hex_digits=hex_digits)
+        and _CODE.fullmatch(value) is None
+        and _FORMAT.search(value) is None
+    )
 
 
 def _is_plausible(value: bytes, name: str, structure: Structure, names: KeyNames) -> bool:
@@ -93,8 +101,8 @@ def _is_plausible(value: bytes, name: str, structure: Structure, names: KeyNames
     if not value.strip(b" *.:_<>-") or value.lower() in name.lower().encode("latin-1", "replace"):
         return False
     if structure is Structure.QUOTED:
-        # A constant may hold the name of a key: API_KEY_HEADER = "X-API-Key".
-        is_name = _DESCRIBING_NAME.fullmatch(value) and names.denied(value.decode("latin-1"))
+        # A constant may hold the name of a key: API_KEY_HEADER = "X-API-Key", or of its owner.
+        is_name = _OWNED_NAME.fullmatch(value) or _DESCRIBING_NAME.fullmatch(value) and names.denied(value.decode("latin-1"))
         return not is_name and _SENTENCE.fullmatch(value) is None
     if structure is Structure.SETTING:
         return value.isalnum() or (_WORD.fullmatch(value) is None and not _is_code(value))

@@ -15,7 +15,7 @@ Each step looks at a bounded stretch of the text behind a name, so the whole is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from tracefoundry.redaction.assigned_values import (
@@ -35,17 +35,25 @@ from tracefoundry.redaction.denied_keys import KeyNames, is_compared, words_of_u
 from tracefoundry.redaction.re2_patterns import Pattern, compiled
 from tracefoundry.redaction.report import MARKER
 from tracefoundry.redaction.secret_names import RANDOM_WORDS, NameKind
-from tracefoundry.redaction.user_passwords import ASSIGNED_SECRET, Found, passwords_of_users
+from tracefoundry.redaction.user_passwords import (
+    ASSIGNED_SECRET,
+    CURL,
+    IDENTIFIED,
+    PGPASS,
+    Found,
+    passwords_of_users,
+)
 
 _WORDS = (
     r"passwo?r?d|passphrase|passcode|secret|(?:api|access|private|signing|encryption|decryption|ssh"
     r"|pgp|gpg|account|master|auth|session|service|storage)[ _.-]?key|(?:[ _.-]?)token|credential"
     r"|requirepass|masterauth|securestring|jwt|bearer|csrf|xsrf|key-data"
 )
-_BEHIND = r"(?:[^A-Za-z0-9\s.;!?]|[ \t]{1,20}[^A-Za-z0-9\s.;!?]|[ \t]?\?=|\s{1,4}[A-Za-z0-9&*])"
 _WORDS_BEHIND = "is|was|to|for|value|Value|VALUE|val|default|content|data"
 _COMMANDS = r"(?:setenv|setx|[sS]et(?:\s+-\w+)*|SetEnv|ENV|ARG|env|export|def|let|define)\s+"
-_RANDOM_VALUE = r"[A-Za-z0-9+/_=.~!@#$%^-]{16}"
+_NO_DIGIT, _ANY = r"[A-Za-z+/_=.~!@#$%^-]", r"[A-Za-z0-9+/_=.~!@#$%^-]"
+_RANDOM_VALUE = rf"(?:{_NO_DIGIT}{{0,7}}[0-9]{_ANY}{{8}}|{_NO_DIGIT}{{8,32}}[0-9])"
+"""What 16 characters and more with a digit among the first 33 hold."""
 _JOINT = r"[\s\"'`*\]\\)]*[:=,>|][^A-Za-z0-9\r\n]*"
 
 BASE64_PROBES = (
@@ -55,23 +63,36 @@ BASE64_PROBES = (
 """What short assignments hold, see :class:`.rules.Rule`."""
 
 
-def prefilter_patterns(deny_keys: Iterable[str]) -> list[str]:
+_NAMED, _RANDOM, _SHORT, _COMMAND_NAMES, _LOGINS, _REDIS = (
+    "named", "random", "short", "command", "login", "redis"
+)
+_HINTS_OF_NAMES = frozenset([_NAMED, _COMMAND_NAMES, _LOGINS, _REDIS])
+
+
+def hint_patterns(deny_keys: Iterable[str]) -> dict[str, str]:
     """RE2 patterns of which one occurs in any text with an assigned secret, however its quotes are
-    escaped, also in the middle of a protobuf body."""
+    escaped, also in the middle of a protobuf body. Their names are the hints for
+    :meth:`AssignedSecrets.found`."""
     words = "|".join([_WORDS, *words_of_user(deny_keys)])
     name = rf"(?i:{words})[A-Za-z0-9_-]*"
-    return [
-        rf"{name}(?:[^A-Za-z0-9\s.;!?]|[ \t]?\?=|\s{{1,4}}(?:[^A-Za-z0-9\s.;!?]|{_WORDS_BEHIND})"
+    return {
+        _NAMED: rf"{name}(?:[^A-Za-z0-9\s.;!?]|[ \t]?\?="
+        rf"|\s{{1,4}}(?:[^A-Za-z0-9\s.;!?]|{_WORDS_BEHIND})"
         r"|[ \t][A-Za-z][A-Za-z0-9_.]*[ \t]*:?=)",
-        rf"(?i:{RANDOM_WORDS})[A-Za-z0-9_-]*(?:\s?(?:[A-Za-z|\[\]]{{1,20}}\s?)?{_JOINT}|\s)"
-        rf"{_RANDOM_VALUE}",
-        r"(?i:pass|pwd)\\*[\"'\])]*\s{0,4}[:=>,]",
-        rf"(?:-[A-Za-z0-9_-]*|{_COMMANDS}[A-Za-z0-9_.-]*)(?:{name}|(?i:pass|pwd))(?:\s|\\+t)",
-        r"(?:login|user|username|account)(?:\s|\\+[nrt])+[!-~]+(?:\s|\\+[nrt])+password",
-        r"requirepass\s|masterauth\s|IDENTIFIED |identified ",
-        r"-(?:u|-user|-proxy-user|-auth)(?:\s|\\+t|=)",
-        r":(?:5432|5433|6432):[^:\s]+:",
-    ]
+        _RANDOM: _random_pattern(),
+        _SHORT: r"(?i:pass|pwd)\\*[\"'\])]*\s{0,4}[:=>,]",
+        _COMMAND_NAMES: rf"(?:-[A-Za-z0-9_-]*|{_COMMANDS}[A-Za-z0-9_.-]*)"
+        rf"(?:{name}|(?i:pass|pwd))(?:\s|\\+t)",
+        _LOGINS: r"(?:login|user|username|account)(?:\s|\\+[nrt])+[!-~]+(?:\s|\\+[nrt])+password",
+        _REDIS: r"requirepass\s|masterauth\s",
+        **{pattern: pattern for pattern in (CURL, IDENTIFIED, PGPASS)},
+    }
+
+
+def _random_pattern() -> str:
+    """A name that may be that of a secret, and what may be a random value."""
+    between = rf"(?:\s?(?:[A-Za-z|\[\]]{{1,20}}\s?)?{_JOINT}|\s)"
+    return rf"((?i:{RANDOM_WORDS})[A-Za-z0-9_-]*){between}{_RANDOM_VALUE}"
 
 
 class _Value(NamedTuple):
@@ -106,14 +127,16 @@ _COMMAND = re.compile(
     rb"|(?:\A|[\s\"'\[])(?:--?|/)(?:[A-Za-z0-9]+-)*\Z)"
 )
 _LOGIN = re.compile(rb"(?:login|user|username|machine|account|default)\s+\S{1,100}\s+\Z")
-_NAMED = re.compile(
+_NAME_FIELD = re.compile(
     rb"(?i:\b(?:\w{0,20}name|key|\w{0,20}id|field|variable|header|param|parameter|label|env|k)"
     rb"[\"']?\s{0,4}(?:[:=]>?)\s{0,4}[\"']?)\Z"
 )
+_BEFORE_NAME_FIELD = (b":", b"=", b">")
 _VALUE_BEFORE_NAME = re.compile(
     rb"(?i:value|default|content)[\"']?\s{0,4}[:=]\s{0,4}(?:\"([^\"\r\n\\]{1,100})\"|'([^'\r\n\\]{1,100})')"
     rb"\s{0,4},?\s{0,40}[\"']?(?i:name|key)[\"']?\s{0,4}[:=]\s{0,4}[\"']?\Z"
 )
+_ENDS_OF_SENTENCES = (b"", b".", b";", b"!")
 _CODE_BEHIND_STRING = re.compile(rb"\s*(?:[+,.;)\]}]|%[\s(]|$)")
 _OPTION_OF_FILE = ("-file", "-path", "-env", "-stdin", "_file", "_path", "_FILE")
 
@@ -124,29 +147,29 @@ class AssignedSecrets:
     def __init__(self, names: KeyNames, deny_keys: Iterable[str]) -> None:
         self._names = names
         words = "|".join([_WORDS, *words_of_user(deny_keys)])
-        self._heads: tuple[Pattern, ...] = (
-            compiled(rf"((?i:{words})[A-Za-z0-9_-]*){_BEHIND}"),
-            compiled(
-                rf"((?i:{RANDOM_WORDS})[A-Za-z0-9_-]*)"
-                rf"(?:\s?(?:[A-Za-z|\[\]]{{1,20}}\s?)?{_JOINT}|\s){_RANDOM_VALUE}"
-            ),
-            compiled(r"((?i:pass|pwd))[\"'`\])]*\s{0,4}[:=>, ]"),
-        )
+        self._named: Pattern = compiled(rf"(?i:{words})[A-Za-z0-9_-]*")
+        self._short: Pattern = compiled("(?i:pass|pwd)[A-Za-z0-9_-]*")
+        self._random: Pattern = compiled(_random_pattern())
 
-    def found(self, text: bytes) -> Iterator[Found]:
-        """The values to take out, in no order; they may overlap."""
-        for head in self._heads:
-            done = position = 0
-            while (match := head.search(text, position)) is not None:
-                start, end = match.start(1), match.end(1)
-                position = end
-                if start < done:
-                    continue
-                value, skip = self._value(text, start, end)
-                done = position = max(skip, position)
-                if value is not None:
-                    yield Found(value.start, value.end, ASSIGNED_SECRET)
-        yield from passwords_of_users(text)
+    def found(self, text: bytes, hints: Collection[str]) -> Iterator[Found]:
+        """The values to take out, in no order; they may overlap. ``hints`` are the names of the
+        patterns of :func:`hint_patterns` that occur in the text."""
+        if not _HINTS_OF_NAMES.isdisjoint(hints):
+            yield from self._found_behind(text, _names(self._named, text))
+        if _RANDOM in hints:
+            yield from self._found_behind(text, _names_with_values(self._random, text))
+        if _SHORT in hints or _COMMAND_NAMES in hints:
+            yield from self._found_behind(text, _names(self._short, text))
+        yield from passwords_of_users(text, hints)
+
+    def _found_behind(self, text: bytes, names: Iterable[tuple[int, int]]) -> Iterator[Found]:
+        done = 0
+        for start, end in names:
+            if start < done or text[end : end + 1] in _ENDS_OF_SENTENCES:
+                continue
+            value, done = self._value(text, start, end)
+            if value is not None:
+                yield Found(value.start, value.end, ASSIGNED_SECRET)
 
     def _value(self, text: bytes, word: int, end: int) -> tuple[_Value | None, int]:
         """The value of the name whose word begins and ends there, and up to where no other name is
@@ -160,11 +183,13 @@ class AssignedSecrets:
         if kind is NameKind.NO_SECRET or name.lower().endswith(("authorization", "cookie")):
             return None, end
         before = text[max(0, start - _BEFORE_BYTES) : start]
-        if is_compared(before[:-1] if before.endswith((b'"', b"'")) else before):
-            return None, end
         earlier = self._earlier_value(text, start, name, kind, before)
         if earlier is not None:
             return earlier, end
+        if is_compared(before[:-1] if before.endswith((b'"', b"'")) else before):
+            return None, end
+        if before.endswith(b"${") and text[end : end + 2] in (b":+", b":?"):
+            return None, end
         for connector in self._connectors(text, end):
             structure, how, position = connector
             value = self._parsed(text, position, how, before)
@@ -173,6 +198,8 @@ class AssignedSecrets:
             certainty = self._structure(text, start, value, structure, how, name, before)
             if certainty is None or is_log_probability(text, name, value.end):
                 return None, end
+            if certainty is Structure.SETTING:
+                value = _whole_setting(text, start, value)
             content = text[value.start : value.end]
             if is_secret(content, name, kind, certainty, self._names):
                 return value, value.end
@@ -262,7 +289,9 @@ class AssignedSecrets:
         self, text: bytes, start: int, name: str, kind: NameKind, before: bytes
     ) -> _Value | None:
         """The value of ``{"value": "x", "name": "PASSWORD"}``."""
-        if _NAMED.search(before) is None:
+        if before.rstrip(b"\"' \t\r\n")[-1:] not in _BEFORE_NAME_FIELD or (
+            _NAME_FIELD.search(before) is None
+        ):
             return None
         match = _VALUE_BEFORE_NAME.search(before)
         if match is None:
@@ -274,6 +303,39 @@ class AssignedSecrets:
         return value if is_secret(content, name, kind, Structure.BARE, self._names) else None
 
 
+def _names(pattern: Pattern, text: bytes) -> Iterator[tuple[int, int]]:
+    for match in pattern.finditer(text):
+        yield match.start(), match.end()
+
+
+def _names_with_values(pattern: Pattern, text: bytes) -> Iterator[tuple[int, int]]:
+    """Group 1 of the matches. The next name may stand in what follows this one."""
+    position = 0
+    while (match := pattern.search(text, position)) is not None:
+        position = match.end(1)
+        yield match.start(1), position
+
+
+_REST_OF_SETTING = re.compile(rb"[^\s\"'`\\<>\x1b]+")
+_NEXT_OF_QUERY = re.compile(rb"[&;][\w.%\[\]-]*=")
+_START_OF_SETTING = re.compile(rb"(?:\A|\n)(?:export )?\Z")
+
+
+def _whole_setting(text: bytes, start: int, value: _Value) -> _Value:
+    """To the end of the word where the setting has its line to itself, and over ``&`` where no
+    other name follows it: the shell ends a value there, a file of settings does not."""
+    end = value.end
+    if text[end : end + 1] == b"&" and text[max(0, start - 1) : start] not in (b"?", b"&"):
+        rest = _REST_OF_SETTING.match(text, end, end + _RETRIED_BYTES)
+        if rest is not None and len(rest[0]) > 1 and _NEXT_OF_QUERY.search(rest[0]) is None:
+            return value._replace(end=rest.end())
+    if _START_OF_SETTING.search(text[max(0, start - 8) : start]) is not None:
+        rest = _REST_OF_SETTING.match(text, end, end + _RETRIED_BYTES)
+        if rest is not None and _NEXT_OF_QUERY.search(rest[0]) is None:
+            return value._replace(end=end + len(rest[0].rstrip(b",;)]}|&")))
+    return value
+
+
 def _bare_structure(text: bytes, value: _Value) -> Structure | None:
     before = text[max(0, value.start - 120) : value.start]
     if text[value.start : value.start + 1] in (b"=", b"~") or text[value.end : value.end + 1] in (
@@ -281,7 +343,10 @@ def _bare_structure(text: bytes, value: _Value) -> Structure | None:
         b"[",
     ):
         return None
-    if _SETTING.search(before) is not None or _UPPER_SETTING.search(before) is not None:
+    if _UPPER_SETTING.search(before) is not None:
+        return Structure.SETTING
+    is_argument = text[value.end : value.end + 1] in (b",", b")")
+    if not is_argument and _SETTING.search(before) is not None:
         return Structure.SETTING
     return Structure.BARE
 

@@ -118,12 +118,15 @@ class KeyNames:
         return kind_of_words(words)
 
 
-_COMPARISON = re.compile(rb"(?:[=!]=|\bcase)\s*$")
+_CASE = re.compile(rb"\bcase\Z")
 
 
 def is_compared(before: bytes) -> bool:
     """Whether the name behind this text is compared with something: ``if key == "password":``."""
-    return _COMPARISON.search(before[-24:]) is not None
+    end = before[-24:].rstrip()
+    return end.endswith((b"==", b"!=")) or (
+        end.endswith(b"case") and _CASE.search(end) is not None
+    )
 
 
 SCHEMA_VALUES = frozenset(["default", "const", "value", "example", "examples", "enum"])

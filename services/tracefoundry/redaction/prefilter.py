@@ -81,7 +81,8 @@ class Suspicion:
         encoded: it holds escapes or percent-encoding of ASCII, whose decoding may show anything.
         base64: it may hold base64 of something.
         keys: it may be JSON text with a denied key.
-        assignments: it may hold the name of a secret with a value.
+        assignments: hints that it may hold the name of a secret with a value, see
+            :func:`.assignments.hint_patterns`.
         user: numbers of the user's patterns that may match.
     """
 
@@ -89,7 +90,7 @@ class Suspicion:
     encoded: bool = False
     base64: bool = False
     keys: bool = False
-    assignments: bool = False
+    assignments: list[str] = field(default_factory=list)
     user: list[int] = field(default_factory=list)
 
 
@@ -105,8 +106,9 @@ class Prefilter:
         entries: list[tuple[str, str, int]] = [("encoded", escape, 0) for escape in _ESCAPES]
         entries.append(("keys", f'(?i:{words}){_REST_OF_KEY}"{_COLON}', 0))
         entries.append(("keys", f'(?i:{denied_keys.WORDS_AT_END})[_.-]*\\\\*"{_COLON}', 0))
-        patterns = assignments.prefilter_patterns(deny_keys)
-        entries.extend(("assignments", pattern, 0) for pattern in patterns)
+        hints = assignments.hint_patterns(deny_keys)
+        self._hints = tuple(hints)
+        entries.extend(("assignments", hints[hint], i) for i, hint in enumerate(self._hints))
         for number, rule in enumerate(rules):
             entries.append(("rule", rule.prefilter_expression, number))
         lengths = [_SHORTEST_KEY_BYTES, *(rule.least_length for rule in rules)]
@@ -186,6 +188,8 @@ class Prefilter:
             kind, number = self._entries[hit]
             if kind == "rule":
                 suspicion.rules.append(number)
+            elif kind == "assignments":
+                suspicion.assignments.append(self._hints[number])
             else:
                 setattr(suspicion, kind, True)
         suspicion.rules.sort()

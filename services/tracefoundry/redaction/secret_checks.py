@@ -11,6 +11,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 
 from tracefoundry.redaction.base64_text import ALL_LETTERS
+from tracefoundry.redaction.random_values import is_made_of_words
 
 # Secrets that are known by what stands before them.
 
@@ -71,10 +72,14 @@ _KINDS = tuple(re.compile(letters) for letters in (rb"[0-9]", rb"[A-Z]", rb"[a-z
 
 
 def is_outside_random_letters(text: bytes, start: int, end: int) -> bool:
-    """False in the middle of many random letters, where any four of them stand now and then."""
+    """False in the middle of many random letters, where any four of them stand now and then.
+
+    The signs of base64 are edges too, so what stands before one must look random: a path does not.
+    """
     before = text[max(0, start - _RANDOM_LETTERS) : start]
-    inside = len(before) == _RANDOM_LETTERS and before[-1:].isalnum()
-    return not (inside and ALL_LETTERS.issuperset(before))
+    if len(before) < _RANDOM_LETTERS or not ALL_LETTERS.issuperset(before):
+        return True
+    return not before[-1:].isalnum() and (not _has_all_kinds(before, 0) or is_made_of_words(before))
 
 
 def is_separate_word(text: bytes, start: int, end: int) -> bool:
@@ -91,7 +96,11 @@ def is_mixed(text: bytes, start: int, end: int) -> bool:
         and ALL_LETTERS.issuperset(before)
         and _has_all_kinds(before, 0)
     )
-    return _has_all_kinds(text[start:end], _PREFIX) and not in_base64
+    return (
+        _has_all_kinds(text[start:end], _PREFIX)
+        and not in_base64
+        and is_outside_random_letters(text, start, end)
+    )
 
 
 def _has_all_kinds(value: bytes, position: int) -> bool:

@@ -190,7 +190,7 @@ class TextRedactor:
             edits.extend(self._base64_edits(text, layer, budget))
         edits.extend(self._rule_edits(text, suspicion))
         if suspicion.assignments:
-            edits.extend(self._assigned_edits(text))
+            edits.extend(self._assigned_edits(text, suspicion))
         edits.extend(self._user_edits(text, suspicion, budget))
         return without_overlaps(edits) if len(edits) > 1 else edits
 
@@ -285,9 +285,9 @@ class TextRedactor:
                     priority,
                 )
 
-    def _assigned_edits(self, text: bytes) -> Iterator[Edit]:
+    def _assigned_edits(self, text: bytes, suspicion: Suspicion) -> Iterator[Edit]:
         priority = _FIRST_RULE_PRIORITY + self._personal
-        for start, end, rule in self._assigned.found(text):
+        for start, end, rule in self._assigned.found(text, suspicion.assignments):
             start = _behind_escape(text, start)
             if start < end:
                 yield Edit(start, end, marker(rule).encode(), (rule,), False, priority)
