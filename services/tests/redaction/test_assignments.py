@@ -6,9 +6,11 @@ import json
 import random
 import string
 import time
+from base64 import b64encode
 
 import pytest
 
+import samples
 from redaction.assignment_forms import all_forms
 from tracefoundry.redaction.assignments import AssignedSecrets, hint_patterns
 from tracefoundry.redaction.denied_keys import KeyNames
@@ -73,3 +75,84 @@ def test_hashes_and_ids_stay(name: str) -> None:
     """Their names say that they are no secrets."""
     text = json.dumps({name: f"{_RANDOM.getrandbits(256):064x}"})
     assert text == REDACTOR.redact_text(text)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("API_KEY=abc&def1", "API_KEY={}"),
+        ("x?api_key=abcd1&y=3", "x?api_key={}&y=3"),
+        ("DB_PASSWORD=a1b2c3,d4|e5\nX=1", "DB_PASSWORD={}\nX=1"),
+        ("PASSWORD: ${DB_PASSWORD:-hunter2x}", "PASSWORD: ${{DB_PASSWORD:{}}}"),
+        ("run API_KEY=hunter2x; echo", "run API_KEY={}; echo"),
+    ],
+)
+def test_a_setting_goes_whole(text: str, left: str) -> None:
+    """Up to its end, not to a sign in it; the setting behind it stays."""
+    assert REDACTOR.redact_text(text)[0] == left.format("[redacted:assigned_secret]")
+
+
+@pytest.mark.parametrize("text_is_clean", [True, False])
+@pytest.mark.parametrize(
+    ("key", "value", "secret"),
+    [
+        ("github.pat", VALUES[1], True),
+        ("app.datadog_app_key", VALUES[1], True),
+        ("db.pass", VALUES[0], True),
+        ("vendor.auth", VALUES[1], True),
+        ("session.id", VALUES[1], False),
+        ("gen_ai.conversation.id", VALUES[1], False),
+        ("cache.key", "0123456789abcdef" * 2, False),
+        ("vendor.auth", "required", False),
+        ("vendor.auth", "123e4567-e89b-12d3-a456-426614174000", False),
+        ("primary_key", VALUES[1], False),
+        ("vendor.auth", 5, False),
+    ],
+)
+def test_an_attribute_with_a_secret_like_name_loses_a_random_value(
+    key: str, value: object, secret: bool, text_is_clean: bool
+) -> None:
+    """Every time it comes, at the top and in an object; a key is not remembered for one value."""
+    for around in ("required", value, "required", value):
+        for attributes in ({key: around}, {"o": {"$object": {key: around}}}):
+            span = samples.make_span(attributes=attributes)
+            report = REDACTOR.redact_span(span, text_is_clean=text_is_clean)
+            gone = secret and around is value
+            assert ("assigned_secret" in str(span.attributes)) is gone
+            assert bool(report.counts) is gone
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "&quot;password&quot;: &quot;{v}&quot;",
+        "{{&quot;api_key&quot;:&quot;{v}&quot;,&quot;x&quot;:1}}",
+        "<p>password = &#34;{v}&#34;</p>",
+        "<a href='?a=1&amp;api_key={v}&amp;b=2'>",
+        "password&#61;{v}",
+    ],
+)
+def test_references_of_html_hide_nothing(form: str) -> None:
+    """What stands around the value stays as it is written."""
+    head, _, tail = form.format(v=VALUES[1]).partition(VALUES[1])
+    redacted, _ = REDACTOR.redact_text(head + VALUES[1] + tail)
+    assert redacted.startswith(head)
+    assert redacted.endswith(tail)
+    assert VALUES[1] not in redacted
+
+
+def test_files_that_hold_keys() -> None:
+    """Of docker, npm, kubectl, Terraform and the manifests of Kubernetes."""
+    login = b64encode(("bob:" + VALUES[0]).encode()).decode()
+    key = b64encode(_RANDOM.randbytes(300)).decode()
+    for form, value in [
+        ('{{"auths": {{"r.example": {{"auth": "{v}"}}}}}}', login),
+        ("//r.example/:_auth={v}", login),
+        ('_auth = "{v}"', login),
+        ("    client-key-data: {v}\n", key),
+        ('{{"client-key-data": "{v}"}}', key),
+        ("data:\n  tls.key: {v}\ntype: kubernetes.io/tls", key),
+        ('{{"instances": [{{"attributes": {{"password": "{v}", "port": 1}}}}]}}', VALUES[0]),
+        ('"db_password": {{"value": "{v}", "type": "string", "sensitive": true}}', VALUES[0]),
+    ]:
+        assert value not in REDACTOR.redact_text(form.format(v=value))[0]

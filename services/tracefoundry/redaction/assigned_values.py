@@ -102,7 +102,9 @@ def _is_plausible(value: bytes, name: str, structure: Structure, names: KeyNames
         return False
     if structure is Structure.QUOTED:
         # A constant may hold the name of a key: API_KEY_HEADER = "X-API-Key", or of its owner.
-        is_name = _OWNED_NAME.fullmatch(value) or _DESCRIBING_NAME.fullmatch(value) and names.denied(value.decode("latin-1"))
+        is_name = _OWNED_NAME.fullmatch(value) or (
+            _DESCRIBING_NAME.fullmatch(value) and names.denied(value.decode("latin-1"))
+        )
         return not is_name and _SENTENCE.fullmatch(value) is None
     if structure is Structure.SETTING:
         return value.isalnum() or (_WORD.fullmatch(value) is None and not _is_code(value))

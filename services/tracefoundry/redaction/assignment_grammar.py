@@ -51,7 +51,9 @@ CONNECTORS = re.compile(
 NEXT_LINE = re.compile(rb"[ \t]{0,40}\r?\n\s{0,40}(?=[^\s#-])")
 _BARE = rb"[^\s\"'`,;&<>(){}\[\]|\\\x1b]"
 VALUE = re.compile(
-    rb"(?:![\w!]{0,40}[ ]+|&\w{1,40}[ ]+|\*\*|__|%(colour)s|[\[(](?=[\"'\w])){0,3}"
+    rb"(?:![\w!]{0,40}[ ]+|&\w{1,40}[ ]+|\*\*|__|%(colour)s|[\[(](?=[\"'\w])"
+    rb"|(?:String::from|SecretString::(?:new|from)|Secret::new|SecretStr|new String|Some|Just)\("
+    rb"){0,3}"
     rb"(?:(?P<prefix>[A-Za-z@$]{0,2}|<<)"
     rb"(?:\"\"\"(?P<long>[^\"\\]{1,4096})\"\"\"|'''(?P<long1>[^'\\]{1,4096})'''"
     rb"|\"(?P<double>(?:[^\"\r\n\\]|\\[^\"'\\/bfnrtux\r\n])+)(?:\"|\Z)"

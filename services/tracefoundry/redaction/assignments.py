@@ -49,6 +49,9 @@ _WORDS = (
     r"|pgp|gpg|account|master|auth|session|service|storage)[ _.-]?key|(?:[ _.-]?)token|credential"
     r"|requirepass|masterauth|securestring|jwt|bearer|csrf|xsrf|key-data"
 )
+_SIGN = r"[\x1b\"#$%&'()*+,/:<=>@\[\]\\^_`{|}~\xef-]"
+"""What may join a name and its value: no other control character, or every token count in a
+protobuf body would be suspicious."""
 _WORDS_BEHIND = "is|was|to|for|value|Value|VALUE|val|default|content|data"
 _COMMANDS = r"(?:setenv|setx|[sS]et(?:\s+-\w+)*|SetEnv|ENV|ARG|env|export|def|let|define)\s+"
 _NO_DIGIT, _ANY = r"[A-Za-z+/_=.~!@#$%^-]", r"[A-Za-z0-9+/_=.~!@#$%^-]"
@@ -64,8 +67,17 @@ BASE64_PROBES = (
 
 
 _NAMED, _RANDOM, _SHORT, _COMMAND_NAMES, _LOGINS, _REDIS = (
-    "named", "random", "short", "command", "login", "redis"
+    "named",
+    "random",
+    "short",
+    "command",
+    "login",
+    "redis",
 )
+_LOGIN_PATTERN = r"(?:login|user|username|account)(?:\s|\\+[nrt])+[!-~]+(?:\s|\\+[nrt])+password"
+_REDIS_PATTERN = r"requirepass\s|masterauth\s"
+PREFIXED_HINTS = frozenset([_LOGIN_PATTERN, _REDIS_PATTERN, CURL, IDENTIFIED, PGPASS])
+"""Those that begin with given characters."""
 _HINTS_OF_NAMES = frozenset([_NAMED, _COMMAND_NAMES, _LOGINS, _REDIS])
 
 
@@ -76,15 +88,14 @@ def hint_patterns(deny_keys: Iterable[str]) -> dict[str, str]:
     words = "|".join([_WORDS, *words_of_user(deny_keys)])
     name = rf"(?i:{words})[A-Za-z0-9_-]*"
     return {
-        _NAMED: rf"{name}(?:[^A-Za-z0-9\s.;!?]|[ \t]?\?="
-        rf"|\s{{1,4}}(?:[^A-Za-z0-9\s.;!?]|{_WORDS_BEHIND})"
+        _NAMED: rf"{name}(?:{_SIGN}|[ \t]?\?=|\s{{1,4}}{_SIGN}|\s+(?:{_WORDS_BEHIND})"
         r"|[ \t][A-Za-z][A-Za-z0-9_.]*[ \t]*:?=)",
         _RANDOM: _random_pattern(),
         _SHORT: r"(?i:pass|pwd)\\*[\"'\])]*\s{0,4}[:=>,]",
         _COMMAND_NAMES: rf"(?:-[A-Za-z0-9_-]*|{_COMMANDS}[A-Za-z0-9_.-]*)"
         rf"(?:{name}|(?i:pass|pwd))(?:\s|\\+t)",
-        _LOGINS: r"(?:login|user|username|account)(?:\s|\\+[nrt])+[!-~]+(?:\s|\\+[nrt])+password",
-        _REDIS: r"requirepass\s|masterauth\s",
+        _LOGINS: _LOGIN_PATTERN,
+        _REDIS: _REDIS_PATTERN,
         **{pattern: pattern for pattern in (CURL, IDENTIFIED, PGPASS)},
     }
 
@@ -332,7 +343,7 @@ def _whole_setting(text: bytes, start: int, value: _Value) -> _Value:
     if _START_OF_SETTING.search(text[max(0, start - 8) : start]) is not None:
         rest = _REST_OF_SETTING.match(text, end, end + _RETRIED_BYTES)
         if rest is not None and _NEXT_OF_QUERY.search(rest[0]) is None:
-            return value._replace(end=end + len(rest[0].rstrip(b",;)]}|&")))
+            return value._replace(end=end + len(rest[0].rstrip(b".:*,;)]}|&")))
     return value
 
 

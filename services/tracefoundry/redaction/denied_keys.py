@@ -124,9 +124,7 @@ _CASE = re.compile(rb"\bcase\Z")
 def is_compared(before: bytes) -> bool:
     """Whether the name behind this text is compared with something: ``if key == "password":``."""
     end = before[-24:].rstrip()
-    return end.endswith((b"==", b"!=")) or (
-        end.endswith(b"case") and _CASE.search(end) is not None
-    )
+    return end.endswith((b"==", b"!=")) or (end.endswith(b"case") and _CASE.search(end) is not None)
 
 
 SCHEMA_VALUES = frozenset(["default", "const", "value", "example", "examples", "enum"])
@@ -138,8 +136,13 @@ _SCHEMA_KEYS = SCHEMA_VALUES | {
     "additionalProperties", "minProperties", "maxProperties", "anyOf", "oneOf", "allOf",
     "not", "$ref", "$defs", "nullable", "readOnly", "writeOnly", "deprecated",
     "contentEncoding", "contentMediaType", "sensitive",
+    # of the service models of AWS
+    "shape", "documentation", "members", "location", "locationName", "idempotencyToken", "box",
+    "min", "max",
 }  # fmt: skip
-_SCHEMA_MARKS = frozenset(["type", "description", "$ref", "anyOf", "oneOf", "allOf", "enum"])
+_SCHEMA_MARKS = frozenset(
+    ["type", "shape", "description", "$ref", "anyOf", "oneOf", "allOf", "enum"]
+)
 _SCHEMA_BYTES = 16_384
 
 

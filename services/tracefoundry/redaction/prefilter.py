@@ -61,7 +61,12 @@ USER_BASE64_BYTES = 3 * _USER_GROUPS + 2
 _SHORTEST_KEY_BYTES = len('"cvv":')
 """No key of the built-in list makes a shorter JSON text."""
 
-_ESCAPES = (r"\\u00[0-7]", r"[!-~]\\/[!-~]", r"\\x[0-7]", r"%[0-7][0-9A-Fa-f]")
+_ESCAPES = (
+    r"\\u00[0-7]", r"[!-~]\\/[!-~]", r"\\x[0-7]", r"%[0-7][0-9A-Fa-f]",
+    r"&(?:quot|#34|#x22);\s{0,4}:", "&#(?:64|x40);",
+)  # fmt: skip
+"""Of references of HTML, those behind a key of JSON and the sign of e-mail addresses; others follow
+the name of a secret."""
 _ESCAPE_PROBES = (
     r"%[0-7][0-9A-Fa-f][!-~]{3}",
     r"\\u00[0-7]",
@@ -242,8 +247,10 @@ class Prefilter:
 
 
 def _is_prefix(entry: tuple[str, str, int], rules: Sequence[Rule]) -> bool:
-    """Whether an entry looks for a provider's key that begins with a literal."""
+    """Whether an entry looks for something that begins with a literal."""
     kind, pattern, number = entry
+    if kind == "assignments":
+        return pattern in assignments.PREFIXED_HINTS
     is_provider = kind == "rule" and rules[number].group == "provider"
     return is_provider and begins_with_literal(pattern)
 

@@ -49,7 +49,9 @@ class NameKind(Enum):
 
 
 _PASSWORD = re.compile(r"(?:^|_)(?:[a-z0-9]*[a-z])?(?:pass|pwd)\d*$")
-_NO_PASSWORD = re.compile(r"(?:by|com|tres|sur|multi|single|one|two|first|second|render|mini)_?pass\d*$")
+_NO_PASSWORD = re.compile(
+    r"(?:by|com|tres|sur|multi|single|one|two|first|second|render|mini)_?pass\d*$"
+)
 
 
 def kind_of_words(words: str) -> NameKind:

@@ -30,15 +30,17 @@ from tracefoundry.redaction.base64_text import (
     is_credible,
     stretches,
 )
-from tracefoundry.redaction.decoded_views import percent_decoded, unescaped
+from tracefoundry.redaction.decoded_views import percent_decoded, references_decoded, unescaped
 from tracefoundry.redaction.denied_keys import DENIED_KEY, DeniedJsonValues, KeyNames
 from tracefoundry.redaction.edits import Edit, applied, without_overlaps
 from tracefoundry.redaction.personal_data import zero_fraction
 from tracefoundry.redaction.policy import Policy
 from tracefoundry.redaction.prefilter import Prefilter, Suspicion
 from tracefoundry.redaction.re2_patterns import Match, Pattern, compiled
+from tracefoundry.redaction.repeated_secrets import RepeatedSecrets
 from tracefoundry.redaction.report import marker
 from tracefoundry.redaction.rules import RuleMatcher
+from tracefoundry.redaction.user_passwords import ASSIGNED_SECRET
 
 NESTED_ENCODING = "nested_encoding"
 """Rule name of texts that were replaced whole because they are encoded more than
@@ -117,19 +119,23 @@ class TextRedactor:
         self._denied_values = DeniedJsonValues(names, policy.deny_keys)
         self._assigned = AssignedSecrets(names, policy.deny_keys)
         self._personal = sum(rule.group != "personal" for rule in policy.rules)
+        self._secret_rules = {rule.name for rule in policy.rules if rule.group != "personal"}
+        self._secret_rules |= {DENIED_KEY, ASSIGNED_SECRET}
         self.prefilter = Prefilter(
             policy.rules, [pattern.regex for pattern in policy.patterns], policy.deny_keys
         )
 
-    def redact(self, text: bytes, counts: Counter[str]) -> bytes:
-        """The text without secrets; adds to ``counts`` what was taken out. The same object when
-        nothing was."""
+    def redact(
+        self, text: bytes, counts: Counter[str], repeated: RepeatedSecrets | None = None
+    ) -> bytes:
+        """The text without secrets; adds to ``counts`` what was taken out, and to ``repeated`` the
+        secrets that are to be looked for elsewhere. The same object when nothing was."""
         suspicion = self.prefilter.suspicion(text)
         if suspicion is None:
             return text
         found: Counter[str] = Counter()
         try:
-            current, structural = self._until_clean(text, suspicion, found)
+            current, structural = self._until_clean(text, suspicion, found, repeated)
         except _BoundReached as bound:
             found = Counter({bound.rule: 1})
             current, structural = marker(bound.rule).encode(), True
@@ -141,7 +147,11 @@ class TextRedactor:
         return current
 
     def _until_clean(
-        self, text: bytes, suspicion: Suspicion, found: Counter[str]
+        self,
+        text: bytes,
+        suspicion: Suspicion,
+        found: Counter[str],
+        repeated: RepeatedSecrets | None,
     ) -> tuple[bytes, bool]:
         """The clean text, and whether anything went that could be part of JSON's structure."""
         budget = _Budget(len(text))
@@ -156,6 +166,10 @@ class TextRedactor:
                 or _INSIDE_STRING.fullmatch(edit.new) is None
                 for edit in edits
             )
+            if repeated is not None:
+                for edit in edits:
+                    if not edit.rewrite and edit.rules[0] in self._secret_rules:
+                        repeated.remember(current[edit.start : edit.end], edit.rules[0])
             current = applied(current, edits)
             for edit in edits:
                 found.update(edit.rules)
@@ -207,6 +221,7 @@ class TextRedactor:
         views = (
             unescaped(text) if b"\\" in text else None,
             percent_decoded(text) if b"%" in text else None,
+            references_decoded(text) if b"&" in text and b";" in text else None,
         )
         for view in views:
             if view is None or view.text in seen:
