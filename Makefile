@@ -15,7 +15,7 @@ ARGS ?=
 
 export PYTHON DEMO_PORT DEMO_OTLP_PORT DEMO_GRPC_PORT DEMO_DATA DEMO_TRACES
 
-.PHONY: help setup setup-dev demo test faults lint format recall bench images test-operator e2e e2e-up e2e-down requirements clean clean-data
+.PHONY: help setup setup-dev demo test test-interop interop-requirements faults lint format recall bench images test-operator e2e e2e-up e2e-down requirements clean clean-data
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
 
@@ -40,6 +40,9 @@ test: setup-dev  ## run the whole test suite (ARGS are passed to pytest)
 	@$(BIN)/python services/tests/payloads/s3_server.py
 	$(BIN)/pytest -n auto --dist loadfile -m "not cluster_programs and not faults" $(ARGS)
 
+test-interop: setup-dev  ## agents of other libraries, each in its own environment, against the platform
+	$(BIN)/pytest -c interop/pytest.ini --rootdir interop interop $(ARGS)
+
 faults: setup-dev  ## kill -9 of everything under load, object stores that hang, crashes of retention
 	@$(BIN)/python services/tests/payloads/s3_server.py
 	$(BIN)/pytest -m faults services/tests $(ARGS)
@@ -49,13 +52,14 @@ test-operator: setup-dev  ## tests of the operator on a real API server, of helm
 	PYTHONPATH=e2e $(BIN)/python -m cluster prepare
 	$(BIN)/pytest -m cluster_programs operator/tests $(ARGS)
 
-# All four run even if one fails, so that one call shows all errors.
-lint: setup-dev  ## ruff, mypy --strict and the import contracts
+# All run even if one fails, so that one call shows all errors.
+lint: setup-dev  ## ruff, mypy --strict, the import contracts; tsc, ESLint and Prettier
 	@status=0; check() { echo "$$*"; "$$@" || status=1; }; \
 	check $(BIN)/ruff check; \
 	check $(BIN)/ruff format --check; \
 	check $(BIN)/mypy --strict $(PACKAGES); \
 	check $(BIN)/lint-imports --no-cache --no-logo; \
+	check env PYTHONPATH=services/tests $(BIN)/python sdk/typescript/lint.py; \
 	exit $$status
 
 format: setup-dev  ## sort imports, mend what ruff can mend, format
@@ -93,6 +97,14 @@ requirements:  ## pin again what the members ask for (UPGRADE=--upgrade for the 
 	$(COMPILE) operator/pyproject.toml -c requirements/runtime.txt -o requirements/operator.txt
 	$(COMPILE) $(MEMBERS) requirements/build.in requirements/dev.in \
 		-c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
+
+# Pre-releases are allowed: most instrumentations have no other. The files sdk*.in are resolved
+# together with the SDK and all its extras.
+interop-requirements:  ## pin again what the interop tests install (needs uv)
+	@for asked in interop/requirements/*.in; do case $$asked in \
+	*/sdk*) chosen="--prerelease=if-necessary-or-explicit --all-extras sdk/python/pyproject.toml";; \
+	*) chosen=--prerelease=allow;; esac; \
+	$(COMPILE) $$chosen $$asked -o $${asked%.in}.txt || exit 1; done
 
 clean:  ## remove .venv, build output and caches (traces stay)
 	rm -rf .venv build .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -18,6 +18,7 @@ import ingest_rates
 import payload_rates
 import reads
 import retention
+import sdk
 
 
 def main() -> None:
@@ -47,6 +48,7 @@ PARTS = {
     "retention_postgres": retention.on_postgres,
     "payloads": payload_rates.rates,
     "dedup": payload_rates.dedup,
+    "sdk": sdk.costs,
 }
 
 
@@ -115,6 +117,15 @@ def report(results: dict[str, Any]) -> str:
         line("a run", f"{part['seconds']:.1f} s", "< 10 s")
         line("database before and after",
              f"{part['bytes_before'] / 1e6:.0f} to {part['bytes_after'] / 1e6:.0f} MB")  # fmt: skip
+    if part := results.get("sdk"):
+        lines.append("Python SDK, on the agent's thread")
+        line("helper span / bare span with its attributes, both exported",
+             f"{part['helper_to_bare']:.2f}", "< 1.5")  # fmt: skip
+        line("10 kB of messages add", f"{part['content_10_kb_us']:.0f} us", "< 60 us")
+        line("a tool span, no endpoint set up", f"{part['tool_span_without_sdk_us']:.0f} us")
+        line("a tool span, endpoint refuses", f"{part['tool_span_refused_us']:.0f} us")
+        line("a tool span, endpoint is silent", f"{part['tool_span_silent_us']:.0f} us")
+        line("import, more than opentelemetry-sdk", f"{part['import_more_ms']:.0f} ms", "< 60 ms")
     if part := results.get("footprint"):
         lines.append("idle")
         line("start of serve until /readyz", f"{part['ready_s']:.2f} s", "< 3 s")

@@ -11,7 +11,19 @@ from tracefoundry_operator.manifests.rendering import ContainerImage, Rendering
 SECRETS = {
     name: str(100 + index)
     for index, name in enumerate(
-        ("pg", "pg-ca", "s3", "s3-ca", "keys", "admin-token", "ingest-token")
+        (
+            "pg",
+            "pg-ca",
+            "s3",
+            "s3-ca",
+            "keys",
+            "admin-token",
+            "ingest-token",
+            "pg-ingest",
+            "pg-query",
+            "pg-retention",
+            "senders",
+        )
     )
 }
 
@@ -30,6 +42,11 @@ FULL: dict[str, Any] = {
     "imagePullSecrets": [{"name": "pull"}],
     "database": {
         "secretRef": {"name": "pg", "key": "dsn"},
+        "roles": {
+            "ingest": {"name": "tf_ingest", "secretRef": {"name": "pg-ingest", "key": "dsn"}},
+            "query": {"name": "tf_query", "secretRef": {"name": "pg-query"}},
+            "retention": {"name": "tf_retention", "secretRef": {"name": "pg-retention"}},
+        },
         "tls": {"caSecretRef": {"name": "pg-ca"}},
     },
     "objectStore": {
@@ -43,6 +60,7 @@ FULL: dict[str, Any] = {
     "encryption": {"secretRef": {"name": "keys"}},
     "collector": {
         "storage": {"size": "20Gi", "className": "fast"},
+        "auth": {"tokenSecretRef": {"name": "senders"}},
         "attributes": {"drop": ["http.request.header.cookie"], "allow": ["http.route"]},
         "tailSampling": {"operations": ["GET /orders"], "latencyMilliseconds": 2000},
         "k8sAttributes": True,
@@ -76,6 +94,8 @@ FULL: dict[str, Any] = {
         "otlpFromNamespaces": ["agents", "agents-test"],
         "apiFromNamespaces": ["*"],
         "metricsFromNamespaces": ["monitoring"],
+        "database": {"ports": [6432], "cidrs": ["10.1.0.0/16"]},
+        "objectStore": {"namespaces": ["storage"]},
     },
     "monitoring": {"serviceMonitor": True, "prometheusRule": True},
 }

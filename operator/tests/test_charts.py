@@ -16,7 +16,7 @@ from tests.instances import FULL, MINIMAL
 from tests.operator_process import chart
 from tests.programs import program
 from tests.tracing_namespace import TracingNamespace
-from tracefoundry_operator import __version__, kinds
+from tracefoundry_operator import __version__, kinds, names
 from tracefoundry_operator.manifests.network_policies import OPERATOR_LABELS
 from tracefoundry_operator.settings import Settings
 
@@ -143,6 +143,22 @@ def test_policies_of_instances_admit_the_operators_pods() -> None:
         deployment["spec"]["strategy"]["type"],
         deployment["spec"]["replicas"],
     )
+
+
+def test_the_operator_connects_to_dns_api_server_and_ingest_only() -> None:
+    """By the labels of ingest's pods, and the ports that the values name."""
+    (policy,) = of_kind("NetworkPolicy", "networkPolicy.apiServerPorts={16443}")
+    (deployment,) = of_kind("Deployment")
+    selected = policy["spec"]["podSelector"]["matchLabels"]
+    assert selected.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+    dns, api_server, ingest = policy["spec"]["egress"]
+    assert {53} == {each["port"] for each in dns["ports"]}
+    assert [16443] == [each["port"] for each in api_server["ports"]]
+    (peer,) = ingest["to"]
+    labels = names.selector_labels("main", names.Component.INGEST)
+    assert peer["podSelector"]["matchLabels"].items() <= labels.items()
+    assert [names.OTLP_HTTP_PORT] == [each["port"] for each in ingest["ports"]]
+    assert [] == of_kind("NetworkPolicy", "networkPolicy.enabled=false")
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,20 @@ import json
 import os
 import subprocess
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import yaml
 import zstandard
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
 from tests.api_server import free_ports, wait
 from tests.instances import FULL, MINIMAL, rendering
@@ -25,6 +28,7 @@ from tests.programs import program
 from tracefoundry_operator.manifests import collector
 
 TOKEN = "made-up-token"
+SENDERS = ["of$one-sender", "of-another-sender"]
 TRICKY_KEYS = ["http.route", 'quo"ted', "back\\slash", "dollar$sign", "${env:HOME}", "a|b", "ü"]
 SPECS: dict[str, Mapping[str, Any]] = {
     "minimal": MINIMAL,
@@ -132,13 +136,17 @@ class Running:
     """A collector with the rendered configuration, except for ports and folder."""
 
     def __init__(self, spec: Mapping[str, Any], ingest: Ingest, folder: Path) -> None:
-        grpc, self.port, health, metrics = free_ports(4)
+        self.grpc, self.port, health, metrics = free_ports(4)
         config = yaml.safe_load(collector.configuration(rendering(spec)))
         protocols = config["receivers"]["otlp"]["protocols"]
-        protocols["grpc"]["endpoint"] = f"127.0.0.1:{grpc}"
+        protocols["grpc"]["endpoint"] = f"127.0.0.1:{self.grpc}"
         protocols["http"]["endpoint"] = f"127.0.0.1:{self.port}"
         config["extensions"]["health_check"]["endpoint"] = f"127.0.0.1:{health}"
         queue = config["extensions"]["file_storage/queue"]
+        if "bearertokenauth/senders" in config["extensions"]:
+            tokens = folder / "senders"
+            tokens.write_text("".join(f"{token}\n" for token in SENDERS))
+            config["extensions"]["bearertokenauth/senders"]["filename"] = str(tokens)
         queue["directory"] = queue["compaction"]["directory"] = str(folder / "queue")
         (reader,) = config["service"]["telemetry"]["metrics"]["readers"]
         reader["pull"]["exporter"]["prometheus"] = {"host": "127.0.0.1", "port": metrics}
@@ -160,23 +168,25 @@ class Running:
         self._health = f"http://127.0.0.1:{health}/"
         wait(self._ready, "the collector is ready")
 
-    def send(self, spans: list[dict[str, Any]], resource: dict[str, str]) -> None:
+    def send(self, spans: list[dict[str, Any]], resource: dict[str, str], **headers: str) -> None:
         """Send spans of one resource, as JSON."""
         scope = {"scope": {"name": "test"}, "spans": spans}
         of_resource = {"attributes": attributes(resource)}
-        self._post("traces", {"resourceSpans": [{"resource": of_resource, "scopeSpans": [scope]}]})
+        body = {"resourceSpans": [{"resource": of_resource, "scopeSpans": [scope]}]}
+        self._post("traces", body, headers)
 
     def send_logs(self, records: list[dict[str, Any]], resource: dict[str, str]) -> None:
         """Send log records of one resource, as JSON."""
         scope = {"scope": {"name": "test"}, "logRecords": records}
         of_resource = {"attributes": attributes(resource)}
-        self._post("logs", {"resourceLogs": [{"resource": of_resource, "scopeLogs": [scope]}]})
+        body = {"resourceLogs": [{"resource": of_resource, "scopeLogs": [scope]}]}
+        self._post("logs", body, {})
 
-    def _post(self, signal: str, body: dict[str, Any]) -> None:
+    def _post(self, signal: str, body: dict[str, Any], headers: Mapping[str, str]) -> None:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/v1/{signal}",
             data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json", **headers},
         )
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - to loopback
             assert 200 == answer.status
@@ -266,6 +276,60 @@ def test_spans_reach_ingest_with_the_token_and_without_secrets(
         assert "made-up" not in "".join(found.values())
         assert ("7", "s1") == (found["gen_ai.usage.input_tokens"], found["session.id"])
     assert "agent" == of_resource["service.name"]
+    assert {f"Bearer {TOKEN}"} == ingest.tokens
+
+
+WITH_AUTH = {**MINIMAL, "collector": {"auth": {"tokenSecretRef": {"name": "senders"}}}}
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Ingest]]:
+    """A collector that asks its senders for a token, and what it sends to."""
+    ingest = Ingest()
+    running = Running(WITH_AUTH, ingest, tmp_path_factory.mktemp("asking"))
+    try:
+        yield running, ingest
+    finally:
+        running.stop()
+        ingest.stop()
+
+
+WRONG = [None, "", "Bearer", "Bearer ", "Bearer wrong", SENDERS[0], f"Basic {SENDERS[0]}"]
+
+
+@pytest.mark.parametrize("given", WRONG)
+def test_a_sender_without_a_token_of_the_secret_is_refused(
+    asking: tuple[Running, Ingest], given: str | None
+) -> None:
+    """Over HTTP with 401, over gRPC with UNAUTHENTICATED, and nothing of theirs is sent on."""
+    running, ingest = asking
+    headers = {} if given is None else {"Authorization": given}
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        running.send([span("refused", {})], {}, **headers)
+    with refused.value as answer:
+        assert 401 == answer.code
+    with grpc.insecure_channel(f"127.0.0.1:{running.grpc}") as channel:
+        metadata = [] if given is None else [("authorization", given)]
+        with pytest.raises(grpc.RpcError) as failed:
+            TraceServiceStub(channel).Export(
+                ExportTraceServiceRequest(), metadata=metadata, timeout=10
+            )
+    assert grpc.StatusCode.UNAUTHENTICATED == failed.value.code()
+    assert "refused" not in ingest.names()
+
+
+@pytest.mark.parametrize("token", SENDERS)
+def test_every_token_of_the_secret_is_valid(asking: tuple[Running, Ingest], token: str) -> None:
+    """So senders can change theirs one by one. Ingest gets the collector's own token."""
+    running, ingest = asking
+    running.send([span(token, {})], {}, Authorization=f"Bearer {token}")
+    with grpc.insecure_channel(f"127.0.0.1:{running.grpc}") as channel:
+        TraceServiceStub(channel).Export(
+            ExportTraceServiceRequest(),
+            metadata=[("authorization", f"Bearer {token}")],
+            timeout=10,
+        )
+    wait(lambda: token in ingest.names(), "the span arrives")
     assert {f"Bearer {TOKEN}"} == ingest.tokens
 
 

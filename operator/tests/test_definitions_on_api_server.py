@@ -95,6 +95,8 @@ def test_defaults_are_set(tracing: TracingNamespace) -> None:
         ("redaction.mode", "none", "Unsupported value"),
         ("redaction", {"mode": "off", "floor": "standard"}, "mode keeps more than floor allows"),
         ("redaction.floor", "strict", "mode keeps more than floor allows"),
+        ("quotas.spansPerDay", 0, "greater than or equal to 1"),
+        ("quotas.bytesPerSecond", "1Mi", "must be of type integer"),
         ("collector.replicas", 0, "greater than or equal to 1"),
         ("ingest.resources", {"limits": {"memory": "lots"}}, "should match"),
         ("image.tag", "0.2.0", "not both"),

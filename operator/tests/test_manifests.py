@@ -169,11 +169,15 @@ def test_secret_contents_are_referenced_and_never_stand_in_an_object() -> None:
 @pytest.mark.parametrize(
     ("secret", "rolled"),
     [
-        ("pg", {"ingest", "query"}),
+        ("pg", set()),  # of the migration alone: the others have roles
+        ("pg-ingest", {"ingest"}),
+        ("pg-query", {"query"}),
+        ("pg-retention", set()),
         ("s3", {"ingest", "query"}),
         ("keys", {"ingest", "query"}),
         ("pg-ca", {"ingest", "query"}),
         ("ingest-token", {"collector"}),
+        ("senders", {"collector"}),
         ("admin-token", set()),
     ],
 )
@@ -189,6 +193,48 @@ def test_a_changed_secret_rolls_the_pods_that_use_it_and_no_others(
         if template(old) != template(new)
     }
     assert rolled == changed
+
+
+def test_without_roles_all_components_use_the_url_of_the_migration() -> None:
+    """And its change rolls them."""
+    before = instance.render(rendering(MINIMAL)).rollout
+    after = instance.render(rendering(MINIMAL, secrets={**SECRETS, "pg": "999"})).rollout
+    changed = {
+        old["metadata"]["name"] for old, new in zip(before, after, strict=True) if old != new
+    }
+    assert {"main-ingest", "main-query"} == changed
+
+
+@pytest.mark.parametrize(
+    ("kind", "component", "secret"),
+    [
+        ("Deployment", "ingest", "pg-ingest"),
+        ("Deployment", "query", "pg"),
+        ("CronJob", "retention", "pg-retention"),
+        ("Job", "migrate", "pg"),
+    ],
+)
+def test_a_component_connects_with_its_own_role(kind: str, component: str, secret: str) -> None:
+    """One without a role uses that of the migration."""
+    roles = {
+        name: {"name": f"tf_{name}", "secretRef": {"name": f"pg-{name}"}}
+        for name in ("ingest", "retention")
+    }
+    spec = {**MINIMAL, "database": {"secretRef": {"name": "pg"}, "roles": roles}}
+    found = template(one(rendering(spec), kind, component))
+    assert found is not None
+    variables = {each["name"]: each for each in found["spec"]["containers"][0]["env"]}
+    url = variables["TRACEFOUNDRY_DATABASE_URL"]["valueFrom"]["secretKeyRef"]
+    assert {"name": secret, "key": "url"} == url
+    wanted = "ingest=tf_ingest,retention=tf_retention" if component == "migrate" else None
+    assert wanted == variables.get("TRACEFOUNDRY_DATABASE_ROLES", {}).get("value")
+
+
+def test_a_role_that_is_added_makes_a_new_job() -> None:
+    """It has to get its privileges before its component connects."""
+    role = {"name": "tf_ingest", "secretRef": {"name": "pg-ingest"}}
+    spec = {**MINIMAL, "database": {"secretRef": {"name": "pg"}, "roles": {"ingest": role}}}
+    assert input_hash(rendering(MINIMAL)) != input_hash(rendering(spec))
 
 
 def test_bounds_of_projects_reach_what_applies_them() -> None:
@@ -208,6 +254,112 @@ def test_bounds_of_projects_reach_what_applies_them() -> None:
     assert wanted.items() <= given.items()
     unbounded = policy_environment(rendering(MINIMAL).instance.spec)
     assert not wanted.keys() & {one["name"] for one in unbounded}
+
+
+@pytest.mark.parametrize(
+    ("kind", "component", "has_keys"),
+    [
+        ("Deployment", "ingest", True),
+        ("Deployment", "query", True),
+        ("CronJob", "retention", False),
+        ("Job", "migrate", False),
+    ],
+)
+def test_keys_of_payloads_go_to_what_reads_or_writes_them(
+    kind: str, component: str, has_keys: bool
+) -> None:
+    """Retention deletes payloads unread."""
+    found = template(one(rendering(FULL), kind, component))
+    assert found is not None
+    names = {each["name"] for each in found["spec"]["containers"][0]["env"]}
+    assert has_keys == ("TRACEFOUNDRY_ENCRYPTION_KEYS" in names)
+
+
+def egress(spec: Mapping[str, Any], component: str) -> list[Manifest]:
+    """Rules for outgoing connections of a component."""
+    policy = one(rendering(spec), "NetworkPolicy", component)["spec"]
+    assert ["Ingress", "Egress"] == policy["policyTypes"]
+    rules: list[Manifest] = policy["egress"]
+    return rules
+
+
+def ports(rule: Manifest) -> list[int]:
+    """Ports of a rule."""
+    return [each["port"] for each in rule["ports"]]
+
+
+@pytest.mark.parametrize(
+    ("component", "allowed"),
+    [
+        ("collector", [[53, 53], [4318]]),
+        ("ingest", [[53, 53], [5432], [443]]),
+        ("query", [[53, 53], [5432], [443]]),
+        ("retention", [[53, 53], [5432], [443]]),
+        ("migrate", [[53, 53], [5432]]),
+        ("ui", [[53, 53], [8080]]),
+    ],
+)
+def test_a_component_connects_to_what_it_needs_only(
+    component: str, allowed: list[list[int]]
+) -> None:
+    """DNS, then database, object store or the next component."""
+    assert allowed == [ports(rule) for rule in egress(MINIMAL, component)]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [
+        ("http://s3.storage:9000", 9000),
+        ("https://[fd00::1]:9443/", 9443),
+        ("http://s3.storage", 80),
+        ("https://s3.storage", 443),
+    ],
+)
+def test_the_port_of_the_object_store_is_that_of_its_endpoint(endpoint: str, port: int) -> None:
+    spec = {**MINIMAL, "objectStore": {**MINIMAL["objectStore"], "endpoint": endpoint}}
+    assert [port] == ports(egress(spec, "ingest")[2])
+
+
+def test_database_and_object_store_can_be_bound_to_networks_and_namespaces() -> None:
+    policy = {
+        "database": {"ports": [6432], "cidrs": ["10.1.0.0/16"], "namespaces": ["pg"]},
+        "objectStore": {"namespaces": ["storage"]},
+    }
+    _, database, store = egress({**MINIMAL, "networkPolicy": policy}, "query")
+    by_name = "kubernetes.io/metadata.name"
+    assert [
+        {"ipBlock": {"cidr": "10.1.0.0/16"}},
+        {"namespaceSelector": {"matchLabels": {by_name: "pg"}}},
+    ] == database["to"]
+    assert [6432] == ports(database)
+    assert [{"namespaceSelector": {"matchLabels": {by_name: "storage"}}}] == store["to"]
+
+
+def test_quotas_reach_ingest_which_divides_those_for_a_second_among_its_pods() -> None:
+    """Among the least number of pods where they are scaled; without quotas nothing is set."""
+    quotas = {
+        "spansPerSecond": 1_000,
+        "bytesPerSecond": 1_048_576,
+        "spansPerDay": 10_000_000,
+        "contentBytesPerDay": 10**10,
+    }
+    found = policy_environment(rendering({**MINIMAL, "quotas": quotas}).instance.spec)
+    assert {
+        "TRACEFOUNDRY_QUOTA_SPANS_PER_SECOND": "1000",
+        "TRACEFOUNDRY_QUOTA_BYTES_PER_SECOND": "1048576",
+        "TRACEFOUNDRY_QUOTA_SPANS_PER_DAY": "10000000",
+        "TRACEFOUNDRY_QUOTA_CONTENT_BYTES_PER_DAY": "10000000000",
+    } == {one["name"]: one["value"] for one in found if "QUOTA" in one["name"]}
+    unlimited = policy_environment(rendering(MINIMAL).instance.spec)
+    assert [] == [one["name"] for one in unlimited if "QUOTA" in one["name"]]
+    for scale, processes in (
+        ({"replicas": 3}, "3"),
+        ({"autoscaling": {"minReplicas": 4, "maxReplicas": 9}}, "4"),
+    ):
+        pods = template(one(rendering({**MINIMAL, "ingest": scale}), "Deployment", "ingest"))
+        assert pods is not None
+        (container,) = pods["spec"]["containers"]
+        assert {"name": "TRACEFOUNDRY_QUOTA_PROCESSES", "value": processes} in container["env"]
 
 
 def test_changed_patterns_roll_what_redacts() -> None:
@@ -299,7 +451,7 @@ def test_ingest_is_open_to_the_operator() -> None:
 def test_policies_without_rules_deny_by_their_type_alone() -> None:
     """An empty list of rules would be a change at every apply."""
     spec = one(rendering(MINIMAL), "NetworkPolicy", "migrate")["spec"]
-    assert (["Ingress"], False) == (spec["policyTypes"], "ingress" in spec)
+    assert (["Ingress", "Egress"], False) == (spec["policyTypes"], "ingress" in spec)
 
 
 def test_annotations_of_the_operator_cannot_be_set_by_users() -> None:

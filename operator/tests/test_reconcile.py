@@ -184,6 +184,13 @@ def test_a_missing_secret_stops_migration_and_roll_out_and_is_named() -> None:
     assert (Phase.BLOCKED, BASE) == (found.migration, changed_kinds(found))
 
 
+def test_a_missing_secret_of_a_database_role_is_named() -> None:
+    role = {"name": "tf_query", "secretRef": {"name": "none"}}
+    spec = {**MINIMAL, "database": {"secretRef": {"name": "pg"}, "roles": {"query": role}}}
+    found = plan(spec, snapshot())
+    assert ("Secret 'none' (database.roles.query.secretRef) does not exist",) == found.missing
+
+
 def test_a_secret_without_its_key_is_named_with_the_key() -> None:
     """A pod with it would only wait."""
     seen = snapshot()

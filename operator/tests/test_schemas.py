@@ -109,7 +109,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
             "adminTokenSecretRef": {"name": "admin"},
             "ingestTokenSecretRef": {"name": "ingest"},
         },
-        "collector": {"tailSampling": {}},
+        "collector": {"tailSampling": {}, "auth": {"tokenSecretRef": {"name": "senders"}}},
         "ingest": {"autoscaling": {}},
         "ui": {"ingress": {"host": "traces.example.org"}},
     },

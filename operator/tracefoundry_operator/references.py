@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tracefoundry_operator.api.instance import TraceFoundrySpec
-from tracefoundry_operator.manifests.environment import ACCESS_KEY, PATTERNS_FILE, SECRET_KEY
+from tracefoundry_operator.manifests.environment import (
+    ACCESS_KEY,
+    PATTERNS_FILE,
+    SECRET_KEY,
+    database_roles,
+)
 from tracefoundry_operator.records import ConfigMap, Secret
 
 
@@ -17,6 +22,9 @@ def secret_keys(spec: TraceFoundrySpec) -> Iterator[tuple[str, str, str]]:
     """Name and key of each Secret, with the spec field that refers to it."""
     database, store, auth = spec.database, spec.object_store, spec.auth
     yield database.secret_ref.name, database.secret_ref.key, "database.secretRef"
+    for component, role in database_roles(spec):
+        url = role.secret_ref
+        yield url.name, url.key, f"database.roles.{component}.secretRef"
     if database.tls.ca_secret_ref is not None:
         ref = database.tls.ca_secret_ref
         yield ref.name, ref.key, "database.tls.caSecretRef"
@@ -28,6 +36,9 @@ def secret_keys(spec: TraceFoundrySpec) -> Iterator[tuple[str, str, str]]:
     if spec.encryption is not None:
         keys = spec.encryption.secret_ref
         yield keys.name, keys.key, "encryption.secretRef"
+    if spec.collector.auth is not None:
+        senders = spec.collector.auth.token_secret_ref
+        yield senders.name, senders.key, "collector.auth.tokenSecretRef"
     for token, field in (
         (auth.admin_token_secret_ref, "auth.adminTokenSecretRef"),
         (auth.ingest_token_secret_ref, "auth.ingestTokenSecretRef"),

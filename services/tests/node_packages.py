@@ -27,10 +27,15 @@ def _wheel() -> Path:
     return Path(spec.origin).parent
 
 
+def node() -> list[str]:
+    """The command line of node."""
+    return [str(_wheel() / "bin" / "node")]
+
+
 def run_node(*arguments: str, folder: Path) -> str:
     """The standard output of node, which must succeed."""
     done = subprocess.run(
-        [str(_wheel() / "bin" / "node"), *arguments],
+        [*node(), *arguments],
         cwd=folder, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -49,11 +54,24 @@ def installed(project: Path) -> Path:
                 shutil.copy(project / name, folder / name)
             npm = _wheel() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
             subprocess.run(
-                [str(_wheel() / "bin" / "node"), str(npm), "ci", "--ignore-scripts"],
+                [*node(), str(npm), "ci", "--ignore-scripts"],
                 cwd=folder, check=True, capture_output=True, timeout=INSTALL_TIMEOUT_S,
             )  # fmt: skip
             (folder / "complete").touch()
     return folder
+
+
+def linked(project: Path) -> None:
+    """Give a project the packages of its lock file as ``node_modules``, a link into the cache.
+
+    A folder of that name, which a developer's own ``npm ci`` made, is left as it is.
+    """
+    link = project / "node_modules"
+    if link.is_dir() and not link.is_symlink():
+        return
+    target = installed(project) / "node_modules"
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tracefoundry.model.quotas import MOST, QUOTA_NAMES, Quotas
 from tracefoundry.model.times import DAY_NS, UNIT_NS
 
 MAX_RETENTION_NS = 3_660 * DAY_NS
@@ -75,6 +76,11 @@ class Settings:
         retention_spans_max_ns: ``TRACEFOUNDRY_RETENTION_SPANS_MAX``, the longest retention of spans
             that a project may have; 3660 days by default.
         retention_payloads_max_ns: ``TRACEFOUNDRY_RETENTION_PAYLOADS_MAX``, the same for payloads.
+        quotas: ``TRACEFOUNDRY_QUOTA_SPANS_PER_SECOND``, ``..._BYTES_PER_SECOND``,
+            ``..._SPANS_PER_DAY`` and ``..._CONTENT_BYTES_PER_DAY``, for projects without their own;
+            no limit when unset.
+        quota_processes: ``TRACEFOUNDRY_QUOTA_PROCESSES``, among how many listening processes the
+            quotas for a second are divided.
         redaction_patterns: ``TRACEFOUNDRY_REDACTION_PATTERNS``, path of a pattern file; None when
             unset.
         cors_origins: ``TRACEFOUNDRY_CORS_ORIGINS``, comma-separated origins of browsers that may
@@ -101,6 +107,8 @@ class Settings:
     redaction_floor: str = "off"
     retention_spans_max_ns: int = MAX_RETENTION_NS
     retention_payloads_max_ns: int = MAX_RETENTION_NS
+    quotas: Quotas = field(default_factory=Quotas)
+    quota_processes: int = 1
     redaction_patterns: str | None = None
     cors_origins: tuple[str, ...] = ()
     connections_per_address: int = 1_024
@@ -156,6 +164,8 @@ class Settings:
             encryption_keys=environment.get("TRACEFOUNDRY_ENCRYPTION_KEYS", ""),
             redaction=_redaction_default(environment, floor),
             redaction_floor=floor,
+            quotas=Quotas(*(_quota(environment, name) for name in QUOTA_NAMES)),
+            quota_processes=_number(environment, "TRACEFOUNDRY_QUOTA_PROCESSES", 1, 1_000),
             redaction_patterns=environment.get("TRACEFOUNDRY_REDACTION_PATTERNS") or None,
             cors_origins=_origins(environment.get("TRACEFOUNDRY_CORS_ORIGINS", "")),
             connections_per_address=_number(
@@ -213,6 +223,20 @@ def _capacity(environment: Mapping[str, str], name: str) -> int | None:
     if size == 0:
         raise SettingsError(f"{name} is 0: leave it unset where there is no limit")
     return size
+
+
+def _quota(environment: Mapping[str, str], quota: str) -> int | None:
+    name = f"TRACEFOUNDRY_QUOTA_{quota.upper()}"
+    text = environment.get(name)
+    if not text:
+        return None
+    if "bytes" in quota:
+        number = parse_bytes(text, name)
+    else:
+        number = int(text) if re.fullmatch(r"[0-9]{1,16}", text) else 0
+    if not 1 <= number <= MOST:
+        raise SettingsError(f"{name}={text!r} is not a whole number from 1 to {MOST}")
+    return number
 
 
 def _redaction(environment: Mapping[str, str], name: str, default: str) -> str:

@@ -26,10 +26,26 @@ KIND = "TraceFoundry"
 RedactionMode = Literal["strict", "standard", "off"]
 
 
+class DatabaseRole(Resource, frozen=True, kw_only=True):
+    """A role of the database for one component, and the Secret with its URL."""
+
+    name: str
+    secret_ref: UrlSecretRef
+
+
+class DatabaseRoles(Resource, frozen=True, kw_only=True):
+    """Components with a role of their own; the others use that of the migration."""
+
+    ingest: DatabaseRole | None = None
+    query: DatabaseRole | None = None
+    retention: DatabaseRole | None = None
+
+
 class Database(Resource, frozen=True, kw_only=True):
     """Where spans are stored."""
 
     secret_ref: UrlSecretRef
+    roles: DatabaseRoles = DatabaseRoles()
     tls: Tls = Tls()
 
 
@@ -75,11 +91,18 @@ class TailSampling(Resource, frozen=True, kw_only=True):
     percentage: int = 10
 
 
+class CollectorAuth(Resource, frozen=True, kw_only=True):
+    """The token that the collector asks its senders for."""
+
+    token_secret_ref: TokenSecretRef
+
+
 class Collector(Pods, frozen=True, kw_only=True):
     """The collector, which receives OTLP and queues it."""
 
     replicas: int = 1
     storage: Storage = Storage()
+    auth: CollectorAuth | None = None
     attributes: AttributeFilter = AttributeFilter()
     tail_sampling: TailSampling | None = None
     k8s_attributes: bool = msgspec.field(default=False, name="k8sAttributes")
@@ -127,6 +150,15 @@ class Redaction(Resource, frozen=True, kw_only=True):
     patterns_config_map_ref: NameRef | None = None
 
 
+class Quotas(Resource, frozen=True, kw_only=True):
+    """Limits of projects without their own; None is no limit."""
+
+    spans_per_second: int | None = None
+    bytes_per_second: int | None = None
+    spans_per_day: int | None = None
+    content_bytes_per_day: int | None = None
+
+
 class Destination(Resource, frozen=True, kw_only=True):
     """A bucket and prefix that bundles may be written to."""
 
@@ -150,13 +182,24 @@ class Auth(Resource, frozen=True, kw_only=True):
     ingest_token_secret_ref: TokenSecretRef
 
 
+class NetworkDestination(Resource, frozen=True, kw_only=True):
+    """A server outside the instance. Without networks and namespaces: at any address."""
+
+    ports: tuple[int, ...] = ()
+    cidrs: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+
+
 class NetworkPolicy(Resource, frozen=True, kw_only=True):
-    """Which other namespaces may connect to the pods; ``*`` means all."""
+    """Which other namespaces may connect to the pods (``*`` means all), and where the servers are
+    that the pods connect to."""
 
     enabled: bool = True
     otlp_from_namespaces: tuple[str, ...] = ()
     api_from_namespaces: tuple[str, ...] = ()
     metrics_from_namespaces: tuple[str, ...] = ()
+    database: NetworkDestination = NetworkDestination()
+    object_store: NetworkDestination = NetworkDestination()
 
 
 class Monitoring(Resource, frozen=True, kw_only=True):
@@ -183,6 +226,7 @@ class TraceFoundrySpec(Resource, frozen=True, kw_only=True):
     retention: Retention = Retention()
     migration: Pods = Pods()
     redaction: Redaction = Redaction()
+    quotas: Quotas = Quotas()
     exports: Exports = Exports()
     network_policy: NetworkPolicy = NetworkPolicy()
     monitoring: Monitoring = Monitoring()

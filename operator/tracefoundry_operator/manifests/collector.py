@@ -17,6 +17,7 @@ from tracefoundry_operator.manifests.pods import (
     pod_template,
     probes,
     secret_value,
+    secret_volume,
     value,
 )
 from tracefoundry_operator.manifests.quantities import memory_bytes, resources
@@ -73,6 +74,17 @@ def _stateful_set(rendering: Rendering, config: str) -> Manifest:
         path=CONFIG_FOLDER,
         source={"configMap": {"name": rendering.child(Component.COLLECTOR), "defaultMode": 0o444}},
     )
+    secrets, mounts = [token.name], [queue, file]
+    if spec.collector.auth is not None:
+        senders = spec.collector.auth.token_secret_ref
+        secrets.append(senders.name)
+        mounts.append(
+            Mount(
+                name="senders",
+                path=collector_config.SENDERS_FOLDER,
+                source=secret_volume(senders.name, senders.key, collector_config.SENDERS_FILE),
+            )
+        )
     container = Container(
         image=rendering.collector,
         args=[f"--config={CONFIG_FOLDER}/{CONFIG_FILE}"],
@@ -83,7 +95,7 @@ def _stateful_set(rendering: Rendering, config: str) -> Manifest:
         ],
         ports={**PORTS[Component.COLLECTOR], HEALTH_PORT_NAME: collector_config.HEALTH_PORT},
         resources=found,
-        mounts=[queue, file],
+        mounts=mounts,
         probes=probes(
             HEALTH_PORT_NAME,
             liveness="/",
@@ -98,7 +110,7 @@ def _stateful_set(rendering: Rendering, config: str) -> Manifest:
         Component.COLLECTOR,
         container,
         settings=spec.collector,
-        secrets=[token.name],
+        secrets=secrets,
         config=config,
         token=spec.collector.k8s_attributes,
     )

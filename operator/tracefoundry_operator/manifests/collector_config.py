@@ -20,6 +20,11 @@ HEALTH_PORT = 13133
 METRICS_PORT = 8888
 
 QUEUE_FOLDER = "/var/lib/tracefoundry-collector/queue"
+SENDERS_FOLDER = "/etc/tracefoundry-senders"
+SENDERS_FILE = "token"
+"""A file and not a variable: it may have several tokens, one a line, while senders change theirs;
+and ``$`` in a token stays as it is."""
+
 INGEST_TOKEN_VARIABLE = "TRACEFOUNDRY_INGEST_TOKEN"  # noqa: S105 - the name of a variable
 
 MAX_BODY_MIB = 64
@@ -77,13 +82,18 @@ def render(collector: Collector, *, ingest_url: str, redact: bool) -> Config:
     if collector.tail_sampling is not None:
         processors["tail_sampling"] = _tail_sampling(collector.tail_sampling)
         traces.append("tail_sampling")
+    extensions, receivers = _extensions(), _receivers()
+    if collector.auth is not None:
+        extensions[_SENDERS] = {"filename": f"{SENDERS_FOLDER}/{SENDERS_FILE}"}
+        for protocol in receivers["otlp"]["protocols"].values():
+            protocol["auth"] = {"authenticator": _SENDERS}
     return {
-        "extensions": _extensions(),
-        "receivers": _receivers(),
+        "extensions": extensions,
+        "receivers": receivers,
         "processors": processors,
         "exporters": {"otlp_http/ingest": _exporter(ingest_url, collector.storage.size)},
         "service": {
-            "extensions": ["health_check", "file_storage/queue"],
+            "extensions": list(extensions),
             "telemetry": {
                 "logs": {"encoding": "json"},
                 "metrics": {
@@ -114,6 +124,8 @@ def render(collector: Collector, *, ingest_url: str, redact: bool) -> Config:
         },
     }
 
+
+_SENDERS = "bearertokenauth/senders"
 
 _ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - in a pod, behind a NetworkPolicy
 

@@ -5,8 +5,10 @@ Secrets are referenced, never read: their values go from the API server to the k
 
 from __future__ import annotations
 
-from tracefoundry_operator.api.instance import TraceFoundrySpec
-from tracefoundry_operator.api.references import CaSecretRef
+from collections.abc import Iterator
+
+from tracefoundry_operator.api.instance import DatabaseRole, TraceFoundrySpec
+from tracefoundry_operator.api.references import CaSecretRef, UrlSecretRef
 from tracefoundry_operator.manifests.pods import (
     Environment,
     Mount,
@@ -15,6 +17,7 @@ from tracefoundry_operator.manifests.pods import (
     value,
 )
 from tracefoundry_operator.manifests.rendering import Manifest, Rendering, versions_of
+from tracefoundry_operator.names import Component
 
 FOLDER = "/etc/tracefoundry"
 PATTERNS_FILE = "patterns.yaml"
@@ -22,9 +25,27 @@ ACCESS_KEY = "AWS_ACCESS_KEY_ID"
 SECRET_KEY = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a key, not a key
 
 
-def database_environment(spec: TraceFoundrySpec) -> Environment:
+def database_roles(spec: TraceFoundrySpec) -> Iterator[tuple[Component, DatabaseRole]]:
+    """Components with a database role of their own."""
+    roles = spec.database.roles
+    for component, role in (
+        (Component.INGEST, roles.ingest),
+        (Component.QUERY, roles.query),
+        (Component.RETENTION, roles.retention),
+    ):
+        if role is not None:
+            yield component, role
+
+
+def database_url(spec: TraceFoundrySpec, component: Component) -> UrlSecretRef:
+    """The Secret with the URL that a component connects with."""
+    role = dict(database_roles(spec)).get(component)
+    return spec.database.secret_ref if role is None else role.secret_ref
+
+
+def database_environment(spec: TraceFoundrySpec, component: Component) -> Environment:
     """The URL of the database, and the CA of its certificate."""
-    ref = spec.database.secret_ref
+    ref = database_url(spec, component)
     found = [secret_value("TRACEFOUNDRY_DATABASE_URL", ref.name, ref.key)]
     if spec.database.tls.ca_secret_ref is not None:
         # libpq uses these where the URL has no such parameter; verify-full checks the host name.
@@ -34,7 +55,7 @@ def database_environment(spec: TraceFoundrySpec) -> Environment:
 
 
 def object_store_environment(spec: TraceFoundrySpec) -> Environment:
-    """The URL of the bucket, its credentials and the encryption keys of payloads."""
+    """The URL of the bucket and its credentials."""
     store = spec.object_store
     path = f"/{store.prefix}" if store.prefix else ""
     found = [
@@ -49,14 +70,20 @@ def object_store_environment(spec: TraceFoundrySpec) -> Environment:
         found.append(value("AWS_ENDPOINT_URL_S3", store.endpoint))
     if store.tls.ca_secret_ref is not None:
         found.append(value("AWS_CA_BUNDLE", f"{FOLDER}/s3-ca/ca.crt"))
-    if spec.encryption is not None:
-        ref = spec.encryption.secret_ref
-        found.append(secret_value("TRACEFOUNDRY_ENCRYPTION_KEYS", ref.name, ref.key))
     return found
 
 
+def encryption_environment(spec: TraceFoundrySpec, component: Component) -> Environment:
+    """The encryption keys of payloads, for components that write or read them: retention deletes
+    payloads unread."""
+    if spec.encryption is None or component is Component.RETENTION:
+        return []
+    ref = spec.encryption.secret_ref
+    return [secret_value("TRACEFOUNDRY_ENCRYPTION_KEYS", ref.name, ref.key)]
+
+
 def policy_environment(spec: TraceFoundrySpec) -> Environment:
-    """Redaction and retention, and the bounds of what projects may set."""
+    """Redaction, retention and quotas, and the bounds of what projects may set."""
     found = [
         value("TRACEFOUNDRY_REDACTION", spec.redaction.mode),
         value("TRACEFOUNDRY_RETENTION_SPANS", spec.retention.spans),
@@ -69,16 +96,25 @@ def policy_environment(spec: TraceFoundrySpec) -> Environment:
     ):
         if bound is not None:
             found.append(value(name, bound))
+    for name, limit in (
+        ("SPANS_PER_SECOND", spec.quotas.spans_per_second),
+        ("BYTES_PER_SECOND", spec.quotas.bytes_per_second),
+        ("SPANS_PER_DAY", spec.quotas.spans_per_day),
+        ("CONTENT_BYTES_PER_DAY", spec.quotas.content_bytes_per_day),
+    ):
+        if limit is not None:
+            found.append(value(f"TRACEFOUNDRY_QUOTA_{name}", str(limit)))
     if spec.redaction.patterns_config_map_ref is not None:
         found.append(value("TRACEFOUNDRY_REDACTION_PATTERNS", f"{FOLDER}/patterns/{PATTERNS_FILE}"))
     return found
 
 
-def variables(spec: TraceFoundrySpec) -> Environment:
+def variables(spec: TraceFoundrySpec, component: Component) -> Environment:
     """All of these, for processes that work with spans and payloads."""
     return [
-        *database_environment(spec),
+        *database_environment(spec, component),
         *object_store_environment(spec),
+        *encryption_environment(spec, component),
         *policy_environment(spec),
     ]
 
@@ -104,14 +140,14 @@ def mounts(spec: TraceFoundrySpec) -> list[Mount]:
     return found
 
 
-def database_secrets(spec: TraceFoundrySpec) -> list[str]:
-    """Names of the Secrets needed for the database."""
-    return _named(spec.database.secret_ref.name, spec.database.tls.ca_secret_ref)
+def database_secrets(spec: TraceFoundrySpec, component: Component) -> list[str]:
+    """Names of the Secrets that a component needs for the database."""
+    return _named(database_url(spec, component).name, spec.database.tls.ca_secret_ref)
 
 
-def secrets(spec: TraceFoundrySpec) -> list[str]:
-    """Names of the Secrets that these processes use."""
-    found = database_secrets(spec)
+def secrets(spec: TraceFoundrySpec, component: Component) -> list[str]:
+    """Names of the Secrets that a component uses."""
+    found = database_secrets(spec, component)
     found += _named(spec.object_store.secret_ref.name, spec.object_store.tls.ca_secret_ref)
     if spec.encryption is not None:
         found.append(spec.encryption.secret_ref.name)

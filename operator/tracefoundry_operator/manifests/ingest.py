@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracefoundry_operator import names
+from tracefoundry_operator.api.instance import Scalable
 from tracefoundry_operator.manifests import servers
 from tracefoundry_operator.manifests.pods import value
 from tracefoundry_operator.manifests.quantities import MIB, cores, memory_bytes, resources
@@ -38,9 +39,16 @@ def render(rendering: Rendering) -> list[Manifest]:
             # Otherwise the program would count the node's cores and ignore the memory limit.
             value("TRACEFOUNDRY_INGEST_WORKERS", str(workers)),
             value("TRACEFOUNDRY_INGEST_WORKER_MEMORY", str(worker_bytes)),
+            value("TRACEFOUNDRY_QUOTA_PROCESSES", str(_least_pods(ingest))),
         ],
     )  # fmt: skip
     return servers.render(rendering, server)
+
+
+def _least_pods(ingest: Scalable) -> int:
+    """Among how many pods quotas for a second are divided. An autoscaler's least number, so that a
+    project has all of its quota while few pods run; more pods let more through."""
+    return ingest.replicas if ingest.autoscaling is None else ingest.autoscaling.min_replicas
 
 
 def _workers(max_workers: int, limit_bytes: int) -> tuple[int, int]:

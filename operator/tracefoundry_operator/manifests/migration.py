@@ -1,10 +1,12 @@
-"""The Job that migrates the database to the schema of a version and registers the tokens.
+"""The Job that migrates the database to the schema of a version, gives the roles of components
+their privileges and registers the tokens.
 
-Another image, another database or a changed token makes another Job.
+Another image, another database or role, or a changed token makes another Job.
 """
 
 from __future__ import annotations
 
+from tracefoundry_operator.api.instance import TraceFoundrySpec
 from tracefoundry_operator.api.references import TokenSecretRef
 from tracefoundry_operator.manifests import environment
 from tracefoundry_operator.manifests.jobs import job
@@ -37,8 +39,13 @@ def inputs(rendering: Rendering) -> dict[str, object]:
     Resources and node selectors are left out: a finished migration must not run again for them.
     """
     spec, refs = rendering.instance.spec, token_refs(rendering)
-    secrets = [*environment.database_secrets(spec), *(ref.name for ref in refs.values())]
-    return {
+    secrets = [
+        *environment.database_secrets(spec, Component.MIGRATE),
+        *(ref.name for ref in refs.values()),
+    ]
+    roles = _database_roles(spec)
+    # Without roles nothing is added: the Job of an operator that did not know them stays valid.
+    return ({"roles": roles} if roles else {}) | {
         "image": rendering.services.reference,
         "database": [spec.database.secret_ref.name, spec.database.secret_ref.key],
         "tokens": {role: [ref.name, ref.key] for role, ref in refs.items()},
@@ -46,16 +53,24 @@ def inputs(rendering: Rendering) -> dict[str, object]:
     }
 
 
+def _database_roles(spec: TraceFoundrySpec) -> str:
+    """Names of the roles by component, as ``migrate`` reads them."""
+    return ",".join(
+        f"{component}={role.name}" for component, role in environment.database_roles(spec)
+    )
+
+
 def render(rendering: Rendering) -> Manifest:
     """The Job for the present inputs."""
     spec = rendering.instance.spec
-    refs = token_refs(rendering)
+    refs, roles = token_refs(rendering), _database_roles(spec)
     paths = {role: f"{TOKENS_FOLDER}/{role}/token" for role in refs}
     container = Container(
         image=rendering.services,
         command=["tracefoundry", "migrate"],
         environment=[
-            *environment.database_environment(spec),
+            *environment.database_environment(spec, Component.MIGRATE),
+            *([value("TRACEFOUNDRY_DATABASE_ROLES", roles)] if roles else []),
             # The migration creates the partitions of the window of accepted spans.
             value("TRACEFOUNDRY_RETENTION_SPANS", spec.retention.spans),
             value(

@@ -18,7 +18,7 @@ def render(rendering: Rendering) -> list[Manifest]:
     container = Container(
         image=rendering.services,
         command=["tracefoundry", "retention", "--json"],
-        environment=environment.variables(spec),
+        environment=environment.variables(spec, Component.RETENTION),
         resources=resources(
             spec.retention.resources,
             requests={"cpu": "50m", "memory": "128Mi"},

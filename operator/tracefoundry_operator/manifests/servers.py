@@ -80,7 +80,7 @@ def _template(rendering: Rendering, server: Server) -> Manifest:
             *server.arguments,
         ],
         environment=[
-            *(environment.variables(spec) if server.uses_store else ()),
+            *(environment.variables(spec, server.component) if server.uses_store else ()),
             *(server.environment or ()),
         ],
         ports=ports,
@@ -94,6 +94,6 @@ def _template(rendering: Rendering, server: Server) -> Manifest:
         server.component,
         container,
         settings=server.settings,
-        secrets=environment.secrets(spec) if server.uses_store else (),
+        secrets=environment.secrets(spec, server.component) if server.uses_store else (),
         config=environment.config(rendering) if server.uses_store else None,
     )

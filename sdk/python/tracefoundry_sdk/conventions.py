@@ -58,7 +58,6 @@ RAW_RESPONSE: Final = "tracefoundry.raw_response"
 TAGS: Final = "tracefoundry.tags"
 CONTENT_PREFIX: Final = "tracefoundry.content."
 TRUNCATED: Final = "tracefoundry.truncated"
-WITHHELD: Final = "tracefoundry.withheld"
 STREAM_ENDED_EARLY: Final = "tracefoundry.stream.ended_early"
 
 # operations

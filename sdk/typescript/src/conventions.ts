@@ -52,7 +52,6 @@ export const RAW_RESPONSE = "tracefoundry.raw_response";
 export const TAGS = "tracefoundry.tags";
 export const CONTENT_PREFIX = "tracefoundry.content.";
 export const TRUNCATED = "tracefoundry.truncated";
-export const WITHHELD = "tracefoundry.withheld";
 export const STREAM_ENDED_EARLY = "tracefoundry.stream.ended_early";
 
 // operations

@@ -112,6 +112,7 @@ def test_a_token_is_revoked_and_its_name_is_free_again(run: Run) -> None:
         (("project", "set", "nowhere", "--redaction", "off"), 1, "project create"),
         (("project", "set", "default", "--redaction", "weak"), 1, "strict"),
         (("project", "set", "default", "--retention-payloads", "8d"), 1, "longer"),
+        (("project", "set", "default", "--quota-spans-per-day", "1KiB"), 1, "quota_spans_per_day"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(
@@ -144,7 +145,7 @@ def test_projects_are_made_set_and_listed(run: Run) -> None:
         "redaction": "strict",
         "retention_spans": "30d",
         "retention_payloads": "10d",
-    } == changed["effective"]
+    } == {name: value for name, value in changed["effective"].items() if value is not None}
     back = answer(run("project", "set", "shop", "--redaction", "default", "--json"))
     assert (None, "10d") == (back["redaction"], back["retention_payloads"])
     listed = answer(run("project", "list", "--json"))["projects"]
@@ -153,6 +154,25 @@ def test_projects_are_made_set_and_listed(run: Run) -> None:
     assert ["default standard 7d 3d", "shop standard 30d 10d"] == [
         " ".join(line.split()[:4]) for line in out.splitlines()[1:]
     ]
+
+
+def test_quotas_are_set_and_shown_with_what_is_used_of_them(run: Run) -> None:
+    """Without quotas nobody sees columns of them; sizes may be written with units."""
+    assert "QUOTAS" not in run("project", "list")[1]
+    made = answer(run("project", "create", "shop", "--quota-spans-per-second", "50", "--json"))
+    assert (50, None) == (made["quota_spans_per_second"], made["usage_today"])
+    size = ("--quota-content-bytes-per-day", "1GiB", "--quota-spans-per-day", "200")
+    changed = answer(run("project", "set", "shop", *size, "--json"))
+    assert (50, 2**30) == (
+        changed["effective"]["quota_spans_per_second"],
+        changed["quota_content_bytes_per_day"],
+    )
+    assert {"spans": 0, "content_bytes": 0, "near_quotas": []} == changed["usage_today"]
+    (line,) = [line for line in run("project", "list")[1].splitlines() if "shop" in line]
+    assert "50 spans/second, 200 spans/day, 1073741824 content bytes/day" in line
+    assert "0% spans, 0% content" in line
+    back = answer(run("project", "set", "shop", "--quota-spans-per-second", "default", "--json"))
+    assert (None, 200) == (back["quota_spans_per_second"], back["quota_spans_per_day"])
 
 
 @pytest.fixture

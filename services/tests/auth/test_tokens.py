@@ -130,6 +130,38 @@ def test_an_unknown_token_cannot_be_revoked_and_is_not_shown(office: Office) -> 
         assert which not in caught.value.message
 
 
+def test_each_project_names_its_tokens_for_itself(office: Office) -> None:
+    """A name that another project uses is neither taken nor refused; nor is one of all projects."""
+    for project in ("shop", "bank"):
+        office.projects.create(project, office.boss)
+        office.tokens.create("ci", Role.INGEST, office.boss, project=project)
+    office.tokens.create("ci", Role.VIEWER, office.boss)
+    for project in ("shop", None):
+        with pytest.raises(AccessError) as caught:
+            office.tokens.create("ci", Role.ADMIN, office.boss, project=project)
+        assert "name_taken" == caught.value.kind
+    assert 3 == len(office.tokens.all())
+
+
+def test_an_admin_revokes_the_token_of_that_name_of_their_project(office: Office) -> None:
+    """Whoever may revoke in all projects is asked for the id where a name stands for several."""
+    shop, bank = (office.projects.create(name, office.boss) for name in ("shop", "bank"))
+    made = {
+        project.name: office.tokens.create("ci", Role.INGEST, office.boss, project=project.name)[1]
+        for project in (shop, bank)
+    }
+    with pytest.raises(AccessError) as caught:
+        office.tokens.revoke("ci", office.boss)
+    assert "ambiguous_token" == caught.value.kind
+    for name, record in made.items():
+        assert f"{record.token_id} ({name})" in caught.value.message
+    keeper = Caller(name="k", role=Role.ADMIN, project_id=shop.project_id, project="shop")
+    assert made["shop"].token_id == office.tokens.revoke("ci", keeper).token_id
+    assert made["bank"].token_id == office.tokens.revoke("ci", office.boss).token_id
+    assert {"revoked"} == {record.state(office.clock.now_ns()) for record in office.tokens.all()}
+    assert "revoked" == office.tokens.revoke("ci", office.boss).state(office.clock.now_ns())
+
+
 def test_an_admin_of_one_project_revokes_its_tokens_only(office: Office) -> None:
     """Those of others look as if they were not there."""
     project = office.projects.create("shop", office.boss)

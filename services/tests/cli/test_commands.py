@@ -545,3 +545,10 @@ def test_a_reader_that_leaves_early_is_no_traceback(api: CannedServer) -> None:
         errors = process.stderr.read()
     assert b"Traceback" not in errors
     assert b"Exception ignored" not in errors
+
+
+def test_a_span_that_is_not_all_here_says_so() -> None:
+    """With the way to the rest."""
+    span = Span(trace_id=TRACE, span_id=SPAN, name="s", more={"links": "c", "attributes": "c"})
+    text = "\n".join(line.plain for line in span_view(span, width=None))
+    assert "not all attributes, links are here: --json has the cursors" in text

@@ -126,15 +126,16 @@ def test_a_body_above_the_whole_budget_is_admitted_alone() -> None:
 
 
 def test_a_holder_gets_half_of_the_budget() -> None:
-    """The rest is there for others, also while one of its bodies waits."""
+    """Once others ask too, also while one of its bodies waits."""
 
     async def body() -> None:
         budget = Admission(10)
         await budget.acquire(3, ("token a",))
+        await budget.acquire(1, ("token b",))
         waiting = asyncio.create_task(budget.acquire(3, ("token a",)))
         await turns()
         assert not waiting.done()
-        await budget.acquire(4, ("token b",))
+        await budget.acquire(3, ("token b",))
         with pytest.raises(Overloaded):
             budget.grow(3, 0, ("token a",))
         budget.release(3, ("token a",))
@@ -146,16 +147,42 @@ def test_a_holder_gets_half_of_the_budget() -> None:
     scenario(body)
 
 
+def test_a_holder_that_is_alone_may_use_most_of_the_budget() -> None:
+    """Until somebody else asks, for whom an eighth has stayed free."""
+
+    async def body() -> None:
+        budget = Admission(16)
+        for _ in range(7):
+            await budget.acquire(2, ("token a", "project p"))
+        with pytest.raises(Overloaded):
+            budget.grow(1, 2, ("token a", "project p"))
+        waiting = asyncio.create_task(budget.acquire(2, ("token a", "project p")))
+        await turns()
+        await budget.acquire(2, ("token b", "project q"))
+        budget.release(2, ("token a", "project p"))
+        await turns()
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        budget.release(2, ("token b", "project q"))
+        for _ in range(6):
+            budget.release(2, ("token a", "project p"))
+        assert (0, {}, {}) == (budget.in_flight_bytes, budget._held, budget._queued)
+
+    scenario(body)
+
+
 def test_tokens_of_one_project_share_its_half() -> None:
     """However many tokens a project has."""
 
     async def body() -> None:
         budget = Admission(10)
         await budget.acquire(3, ("token a", "project p"))
+        await budget.acquire(1, ("token c", "project q"))
         with pytest.raises(Overloaded):
             budget.grow(3, 0, ("token b", "project p"))
         budget.grow(3, 0, ("token b", "project q"))
-        assert 6 == budget.in_flight_bytes
+        assert 7 == budget.in_flight_bytes
 
     scenario(body)
 
@@ -166,8 +193,9 @@ def test_one_body_may_be_larger_than_a_share() -> None:
     async def body() -> None:
         budget = Admission(10)
         await budget.acquire(2, ("token a",))
+        await budget.acquire(1, ("token b",))
         budget.grow(5, 2, ("token a",))
-        assert 7 == budget.in_flight_bytes
+        assert 8 == budget.in_flight_bytes
         with pytest.raises(Overloaded):
             budget.grow(1, 0, ("token a",))
 
@@ -181,6 +209,7 @@ def test_a_holder_cannot_fill_the_queue(monkeypatch: pytest.MonkeyPatch) -> None
     async def body() -> None:
         budget = Admission(10)
         await budget.acquire(5, ("token a",))
+        await budget.acquire(1, ("token b",))
         first = [asyncio.create_task(budget.acquire(1, ("token a",))) for _ in range(2)]
         await turns()
         with pytest.raises(Overloaded):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ from tracefoundry.store.api import (
     PreparedLog,
     PreparedSpan,
     ProjectRecord,
+    ProjectUsage,
     Refusal,
     StoreUnavailable,
 )
@@ -54,6 +55,7 @@ class ScriptedWriter:
     def __init__(self) -> None:
         self.result = CommitResult()
         self.error: Exception | None = None
+        self.metered: set[int] = set()
         self.commits: list[tuple[list[PreparedSpan], list[PreparedLog]]] = []
 
     def prepare_span(self, project_id: int, span: Span) -> PreparedSpan:
@@ -67,13 +69,19 @@ class ScriptedWriter:
         spans: Sequence[PreparedSpan],
         logs: Sequence[PreparedLog] = (),
         payloads: PayloadRows | None = None,
+        *,
+        metered: Collection[int] = (),
     ) -> CommitResult:
         if self.error is not None:
             raise self.error
+        self.metered = set(metered)
         self.commits.append((list(spans), list(logs)))
         return self.result
 
     def stored_payloads(self, project_id: int, day: int, refs: Sequence[bytes]) -> dict[bytes, int]:
+        return {}
+
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
         return {}
 
     def projects(self) -> dict[str, ProjectRecord]:

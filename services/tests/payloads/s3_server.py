@@ -61,8 +61,10 @@ def _locked(path: Path) -> Iterator[None]:
 class S3Server:
     """One server with one account; its buckets are folders below ``folder``."""
 
-    def __init__(self) -> None:
-        """Choose a folder, a port and an account made up for this run."""
+    def __init__(self, *, more_accounts: bool = False) -> None:
+        """Choose a folder, a port and an account made up for this run. With ``more_accounts`` it
+        takes others, which are kept in a folder of their own."""
+        self.more_accounts = more_accounts
         self.folder = Path(tempfile.mkdtemp(prefix="tf-s3-"))
         self.port = _free_port()
         self.access_key = "test" + secrets.token_hex(8)
@@ -102,12 +104,16 @@ class S3Server:
             "ROOT_ACCESS_KEY": self.access_key,
             "ROOT_SECRET_KEY": self.secret_key,
         }
+        accounts: list[str] = []
+        if self.more_accounts:
+            (self.folder / "accounts").mkdir(exist_ok=True)
+            accounts = ["--iam-dir", str(self.folder / "accounts")]
         log_path = self.folder / "log"
         with log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 # The sidecar holds metadata as files: not every file system has attributes.
                 [str(program()), "--port", f"127.0.0.1:{self.port}", "--region", "us-east-1",
-                 "posix", "--sidecar", str(self.folder / "sidecar"), str(root)],
+                 *accounts, "posix", "--sidecar", str(self.folder / "sidecar"), str(root)],
                 env={**os.environ, **account}, stdout=log, stderr=log, cwd=self.folder,
             )  # fmt: skip
         deadline = time.monotonic() + START_TIMEOUT_S

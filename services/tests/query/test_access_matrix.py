@@ -17,17 +17,18 @@ from prometheus_client import CollectorRegistry
 
 from query.app_client import AppClient
 from query.rows import insert
-from samples import make_span
+from samples import NOW_NS, make_span
 from tracefoundry.auth.access import Access, open_access
 from tracefoundry.auth.caller import Role, loopback_caller
 from tracefoundry.auth.token_text import new_token
 from tracefoundry.query.app import create_app
+from tracefoundry.query.cursors import write_part_cursor
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.server.readiness import Readiness, health_router
 from tracefoundry.settings import Settings
 from tracefoundry.store import migrations
 from tracefoundry.store.api import open_store
-from tracefoundry.store.records import AuditEntry
+from tracefoundry.store.records import AuditEntry, SpanPosition
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine
 
@@ -35,6 +36,7 @@ Level = Literal["open", "viewer", "engineer", "admin"]
 
 TRACE = bytes.fromhex("0af7651916cd43dd8448eb211c80319c")
 SPAN = bytes.fromhex("b7ad6b7169203331")
+PART = write_part_cursor(SpanPosition(NOW_NS, SPAN), "attributes", 1, 0)
 ABSENT = "ff" * 16
 REF = "sha256:" + "00" * 32
 
@@ -63,6 +65,10 @@ MATRIX: dict[str, Entry] = {
     "GET /api/traces/{trace_id}/spans": Entry("viewer", f"/api/traces/{TRACE.hex()}/spans"),
     "GET /api/traces/{trace_id}/tree": Entry("viewer", f"/api/traces/{TRACE.hex()}/tree"),
     "GET /api/spans/{span_id}": Entry("viewer", f"/api/spans/{SPAN.hex()}?trace_id={TRACE.hex()}"),
+    "GET /api/spans/{span_id}/parts": Entry(
+        "viewer",
+        f"/api/spans/{SPAN.hex()}/parts?trace_id={TRACE.hex()}&part=attributes&cursor={PART}",
+    ),
     "GET /api/stats": Entry("viewer", "/api/stats"),
     "GET /api/payloads/{ref}": Entry("engineer", f"/api/payloads/{REF}"),
     "DELETE /api/traces/{trace_id}": Entry("admin", f"/api/traces/{ABSENT}"),
@@ -293,6 +299,75 @@ def test_paths_that_are_not_there_say_so_to_callers_only(
     entry = Entry("viewer", path)
     assert (401, "unauthenticated") == protected.ask("GET", entry, "none")
     assert (404, "not_found") == protected.ask("GET", entry, "viewer")
+
+
+HIDDEN = ("bank-reader", "bank-ci", "bank-old")
+"""Names of tokens of a project that the admin of ``shop`` must not learn."""
+
+
+@pytest.fixture(scope="module")
+def beside_bank(protected: ProtectedApp) -> ProtectedApp:
+    """The application with a third project, whose tokens have tried to reach ``shop``."""
+    boss, tokens = loopback_caller(), protected.access.tokens
+    protected.access.projects.create("bank", boss)
+    for name in HIDDEN:
+        text, _ = tokens.create(name, Role.ENGINEER, boss, project="bank")
+        protected.tokens[name] = text
+        for path in ("/api/traces", f"/api/payloads/{REF}"):
+            assert 403 == protected.ask("GET", Entry("viewer", path), name, project="shop")[0]
+    tokens.revoke("bank-old", boss)
+    tokens.create("bank-old", Role.VIEWER, boss, project="bank")
+    return protected
+
+
+@pytest.mark.parametrize("role", [f"{role.value}@shop" for role in Role])
+def test_no_answer_to_a_project_names_tokens_of_another(
+    beside_bank: ProtectedApp, role: str
+) -> None:
+    """Every route of the API, and requests that name such a token or its id."""
+    requests = [(route.split()[0], entry.path, entry.body) for route, entry in MATRIX.items()]
+    requests += [("GET", "/api/audit?start=0&limit=1000", None)]
+    for record in beside_bank.access.tokens.all():
+        if record.project == "bank":
+            # A name that an answer repeats was known to the one who asked for it.
+            requests.append(("DELETE", f"/api/tokens/{record.token_id}", None))
+    (authorization,) = beside_bank.authorization(role)
+    for method, path, body in requests:
+        answer = beside_bank.client.request(
+            method, path, headers={"authorization": authorization}, json=body
+        )
+        assert not any(name in answer.text for name in HIDDEN), path
+
+
+def test_an_admin_cannot_probe_for_names_of_tokens_of_another_project(
+    beside_bank: ProtectedApp,
+) -> None:
+    """A name that another project uses is answered like one that nobody uses."""
+    for name in (HIDDEN[0], "nobody-uses-this"):
+        revoke = Entry("admin", f"/api/tokens/{name}")
+        assert (404, "unknown_token") == beside_bank.ask("DELETE", revoke, "admin@shop")
+        create = Entry("admin", "/api/tokens", {"name": name, "role": "viewer"})
+        assert (201, "") == beside_bank.ask("POST", create, "admin@shop")
+        assert (409, "name_taken") == beside_bank.ask("POST", create, "admin@shop")
+        assert (200, "") == beside_bank.ask("DELETE", revoke, "admin@shop")
+    states = {
+        record.name: record.revoked_at_ns
+        for record in beside_bank.access.tokens.all()
+        if record.project == "bank"
+    }
+    assert states[HIDDEN[0]] is None
+
+
+def test_refusals_name_the_project_of_a_token_of_another_one(beside_bank: ProtectedApp) -> None:
+    """To those who see all projects: the name alone could be any project's."""
+    actors = {(one.actor, one.detail) for one in beside_bank.denials() if one.project == "shop"}
+    assert {(name, "token of the project bank") for name in HIDDEN} <= actors
+    (authorization,) = beside_bank.authorization("admin@shop")
+    shown = beside_bank.client.get(
+        "/api/audit?start=0&outcome=denied&limit=1000", headers={"authorization": authorization}
+    ).json()["entries"]
+    assert "token of the project" not in repr(shown)
+    assert "(token of another project)" in {entry["actor"] for entry in shown}
 
 
 def test_what_a_refused_caller_typed_is_not_on_record(protected: ProtectedApp) -> None:

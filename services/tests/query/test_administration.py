@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from query.app_client import AppClient
 from query.rows import insert
 from samples import make_span, trace_id
+from stores import writer_of
 from tracefoundry import __version__
 from tracefoundry.auth import authenticator
 from tracefoundry.auth.access import Access, open_access
@@ -99,6 +100,16 @@ def test_on_loopback_everybody_is_admin_and_needs_no_login(store: Store) -> None
         )
 
 
+NO_QUOTAS = dict.fromkeys(
+    (
+        "quota_spans_per_second",
+        "quota_bytes_per_second",
+        "quota_spans_per_day",
+        "quota_content_bytes_per_day",
+    )
+)
+
+
 def test_a_project_is_made_changed_and_listed(bureau: Bureau) -> None:
     """Null takes a setting away again; what is left out stays."""
     made = bureau.ask("POST", "/api/projects", {"name": "shop", "retention_spans": "30d"})
@@ -111,11 +122,14 @@ def test_a_project_is_made_changed_and_listed(bureau: Bureau) -> None:
         "redaction": None,
         "retention_spans": "30d",
         "retention_payloads": "10d",
+        **NO_QUOTAS,
         "effective": {
             "redaction": "standard",
             "retention_spans": "30d",
             "retention_payloads": "10d",
+            **NO_QUOTAS,
         },
+        "usage_today": None,
     } == {key: value for key, value in changed.items() if key != "created_at"}
     assert changed in bureau.ask("GET", "/api/projects").json()["projects"]
 
@@ -131,6 +145,40 @@ def test_a_setting_beyond_a_bound_of_the_platform_is_422_and_names_it(store: Sto
     (project,) = client.get("/api/projects").json()["projects"]
     assert (None, "strict") == (project["redaction"], project["effective"]["redaction"])
     access.close()
+
+
+def test_quotas_are_set_by_admins_of_all_projects_alone(bureau: Bureau) -> None:
+    """A tenant must not lift what bounds it; it may change the rest, and sees its quotas."""
+    limits = {"quota_spans_per_day": 100, "quota_bytes_per_second": 2048}
+    made = bureau.ask("POST", "/api/projects", {"name": "shop", **limits}).json()
+    inside = bureau.make("admin", "shop")
+    path = "/api/projects/shop"
+    for value in (1000, 100, None):
+        refused = bureau.ask("PATCH", path, {"quota_spans_per_day": value}, token=inside)
+        assert (403, "forbidden_project") == (
+            refused.status_code,
+            refused.json()["error"]["code"],
+        )
+    changed = bureau.ask("PATCH", path, {"retention_spans": "9d"}, token=inside).json()
+    assert limits == {name: changed[name] for name in limits}
+    assert {**made["effective"], "retention_spans": "9d"} == changed["effective"]
+    lifted = bureau.ask("PATCH", path, {"quota_spans_per_day": None}).json()
+    assert (None, 2048) == (lifted["quota_spans_per_day"], lifted["quota_bytes_per_second"])
+
+
+def test_the_list_says_who_is_near_to_a_quota_of_today(bureau: Bureau, store: Store) -> None:
+    """From 80 percent on."""
+    bureau.ask("PATCH", "/api/projects/default", {"quota_spans_per_day": 10})
+    writer = writer_of(store)
+    try:
+        for number, near in ((7, []), (1, ["spans_per_day"])):
+            spans = [make_span(number, index) for index in range(1, number + 1)]
+            writer.commit([writer.prepare_span(1, span) for span in spans], metered=(1,))
+            (project,) = bureau.ask("GET", "/api/projects").json()["projects"]
+            assert near == project["usage_today"]["near_quotas"]
+        assert 8 == project["usage_today"]["spans"]
+    finally:
+        writer.close()
 
 
 def test_readers_see_the_settings_of_their_projects(bureau: Bureau) -> None:
@@ -157,6 +205,18 @@ def test_readers_see_the_settings_of_their_projects(bureau: Bureau) -> None:
             "PATCH",
             "/api/projects/default",
             {"retention_payloads": "8d"},
+            (400, "invalid_parameter"),
+        ),
+        (
+            "PATCH",
+            "/api/projects/default",
+            {"quota_spans_per_day": 0},
+            (400, "invalid_parameter"),
+        ),
+        (
+            "PATCH",
+            "/api/projects/default",
+            {"quota_bytes_per_second": "1MiB"},
             (400, "invalid_parameter"),
         ),
         ("POST", "/api/tokens", {"name": "a", "role": "king"}, (400, "invalid_parameter")),

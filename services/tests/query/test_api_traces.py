@@ -120,6 +120,8 @@ def test_a_trace_in_the_list_has_the_shape_of_the_contract(api: Api) -> None:
             "cost_usd": None,
             "cost_source": None,
             "totals_pending": False,
+            "running": False,
+            "started_ns": None,
             "missing": {"roots": False, "parents": 0, "expired": False},
         }
     ]

@@ -50,4 +50,4 @@ def test_traces_are_listed_opened_counted_and_deleted(tmp_path: Path) -> None:
     assert (receipt["traces"], receipt["spans"], receipt["logs"]) == (1, 2, 1)
     assert client.get(TRACE).status_code == 410
     actions = get("/api/audit", start=0)["entries"]
-    assert [entry["action"] for entry in actions] == ["trace.delete"]
+    assert [entry["action"] for entry in actions] == ["trace.delete", "payload.search"]

@@ -118,8 +118,27 @@ def test_a_payload_expires_with_its_own_day(shelf: PayloadShelf) -> None:
     ] == [(one["state"], one["expired_at"], one["preview"], one["ref"]) for one in found]
 
 
+def test_a_preview_ends_with_the_mark_of_retention(shelf: PayloadShelf) -> None:
+    """Objects go after it and rows last: a run that ends between leaves rows with previews."""
+    shelf.put([SECRET.encode() * 2])
+    insert(shelf.engine, [make_span(1, 1, payloads=(entry(SECRET.encode() * 2),))])
+    search = f"/api/traces?start=0&q={SECRET}"
+    assert 1 == len(shelf.client().get(search).json()["traces"])
+    shelf.execute(
+        sa.insert(tables.payload_days).values(
+            project_id=1, day=TODAY, expired_at_ns=3_000_000_000, reason="retention"
+        )
+    )
+    (span,) = spans(shelf)
+    assert [("expired", "1970-01-01T00:00:03Z", None)] == [
+        (one["state"], one["expired_at"], one["preview"]) for one in span["payloads"]
+    ]
+    assert [] == shelf.client().get(search).json()["traces"]
+
+
 def test_refs_that_senders_wrote_are_present_or_dangling(shelf: PayloadShelf) -> None:
-    """Ours are looked up on any day of the project; a viewer gets no ref, in no place."""
+    """Ours are looked up on any day of the project; a viewer gets no ref, in no place, and cannot
+    make sure of a guess by sending a reference and looking whether it is present."""
     (ref,) = shelf.put([b"elsewhere"], day=TODAY - 1, trace=9)
     keys = {
         "gen_ai.input.messages_ref": ref,
@@ -137,7 +156,8 @@ def test_refs_that_senders_wrote_are_present_or_dangling(shelf: PayloadShelf) ->
         span["attributes"],
     )
     (span,) = spans(shelf, "viewer")
-    assert ([None] * 3, {"a": 1}, ["content_withheld"]) == (
+    assert (["dangling"] * 3, [None] * 3, {"a": 1}, ["content_withheld"]) == (
+        [one["state"] for one in span["payloads"]],
         [one["ref"] for one in span["payloads"]],
         span["attributes"],
         span["warnings"],

@@ -20,9 +20,10 @@ from tracefoundry.store.records import (
 
 
 def add_token(store: Store, name: str, **fields: Any) -> TokenRecord:
-    """A token of this name; its hash is made of the name."""
+    """A token of this name; its hash is made of the name and the project."""
+    owner = fields.get("project_id")
     whole: dict[str, Any] = {
-        "token_hash": name.encode().ljust(32, b"."),
+        "token_hash": (name if owner is None else f"{name} {owner}").encode().ljust(32, b"."),
         "role": "viewer",
         "project_id": None,
         "created_at_ns": 1,
@@ -59,7 +60,9 @@ def test_projects_are_made_found_and_changed(store: Store) -> None:
         assert change.find_project("nobody") is None
         assert change.lock_project("nobody") is None
     assert made == ProjectRecord(made.project_id, "ape", 7)
-    changed = ProjectRecord(made.project_id, "ape", 7, "strict", 2**40, 2**39)
+    changed = ProjectRecord(
+        made.project_id, "ape", 7, "strict", 2**40, 2**39, 2**41, 2**42, 2**43, 2**44
+    )
     with store.administration.change() as change:
         assert change.lock_project("ape") == made
         change.save_project(changed)
@@ -105,6 +108,36 @@ def test_names_are_taken_once(store: Store) -> None:
     assert log(store) == []
 
 
+def test_each_project_has_names_of_its_own(store: Store) -> None:
+    """So that nobody learns by a refusal which names another project's tokens have."""
+    shop, bank = add_projects(store, "shop", "bank")
+    made = [add_token(store, "ci", project_id=owner) for owner in (None, shop, bank)]
+    assert [("ci", None), ("ci", "shop"), ("ci", "bank")] == [
+        (token.name, token.project) for token in made
+    ]
+    assert made == store.administration.tokens()
+    for owner in (None, shop, bank):
+        with pytest.raises(NameTaken):
+            add_token(store, "ci", project_id=owner, token_hash=bytes(32))
+    second = add_token(store, "cd", project_id=shop)
+    with pytest.raises(NameTaken), store.administration.change() as change:
+        change.change_token(second.token_id, name="ci", expires_at_ns=None, revoked_at_ns=None)
+    add_token(store, "x:ci")
+    with store.administration.change() as change:
+        assert made == change.tokens_named("ci")
+        assert made == [
+            change.find_token(name="ci", project_id=owner) for owner in (None, shop, bank)
+        ]
+        assert change.find_token(name="cd", project_id=bank) is None
+        assert change.tokens_named("%") == []
+        moved = change.change_token(
+            made[1].token_id, name="ci#2", expires_at_ns=None, revoked_at_ns=1
+        )
+        assert (moved.name, moved.project) == ("ci#2", "shop")
+        assert change.find_token(name="ci", project_id=shop) is None
+    assert store.administration.tokens_of([moved.token_hash]) == [moved]
+
+
 def test_tokens_are_found_by_hash_name_and_id(store: Store) -> None:
     """In whatever state, with the name of their project."""
     (shop,) = add_projects(store, "shop")
@@ -112,10 +145,11 @@ def test_tokens_are_found_by_hash_name_and_id(store: Store) -> None:
     assert (token.project, token.expires_at_ns, token.revoked_at_ns) == ("shop", 9, None)
     with store.administration.change() as change:
         revoked = change.change_token(token.token_id, name="ci#1", expires_at_ns=8, revoked_at_ns=5)
-        assert change.find_token(name="ci#1") == revoked
+        assert change.find_token(name="ci#1", project_id=shop) == revoked
         assert change.find_token(token_id=token.token_id) == revoked
         assert change.find_token(token_hash=token.token_hash) == revoked
-        assert change.find_token(name="ci") is None
+        assert change.find_token(name="ci", project_id=shop) is None
+        assert change.find_token(name="ci#1") is None
         assert change.find_token(token_id=999) is None
     assert (revoked.name, revoked.expires_at_ns, revoked.revoked_at_ns) == ("ci#1", 8, 5)
     assert revoked.token_hash == token.token_hash

@@ -20,7 +20,13 @@ from store.dumps import REVISIONS, drop_everything, load_dump, schema_of
 from store.reading import count, read_logs, read_spans, read_trace, rows
 from tracefoundry.model.summary import facts_of, summarise
 from tracefoundry.store import migrations
-from tracefoundry.store.api import StoreMisconfigured, StoreUnavailable
+from tracefoundry.store.api import (
+    NameTaken,
+    StoreMisconfigured,
+    StoreUnavailable,
+    open_store,
+)
+from tracefoundry.store.records import TokenRecord
 from tracefoundry.store.sql import tables
 from tracefoundry.store.sql.engine import make_engine
 
@@ -76,6 +82,39 @@ def test_what_an_older_version_stored_is_read_after_the_upgrade(
     writer.close()
     counts = [read_trace(database_url, trace).summary.span_count for trace in dumped.TRACES]
     assert counts == [4, 1]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_names_of_tokens_that_an_older_version_stored_keep_to_their_project(
+    database_url: str, revision: str
+) -> None:
+    """Older versions stored bare names, unique over all projects: other projects may use them
+    now, and so may tokens for all projects. The old token works on."""
+    load_dump(database_url, revision)
+    migrations.upgrade(database_url)
+    store = open_store(database_url)
+    administration = store.administration
+    (old,) = administration.tokens()
+    assert ("reader", "default") == (old.name, old.project)
+
+    def add(owner: int | None) -> TokenRecord:
+        with administration.change() as change:
+            return change.add_token(
+                token_hash=bytes([owner or 0]) * 32, name="reader", role="viewer",
+                project_id=owner, created_at_ns=1, expires_at_ns=None,
+            )  # fmt: skip
+
+    with pytest.raises(NameTaken):
+        add(old.project_id)
+    (team,) = [one.project_id for one in administration.projects() if one.name == "team"]
+    made = [add(owner) for owner in (team, None)]
+    assert ["team", None] == [token.project for token in made]
+    assert [old, *made] == administration.tokens()
+    assert [old] == administration.tokens_of([old.token_hash])
+    with administration.change() as change:
+        assert old == change.find_token(name="reader", project_id=old.project_id)
+        assert [old, *made] == change.tokens_named("reader")
+    store.close()
 
 
 @pytest.mark.parametrize("revision", REVISIONS)

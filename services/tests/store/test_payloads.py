@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import msgspec
 import pytest
 
 from samples import NOW_NS, make_span, trace_id
-from store.answers import add_projects
+from store.answers import add_projects, anything
 from store.payloads import DAY, blob, ref, referring, store_payloads
 from stores import RETENTION_NS
 from tracefoundry.model.payload import PayloadRows
@@ -98,6 +99,25 @@ def test_the_states_of_a_pages_payloads(store: Store, writer: Writer) -> None:
     assert states.anywhere == {ref("a")}
     assert states.expired_at_ns == {old: 77}
     assert states.deleted == set()
+
+
+def test_a_marked_day_has_no_previews(store: Store, writer: Writer) -> None:
+    """Retention marks a day first and removes its rows last; neither shown nor found."""
+    store_payloads(writer, [referring(1, "a")], [blob("a")])
+
+    def found() -> tuple[dict[Any, Any], int]:
+        with store.reader.snapshot() as snapshot:
+            page = snapshot.search(
+                [1], anything(), sort="newest", after=None,
+                limit=10, text="preview of", content=True, budget_seconds=60,
+            )  # fmt: skip
+            states = snapshot.payload_states(1, [(ref("a"), DAY)], [])
+        return states.previews, len(page.traces)
+
+    assert ({(ref("a"), DAY): "preview of a"}, 1) == found()
+    with store.deletion.retention_run(dry_run=False, check=lambda: None) as run:
+        run.mark_payloads_expired(1, DAY, now_ns=7, reason="retention")
+    assert ({}, 0) == found()
 
 
 def test_a_long_preview_is_cut(store: Store, writer: Writer) -> None:

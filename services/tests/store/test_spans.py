@@ -332,6 +332,6 @@ def test_links_are_listed_by_start(store: Store, writer: Writer) -> None:
     trace = only_trace(store)
     with store.reader.snapshot() as snapshot:
         found = snapshot.links(trace, 10)
-        assert (ids(found), ids(snapshot.links(trace, 1))) == ([3, 1], [3])
-    assert [len(orjson.loads(one.links)) for one in found] == [1, 2]
-    assert orjson.loads(found[0].links)[0]["trace_id"] == trace_id(7).hex()
+        assert (ids(found.spans), ids(snapshot.links(trace, 1).spans)) == ([3, 1], [3])
+    assert [len(orjson.loads(one.links)) for one in found.spans] == [1, 2]
+    assert orjson.loads(found.spans[0].links)[0]["trace_id"] == trace_id(7).hex()

@@ -28,6 +28,7 @@ WRITE_INTERVAL_S = 1.0
 """Least time between two writes of counts."""
 OTHER_ADDRESSES = "(others)"
 
+_OTHERS_TOKEN = "token of the project "  # noqa: S105 - begins a sentence
 _MINUTE_NS = 60 * 1_000_000_000
 _TOKEN = re.compile(r"tf_[A-Za-z0-9_-]{8,}")
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -46,7 +47,7 @@ class AuditLog:
         self._lock = threading.Lock()
         self._counted: dict[str, AuditEntry] = {}
         self._minute = 0
-        self._rows: dict[tuple[str | None, str | None], int] = {}
+        self._rows: dict[tuple[str, int | None, str | None], int] = {}
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._writing = threading.Lock()
@@ -177,7 +178,7 @@ class AuditLog:
             _log.warning("refusals of the last second are not in the audit log: %s", error)
 
     def _has_row(self, minute: int, caller: Caller) -> bool:
-        who = (caller.name, caller.address)
+        who = (caller.name, caller.project_id, caller.address)
         with self._lock:
             if minute != self._minute or len(self._rows) >= MOST_COUNTED:
                 self._minute, self._rows = minute, {}
@@ -205,11 +206,11 @@ class AuditLog:
             status=status,
             detail=_clean(detail, 500),
         )
-        key = f"{status}|{minute}|{entry.address}|{entry.actor or ''}"
+        key = f"{status}|{minute}|{entry.address}|{entry.actor or ''}|{entry.project or ''}"
         with self._lock:
             if len(self._counted) >= MOST_COUNTED and key not in self._counted:
                 entry = replace(entry, address=OTHER_ADDRESSES, actor=None, role=None, project=None)
-                key = f"{status}|{minute}|{OTHER_ADDRESSES}|"
+                key = f"{status}|{minute}|{OTHER_ADDRESSES}||"
             self._add_count(key, replace(entry, counted_key=key))
             if self._thread is None and not self._stop.is_set():
                 self._thread = threading.Thread(
@@ -259,8 +260,20 @@ def _entry(
         target=_clean(target, 300),
         address=_clean(caller.address, 100),
         status=status,
-        detail=_clean(detail, 500),
+        detail=_clean(detail or _owner_of(caller, project), 500),
     )
+
+
+def _owner_of(caller: Caller, project: str | None) -> str | None:
+    """Whose token a caller has who acts on another project: names are unique in a project alone."""
+    if caller.project is None or project in (None, caller.project):
+        return None
+    return f"{_OTHERS_TOKEN}{caller.project}"
+
+
+def is_of_another_project(detail: str | None) -> bool:
+    """Whether an entry of this detail is about a token of another project than the entry's."""
+    return detail is not None and detail.startswith(_OTHERS_TOKEN)
 
 
 def _clean(text: str | None, longest: int) -> str | None:

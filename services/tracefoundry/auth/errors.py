@@ -10,6 +10,7 @@ Kind = Literal[
     "forbidden_project",
     "unknown_project",
     "unknown_token",
+    "ambiguous_token",
     "name_taken",
 ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tracefoundry.model.quotas import Quotas
 from tracefoundry.settings import MAX_RETENTION_NS, REDACTION_MODES, Settings
 from tracefoundry.store.records import ProjectRecord
 
@@ -23,6 +24,7 @@ class ProjectRules(msgspec.Struct, frozen=True, kw_only=True):
         retention_payloads_ns: the same for payloads.
         retention_spans_max_ns: the longest that a project may have.
         retention_payloads_max_ns: the same for payloads.
+        quotas: for projects without their own, one by one.
     """
 
     redaction: str = "standard"
@@ -31,6 +33,7 @@ class ProjectRules(msgspec.Struct, frozen=True, kw_only=True):
     retention_payloads_ns: int
     retention_spans_max_ns: int = MAX_RETENTION_NS
     retention_payloads_max_ns: int = MAX_RETENTION_NS
+    quotas: Quotas = Quotas()
 
     @classmethod
     def of(cls, settings: Settings) -> ProjectRules:
@@ -42,6 +45,7 @@ class ProjectRules(msgspec.Struct, frozen=True, kw_only=True):
             retention_payloads_ns=settings.retention_payloads_ns,
             retention_spans_max_ns=settings.retention_spans_max_ns,
             retention_payloads_max_ns=settings.retention_payloads_max_ns,
+            quotas=settings.quotas,
         )
 
     def redaction_of(self, project: ProjectRecord) -> str:
@@ -66,6 +70,17 @@ class ProjectRules(msgspec.Struct, frozen=True, kw_only=True):
             self.retention_payloads_max_ns,
         )
         return spans_ns, min(payloads_ns, spans_ns)
+
+    def quotas_of(self, project: ProjectRecord) -> Quotas:
+        """The project's own quotas, else the platform's. They may be above the platform's, because
+        only who may change all projects sets them."""
+        platform = self.quotas
+        return Quotas(
+            project.quota_spans_per_second or platform.spans_per_second,
+            project.quota_bytes_per_second or platform.bytes_per_second,
+            project.quota_spans_per_day or platform.spans_per_day,
+            project.quota_content_bytes_per_day or platform.content_bytes_per_day,
+        )
 
 
 def is_weaker(mode: str, other: str) -> bool:

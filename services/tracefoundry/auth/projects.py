@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 import msgspec
 
@@ -13,6 +14,9 @@ from tracefoundry.auth.audit import AuditLog
 from tracefoundry.auth.caller import Caller
 from tracefoundry.auth.errors import AccessError
 from tracefoundry.auth.project_rules import ProjectRules, is_weaker
+from tracefoundry.auth.quota_changes import DEFAULT, changed_quotas, quota_differences
+from tracefoundry.model.quotas import QuotaName, Quotas
+from tracefoundry.model.times import day_of
 from tracefoundry.settings import (
     MAX_RETENTION_NS,
     REDACTION_MODES,
@@ -21,25 +25,27 @@ from tracefoundry.settings import (
     parse_duration_ns,
 )
 from tracefoundry.store.api import Administration, NameTaken
-from tracefoundry.store.records import ProjectRecord
+from tracefoundry.store.records import ProjectRecord, ProjectUsage
 
 NAME_FORM = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
-DEFAULT = "default"
-"""Written for a setting, it takes the project's own one away."""
 
 _NAME = re.compile(NAME_FORM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectChange:
-    """Settings as people write them: ``strict``, ``7d``, ``default``; None leaves one as it is."""
+    """Settings as people write them: ``strict``, ``7d``, ``default``; None leaves one as it is.
+
+    ``quotas`` has only those that are set: a number, for bytes also ``1GiB``, or ``default``.
+    """
 
     redaction: str | None = None
     retention_spans: str | None = None
     retention_payloads: str | None = None
+    quotas: Mapping[QuotaName, str] = dataclass_field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return any((self.redaction, self.retention_spans, self.retention_payloads))
+        return any((self.redaction, self.retention_spans, self.retention_payloads, self.quotas))
 
 
 def check_project_name(name: str) -> None:
@@ -88,6 +94,18 @@ class Projects:
         """What holds for a project: redaction, retention of spans and of payloads in ns."""
         return self._rules.redaction_of(project), *self._rules.retention_of(project)
 
+    def quotas(self, project: ProjectRecord) -> Quotas:
+        """The quotas that hold for a project."""
+        return self._rules.quotas_of(project)
+
+    def usage_today(self) -> dict[int, ProjectUsage]:
+        """What projects with a quota for a day have stored today (UTC), by project id.
+
+        Raises:
+            StoreUnavailable: the store cannot be asked.
+        """
+        return self._administration.usage(day_of(self._now_ns()))
+
     def create(
         self, name: str, caller: Caller, change: ProjectChange | None = None
     ) -> ProjectRecord:
@@ -101,7 +119,7 @@ class Projects:
         try:
             with self._administration.change() as transaction:
                 project = transaction.add_project(name, created_at_ns=self._now_ns())
-                changed = self._changed(project, change or ProjectChange())
+                changed = self._changed(project, change or ProjectChange(), caller)
                 if changed != project:
                     transaction.save_project(changed)
                 self._audit.add(
@@ -125,7 +143,7 @@ class Projects:
             project = transaction.lock_project(name)
             if project is None:
                 raise unknown_project(name)
-            changed = self._changed(project, change)
+            changed = self._changed(project, change, caller)
             if changed != project:
                 transaction.save_project(changed)
                 self._audit.add(
@@ -134,7 +152,9 @@ class Projects:
                 )  # fmt: skip
             return changed
 
-    def _changed(self, project: ProjectRecord, change: ProjectChange) -> ProjectRecord:
+    def _changed(
+        self, project: ProjectRecord, change: ProjectChange, caller: Caller
+    ) -> ProjectRecord:
         redaction = project.redaction
         if change.redaction is not None:
             redaction = _redaction(change.redaction)
@@ -159,6 +179,7 @@ class Projects:
             redaction=redaction,
             retention_spans_ns=spans,
             retention_payloads_ns=payloads,
+            **changed_quotas(caller, change.quotas),
         )
 
     def _check_bounds(
@@ -258,4 +279,5 @@ def _difference(before: ProjectRecord, after: ProjectRecord) -> str | None:
         if old != new:
             was, now = (DEFAULT if ns is None else duration(ns) for ns in (old, new))
             changes.append(f"{what} {was} -> {now}")
+    changes += quota_differences(before, after)
     return ", ".join(changes) or None

@@ -65,7 +65,8 @@ class Tokens:
         """Make a token: its text, which is nowhere else, and its record.
 
         ``project`` None holds for all projects; ``expires`` is a duration such as ``90d``, None
-        never. A name is free again when the token that had it has been revoked or has expired.
+        never. Each project has names of its own, and so have tokens for all projects. A name is
+        free again when the token that had it has been revoked or has expired.
 
         Raises:
             AccessError: the name or the duration cannot be used, the name is taken, or there is
@@ -83,7 +84,7 @@ class Tokens:
                     if owner is None:
                         raise unknown_project(project)
                     project_id = owner.project_id
-                _free_name(change, name, now)
+                _free_name(change, name, project_id, now)
                 record = change.add_token(
                     token_hash=hash_of(text),
                     name=name,
@@ -104,11 +105,11 @@ class Tokens:
         """Revoke a token by its name or id. One that is revoked already stays as it is.
 
         Raises:
-            AccessError: there is none, or the caller may not touch it.
+            AccessError: there is none, the caller may not touch it, or it is one of several.
             StoreUnavailable: nothing was changed.
         """
         with self._administration.change() as change:
-            record = change.find_token(name=which)
+            record = _named(change, which, caller)
             if record is None and which.isascii() and which.isdigit() and len(which) < 10:
                 record = change.find_token(token_id=int(which))
             mine = record is not None and caller.project_id in (None, record.project_id)
@@ -199,9 +200,31 @@ class Tokens:
         return f"{name}: registered" + ("" if before is None else "; the one before ends in 24 h")
 
 
-def _free_name(change: AdministrationChange, name: str, now: int) -> None:
+def _named(change: AdministrationChange, name: str, caller: Caller) -> TokenRecord | None:
+    """The token that a caller means by a name: of the caller's project, else of any.
+
+    Raises:
+        AccessError: several projects have a live token of this name.
+    """
+    if caller.project_id is not None:
+        return change.find_token(name=name, project_id=caller.project_id)
+    found = change.tokens_named(name)
+    live = [record for record in found if record.revoked_at_ns is None]
+    if len(live) > 1:
+        ids = ", ".join(
+            f"{record.token_id} ({record.project or 'all projects'})" for record in live
+        )
+        raise AccessError(
+            "ambiguous_token",
+            f"several projects have a token of this name; their ids are {ids}",
+            "Name the token by its id.",
+        )
+    return next(iter(live or found), None)
+
+
+def _free_name(change: AdministrationChange, name: str, project_id: int | None, now: int) -> None:
     """Rename a token that has expired or was revoked, so that its name can be used again."""
-    holder = change.find_token(name=name)
+    holder = change.find_token(name=name, project_id=project_id)
     if holder is None:
         return
     if holder.state(now) == "live":

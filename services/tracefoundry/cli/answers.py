@@ -14,6 +14,11 @@ def as_ns(text: str | None) -> int:
         return 0
 
 
+def shown_status(trace: Trace) -> str:
+    """The status of a trace, or that it is running."""
+    return "running" if trace.running else trace.status
+
+
 def total_tokens(trace: Trace) -> int | None:
     """Input and output together; None when neither is known."""
     if trace.input_tokens is None and trace.output_tokens is None:

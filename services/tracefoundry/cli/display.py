@@ -153,8 +153,8 @@ def _moment(ns: int) -> datetime | None:
         return None
 
 
-STATUS_STYLES = {"ok": "green", "error": "bold red", "unset": "dim"}
-_STATUS_GLYPHS = {"ok": "✓", "error": "✗", "unset": "·"}
+STATUS_STYLES = {"ok": "green", "error": "bold red", "unset": "dim", "running": "cyan"}
+_STATUS_GLYPHS = {"ok": "✓", "error": "✗", "unset": "·", "running": "▸"}
 
 
 def status_mark(status: str, *, glyphs: bool) -> Text:

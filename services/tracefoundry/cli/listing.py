@@ -20,11 +20,12 @@ PAGE_TRACES = 1_000
 
 
 class StatusName(StrEnum):
-    """A trace's status."""
+    """A trace's status, or that an agent run of it goes on."""
 
     OK = "ok"
     ERROR = "error"
     UNSET = "unset"
+    RUNNING = "running"
 
 
 class Sort(StrEnum):

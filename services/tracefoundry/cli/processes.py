@@ -139,16 +139,20 @@ def ui(
 def migrate(data: options.Data = None, database: options.Database = None) -> None:
     """Bring the database to the schema of this version.
 
-    Then registers the tokens of TRACEFOUNDRY_REGISTER_TOKENS, a list ROLE=FILE,ROLE=FILE.
+    Then gives the database roles of TRACEFOUNDRY_DATABASE_ROLES what their processes need, and
+    registers the tokens of TRACEFOUNDRY_REGISTER_TOKENS, a list ROLE=FILE,ROLE=FILE.
     """
     from tracefoundry.server.configuration import database_url, read_settings
+    from tracefoundry.server.database_roles import give_privileges, read_roles
     from tracefoundry.server.stores import prepare_database
     from tracefoundry.server.tokens import read_token_files, register_tokens
 
     settings = read_settings()
     texts = read_token_files()
+    roles = read_roles()
     url = database_url(settings, database, data)
     revision = prepare_database(url, settings)
     typer.echo(f"the database is at schema {revision}")
+    give_privileges(url, roles)
     for change in register_tokens(url, settings, texts):
         typer.echo(change)

@@ -80,6 +80,7 @@ def _lines(report: RetentionReport) -> list[tuple[str, int, int | None]]:
         ("resources and scopes", resources.resources + resources.scopes, None),
         ("tombstones", resources.tombstones + resources.payload_tombstones, None),
         ("audit entries", resources.audit_entries, None),
+        ("days of usage", resources.usage_days, None),
     ]  # fmt: skip
     return [line for line in lines if line[1]]
 

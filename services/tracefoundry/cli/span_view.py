@@ -81,6 +81,10 @@ def span_view(span: Span, *, width: int | None) -> Iterator[Text]:
     yield _fact("time", _plain(times))
     for warning in span.warnings or ():
         yield _fact("note", Text(safe(warning.replace("_", " ")), "yellow"))
+    if span.more:
+        parts = ", ".join(safe(part) for part in sorted(span.more))
+        more = f"not all {parts} are here: --json has the cursors of /api/spans/{{id}}/parts"
+        yield _fact("note", Text(more, "yellow"))
     yield from _section("Attributes", span.attributes, most)
     yield from _section("Resource", span.resource or {}, most)
     start_ns = as_ns(span.start_time_ns)

@@ -7,7 +7,7 @@ from datetime import tzinfo
 
 from rich.text import Text
 
-from tracefoundry.cli.answers import as_ns, total_tokens
+from tracefoundry.cli.answers import as_ns, shown_status, total_tokens
 from tracefoundry.cli.columns import Column
 from tracefoundry.cli.display import (
     exact_time,
@@ -42,7 +42,7 @@ def trace_columns(
         shown = human_time(start_ns, now_ns=now_ns, zone=zone) if terminal else exact_time(start_ns)
         time.cells.append(Text(shown, style="dim"))
         trace_id.cells.append(Text(safe(trace.trace_id), style="cyan"))
-        mark.cells.append(status_mark(trace.status, glyphs=terminal and unicode_output()))
+        mark.cells.append(status_mark(shown_status(trace), glyphs=terminal and unicode_output()))
         name.cells.append(Text(safe(trace.root_name or "?")))
         service.cells.append(Text(safe(trace.service or ""), style="dim"))
         duration.cells.append(Text(human_duration(as_ns(trace.duration_ns))))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from tracefoundry.cli.answers import as_ns, total_tokens
+from tracefoundry.cli.answers import as_ns, shown_status, total_tokens
 from tracefoundry.cli.display import (
     exact_time,
     human_cost,
@@ -42,6 +42,7 @@ def trace_view(
         width=width,
         glyphs=glyphs,
     )
+    yield from _running(tree)
     yield from _outside_the_tree(tree)
     yield from _links(tree, glyphs, TERMINAL_LINKS if width is not None else None)
 
@@ -49,9 +50,10 @@ def trace_view(
 def _header(trace: Trace, glyphs: Glyphs) -> Iterator[Text]:
     title = Text(safe(trace.root_name or "(no root)"), style="bold")
     title.append("  ")
-    title.append(status_mark(trace.status, glyphs=glyphs is UNICODE))
+    status = shown_status(trace)
+    title.append(status_mark(status, glyphs=glyphs is UNICODE))
     if glyphs is UNICODE:
-        title.append(f" {safe(trace.status)}", "dim")
+        title.append(f" {safe(status)}", "dim")
     yield title
     yield _fact("trace", joined([safe(trace.trace_id), safe(trace.project)]))
     services = ", ".join(safe(name) for name in trace.services) or safe(trace.service or "")
@@ -114,6 +116,22 @@ def _warnings(trace: Trace) -> list[str]:
 
 def _fact(label: str, value: str, *, style: str = "") -> Text:
     return Text().append(f"{label:<9}", "dim").append(value, style)
+
+
+def _running(tree: Tree) -> Iterator[Text]:
+    """Runs whose spans come when they end; they have no place in the tree before that."""
+    for run in tree.running:
+        facts = [
+            safe(run.agent or ""),
+            f"since {exact_time(as_ns(run.started_ns))}",
+            f"span {safe(run.span_id)}",
+        ]
+        yield (
+            Text()
+            .append(f"{'running':<9}", "cyan")
+            .append(safe(run.name))
+            .append(f"  {joined(facts)}", "dim")
+        )
 
 
 def _outside_the_tree(tree: Tree) -> Iterator[Text]:

@@ -2,8 +2,9 @@
 
 The budget counts bytes, because they fill the memory, not requests or spans; and bytes that have
 arrived, because announcing costs a sender nothing. No token and no project gets more than its share
-of it, so that one sender cannot keep all others out. A body that does not fit waits for ``WAIT_S``,
-in order of arrival and in a bounded queue. Then it is refused as overloaded, and OTLP exporters and
+of it, so that one sender cannot keep all others out. While nobody else asks it may use most of the
+budget, because many clusters have a single token. A body that does not fit waits for ``WAIT_S``, in
+order of arrival and in a bounded queue. Then it is refused as overloaded, and OTLP exporters and
 the collector send it again later. An admitted body is never dropped.
 """
 
@@ -19,6 +20,9 @@ QUEUE_LIMIT = 1_000
 """Most bodies that wait at once."""
 SHARES = 2
 """A token or a project gets at most one of so many parts of the budget and of the queue."""
+RESERVED_PARTS = 8
+"""One of so many parts of the budget stays free for others even while nobody else asks: bodies that
+have stopped arriving would keep it until their deadline."""
 
 Holders = tuple[str, ...]
 """Names of those whose shares a body counts in: its token and its project. Empty without login."""
@@ -44,8 +48,11 @@ class Admission:
         self.capacity_bytes = capacity_bytes
         self.in_flight_bytes = 0
         self._share_bytes = max(1, capacity_bytes // SHARES)
+        self._sole_share_bytes = max(1, capacity_bytes - capacity_bytes // RESERVED_PARTS)
         self._held: dict[str, int] = {}
         self._queue: deque[_Waiting] = deque()
+        self._queued: dict[str, int] = {}
+        """Bodies in the queue by holder."""
 
     async def acquire(self, size: int, holders: Holders = ()) -> None:
         """Reserve bytes for a body; waits up to ``WAIT_S`` behind bodies that came before.
@@ -63,6 +70,8 @@ class Admission:
         self._check_queue(holders)
         waiting = _Waiting(size, holders, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
+        for holder in holders:
+            self._queued[holder] = self._queued.get(holder, 0) + 1
         self._admit_waiting()
         try:
             await asyncio.wait_for(asyncio.shield(waiting.admitted), WAIT_S)
@@ -92,7 +101,7 @@ class Admission:
             raise Overloaded
         for holder in holders:
             total = self._held.get(holder, 0)
-            if total != held and total + size > self._share_bytes:
+            if total != held and total + size > self._share_of(holder):
                 raise Overloaded
         self._hold(size, holders)
 
@@ -118,9 +127,16 @@ class Admission:
 
     def _fits(self, size: int, holders: Holders) -> bool:
         return self._has_space(size) and all(
-            holder not in self._held or self._held[holder] + size <= self._share_bytes
+            holder not in self._held or self._held[holder] + size <= self._share_of(holder)
             for holder in holders
         )
+
+    def _share_of(self, holder: str) -> int:
+        """Most bytes that a holder may have now."""
+        sole = self._held.get(holder, 0) == self.in_flight_bytes and self._queued.get(
+            holder, 0
+        ) == len(self._queue)
+        return self._sole_share_bytes if sole else self._share_bytes
 
     def _admit_waiting(self) -> None:
         """Admit in order of arrival. A body whose holder has used its share lets others pass."""
@@ -128,9 +144,9 @@ class Admission:
             if not self._has_space(waiting.size):
                 return
             if waiting.admitted.done():
-                self._queue.remove(waiting)
+                self._dequeue(waiting)
             elif self._fits(waiting.size, waiting.holders):
-                self._queue.remove(waiting)
+                self._dequeue(waiting)
                 self._hold(waiting.size, waiting.holders)
                 waiting.admitted.set_result(None)
 
@@ -138,11 +154,20 @@ class Admission:
         if len(self._queue) >= QUEUE_LIMIT:
             raise Overloaded
         for holder in holders:
-            if sum(holder in waiting.holders for waiting in self._queue) >= QUEUE_LIMIT // SHARES:
+            if self._queued.get(holder, 0) >= QUEUE_LIMIT // SHARES:
                 raise Overloaded
 
     def _leave(self, waiting: _Waiting) -> None:
         waiting.admitted.cancel()
         if waiting in self._queue:
-            self._queue.remove(waiting)
+            self._dequeue(waiting)
         self._admit_waiting()
+
+    def _dequeue(self, waiting: _Waiting) -> None:
+        self._queue.remove(waiting)
+        for holder in waiting.holders:
+            left = self._queued[holder] - 1
+            if left:
+                self._queued[holder] = left
+            else:
+                del self._queued[holder]

@@ -9,7 +9,7 @@ from itertools import accumulate
 
 import msgspec
 
-from tracefoundry.ingest.messages import IngestRequest, Outcome
+from tracefoundry.ingest.messages import IngestRequest, Outcome, QuotaReport
 from tracefoundry.model.payload import Content
 from tracefoundry.store.api import CommitResult, PreparedLog, PreparedSpan
 
@@ -34,6 +34,17 @@ class Batch(msgspec.Struct):
     """Length of all contents together, repeated ones included."""
     plain_bytes: int = 0
     """Size of the body after decompression."""
+    quotas: list[QuotaReport] = []
+    """What was counted for projects that have quotas."""
+
+    @property
+    def metered(self) -> set[int]:
+        """Ids of the projects whose usage of the day must be counted."""
+        return {
+            report.project_id
+            for report in self.quotas
+            if report.spans and report.limits.any_for_a_day
+        }
 
     def reject(self, reason: str, detail: str, count: int = 1) -> None:
         """Count spans or logs that will never be stored; the first detail of a reason is kept."""
@@ -82,9 +93,25 @@ def outcomes(
             batch.redactions,
             batch.payload_bytes,
             stored_bytes if at == 0 else 0,
+            quotas=batch.quotas,
         )
         for at, batch in enumerate(batches)
     ]
+
+
+def over_quota(batch: Batch) -> Outcome | None:
+    """The outcome of a body of which nothing is accepted, if quotas are among the reasons. It may
+    be sent again, because the quota comes back; all of it was refused, so nothing is lost."""
+    exceeded = [report.exceeded for report in batch.quotas if report.exceeded is not None]
+    if not exceeded:
+        return None
+    return Outcome(
+        batch.request.id,
+        "over_quota",
+        _message(batch, 0),
+        retry_after_s=max(each.retry_after_s for each in exceeded),
+        quotas=batch.quotas,
+    )
 
 
 def _message(batch: Batch, conflicts: int) -> str:

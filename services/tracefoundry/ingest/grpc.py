@@ -1,8 +1,8 @@
 """OTLP/gRPC: TraceService and LogsService. Bodies are not parsed here.
 
-Overload is RESOURCE_EXHAUSTED with RetryInfo, any other temporary failure UNAVAILABLE, a body that
-cannot be decoded INVALID_ARGUMENT (OTLP specification, "OTLP/gRPC Throttling"). Messages over the
-limit are refused, counted after decompression.
+Overload and a project over its quota are RESOURCE_EXHAUSTED with RetryInfo, any other temporary
+failure UNAVAILABLE, a body that cannot be decoded INVALID_ARGUMENT (OTLP specification, "OTLP/gRPC
+Throttling"). Messages over the limit are refused, counted after decompression.
 """
 
 from __future__ import annotations
@@ -167,15 +167,15 @@ class _Export:
             await _abort(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the message came too slowly")
         except Overloaded:
             self._service.count_overloaded(self._signal, "grpc")
-            message = "too much in flight; send again"
-            context.set_trailing_metadata((("grpc-status-details-bin", _retry_details(message)),))
-            await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, message)
+            await _abort_exhausted(context, "too much in flight; send again", RETRY_AFTER_S)
         if outcome.status == "ok":
             return answers.success(
                 self._signal, "protobuf", outcome.rejected_total, outcome.message
             )
         if outcome.status == "unavailable":
             await _abort(context, grpc.StatusCode.UNAVAILABLE, outcome.message)
+        if outcome.status == "over_quota":
+            await _abort_exhausted(context, outcome.message, outcome.retry_after_s)
         await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, outcome.message)
         raise AssertionError("abort raises")
 
@@ -231,6 +231,15 @@ async def _abort(
         raise asyncio.CancelledError from None
 
 
+async def _abort_exhausted(
+    context: aio.ServicerContext[bytes, bytes], message: str, retry_after_s: int
+) -> None:
+    """End the call as one to be sent again after a time."""
+    details = _retry_details(message, retry_after_s)
+    context.set_trailing_metadata((("grpc-status-details-bin", details),))
+    await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, message)
+
+
 def _project(context: aio.ServicerContext[bytes, bytes]) -> str | None:
     named = _metadata(context, PROJECT_METADATA)
     return named[0] if named else None
@@ -252,10 +261,10 @@ def _address(peer: str) -> str | None:
     return place.rpartition(":")[0].strip("[]")
 
 
-def _retry_details(message: str) -> bytes:
+def _retry_details(message: str, retry_after_s: int) -> bytes:
     """A google.rpc.Status with RetryInfo, which makes RESOURCE_EXHAUSTED retryable."""
     detail = AnyMessage()
-    detail.Pack(RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_S)))
+    detail.Pack(RetryInfo(retry_delay=Duration(seconds=retry_after_s)))
     status = Status(
         code=grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], message=message, details=[detail]
     )

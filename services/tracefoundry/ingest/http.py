@@ -212,6 +212,10 @@ class OtlpEndpoint:
             await _status(send, encoding, 415, INVALID_ARGUMENT, outcome.message)
         elif outcome.status == "too_large":
             await _status(send, encoding, 413, INVALID_ARGUMENT, outcome.message)
+        elif outcome.status == "over_quota":
+            await _status(
+                send, encoding, 429, RESOURCE_EXHAUSTED, outcome.message, outcome.retry_after_s
+            )
         else:
             await _status(
                 send, encoding, 503, UNAVAILABLE, outcome.message, UNAVAILABLE_RETRY_AFTER_S

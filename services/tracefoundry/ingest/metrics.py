@@ -61,6 +61,12 @@ class IngestMetrics:
             registry=registry,
         )
 
+        self.quota_refused = Counter(
+            "tracefoundry_quota_refused_total",
+            "Spans and log records refused because of a quota, by project and quota.",
+            ["project", "quota"],
+            registry=registry,
+        )
         self.redactions = Counter(
             "tracefoundry_redactions_total",
             "Values that redaction changed, by rule.",
@@ -77,6 +83,9 @@ class IngestMetrics:
     def observe(self, request: IngestRequest, transport: str, outcome: Outcome) -> None:
         """Count one answered export."""
         self.requests.labels(request.signal, transport, outcome.status).inc()
+        for report in outcome.quotas:
+            if report.exceeded is not None:
+                self.quota_refused.labels(report.project, report.exceeded.quota).inc(report.refused)
         if outcome.status != "ok":
             return
         if outcome.commit_seconds:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from tracefoundry.ingest.batch import Batch, outcomes
+from tracefoundry.ingest.batch import Batch, outcomes, over_quota
 from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.projects import Projects, Refused, Rules
 from tracefoundry.model.genai import registry
+from tracefoundry.model.genai.cost import bounded_lookups
 from tracefoundry.model.payload import Content, PayloadRows
 from tracefoundry.model.times import day_of
 from tracefoundry.otlp import json as otlp_json
@@ -98,15 +99,20 @@ class Pipeline:
                 " and that name a span are kept",
                 decoded.other_logs,
             )
+        self._projects.start_body()
         scan = _BodyScan(plain_body if request.encoding == "protobuf" else None)
         try:
-            self._prepare_spans(decoded, batch, scan)
-            self._prepare_logs(decoded, batch, scan)
+            with bounded_lookups():
+                self._prepare_spans(decoded, batch, scan)
+                self._prepare_logs(decoded, batch, scan)
         except StoreUnavailable as error:
             return Outcome(request.id, "unavailable", error.public, detail=str(error))
         batch.redactions = self._projects.totals()
+        batch.quotas = self._projects.quota_reports(
+            batch.plain_bytes, len(decoded.spans) + len(decoded.logs)
+        )
         if not batch.spans and not batch.logs:
-            return outcomes([batch], CommitResult(), 0.0)[0]
+            return over_quota(batch) or outcomes([batch], CommitResult(), 0.0)[0]
         return batch
 
     def _prepare_spans(self, decoded: Decoded, batch: Batch, scan: _BodyScan) -> None:
@@ -126,7 +132,7 @@ class Pipeline:
                     redact, version = rules.redactor.redact_span, rules.redactor.version
                     clean = scan.is_clean(rules.redactor)
             if isinstance(rules, Refused):
-                batch.reject(rules.reason, rules.detail)
+                _refuse(batch, rules)
                 continue
             start = span.start_time_ns
             if not rules.oldest_ns <= start <= rules.newest_ns:
@@ -145,6 +151,8 @@ class Pipeline:
             )
             offload(span, report.withheld, store=start >= rules.payloads_from_ns)
             batch.spans.append(prepare(rules.project_id, span))
+            if rules.quotas is not None:
+                rules.quotas.spans += 1
             if span.contents:
                 _add_contents(batch, rules, start, span.contents)
                 span.contents = ()
@@ -160,7 +168,7 @@ class Pipeline:
                 resource = log.resource
                 rules = self._projects.rules(resource, batch.request, now_ns)
             if isinstance(rules, Refused):
-                batch.reject(rules.reason, rules.detail)
+                _refuse(batch, rules)
                 continue
             if not rules.oldest_ns <= log.time_ns <= rules.newest_ns:
                 batch.reject("outside_window", _window_detail(log.time_ns, now_ns, rules))
@@ -174,6 +182,8 @@ class Pipeline:
                 log, report.withheld, store=log.time_ns >= rules.payloads_from_ns
             )
             batch.logs.append(self._writer.prepare_log(rules.project_id, log))
+            if rules.quotas is not None:
+                rules.quotas.spans += 1
             if log.contents:
                 _add_contents(batch, rules, log.time_ns, log.contents)
                 log.contents = ()
@@ -227,7 +237,8 @@ class Pipeline:
         logs = [log for batch in batches for log in batch.logs]
         started = time.perf_counter()
         try:
-            result = self._writer.commit(spans, logs, payloads)
+            metered = set().union(*(batch.metered for batch in batches if batch.quotas))
+            result = self._writer.commit(spans, logs, payloads, metered=metered)
         except StoreUnavailable as error:
             return _unavailable(batches, error.public, str(error))
         seconds = time.perf_counter() - started
@@ -252,6 +263,12 @@ class _BodyScan:
         if clean is None:
             clean = self._clean[redactor.version] = redactor.body_is_clean(self._body)
         return clean
+
+
+def _refuse(batch: Batch, refused: Refused) -> None:
+    batch.reject(refused.reason, refused.detail)
+    if refused.quotas is not None:
+        refused.quotas.refused += 1
 
 
 def _add_contents(batch: Batch, rules: Rules, time_ns: int, contents: tuple[Content, ...]) -> None:

@@ -1,8 +1,9 @@
 """Which project an envelope belongs to, and the rules for its spans.
 
-Settings of projects (redaction, retentions) are read from the database and cached for ``FRESH_S``.
-If they cannot be read again, the cache is used for up to ``STALE_S``. After that exports are
-answered as unavailable, because content must not be stored under a policy that may have changed.
+Settings of projects (redaction, retentions, quotas) are read from the database and cached for
+``FRESH_S``, with what was stored today for projects that have a quota for a day. If they cannot be
+read again, the cache is used for up to ``STALE_S``. After that exports are answered as unavailable,
+because content must not be stored under a policy that may have changed.
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from tracefoundry.auth.project_rules import ProjectRules
-from tracefoundry.ingest.messages import IngestRequest
+from tracefoundry.ingest.messages import IngestRequest, QuotaReport
+from tracefoundry.ingest.quota_use import QuotaUse, over_quota_detail
 from tracefoundry.model.limits import PROJECT_NAME_CHARACTERS
 from tracefoundry.model.span import Resource
 from tracefoundry.model.times import DAY_NS, day_of
 from tracefoundry.redaction.engine import Redactor
 from tracefoundry.redaction.policy import Mode, Policy, UserPatterns
 from tracefoundry.store.api import StoreUnavailable
-from tracefoundry.store.records import ProjectRecord
+from tracefoundry.store.records import ProjectRecord, ProjectUsage
 
 DEFAULT_PROJECT = "default"
 FRESH_S = 5.0
 """How long the cached list of projects is used without reading it again."""
+NEAR_FRESH_S = 1.0
+"""The same while a project is near to a quota for a day."""
 STALE_S = 60.0
 """How long it is used if it cannot be read again."""
 READ_AGAIN_S = 1.0
@@ -38,6 +42,7 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
         oldest_ns: earliest accepted start of a span, or time of a log.
         newest_ns: latest accepted one.
         payloads_from_ns: start of the earliest day within payload retention.
+        quotas: where spans that are accepted are counted; None if the project has no quota.
     """
 
     project_id: int
@@ -46,13 +51,15 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
     oldest_ns: int
     newest_ns: int
     payloads_from_ns: int
+    quotas: QuotaReport | None = None
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
-    """Why the spans of an envelope are refused."""
+    """Why the spans of an envelope are refused; ``quotas`` counts those refused for a quota."""
 
     reason: str
     detail: str
+    quotas: QuotaReport | None = None
 
 
 class Projects:
@@ -65,8 +72,10 @@ class Projects:
         rules: ProjectRules,
         patterns: UserPatterns,
         ahead_ns: int,
+        usage: Callable[[int], Mapping[int, ProjectUsage]] = lambda _day: {},
     ) -> None:
-        """``rules`` are the platform's defaults for projects, and the bounds of their settings."""
+        """``rules`` are the platform's defaults for projects, and the bounds of their settings.
+        ``usage`` reads what metered projects stored on a day."""
         self._find = find
         self._rules = rules
         self._patterns = patterns
@@ -74,6 +83,15 @@ class Projects:
         self._known: Mapping[str, ProjectRecord] = {}
         self._read_at = self._tried_at = float("-inf")
         self._redactors: dict[Mode, Redactor] = {}
+        self._quotas = QuotaUse(usage)
+
+    def start_body(self) -> None:
+        """Begin to count for the next body."""
+        self._quotas.start_body()
+
+    def quota_reports(self, body_bytes: int, spans: int) -> list[QuotaReport]:
+        """What projects with quotas sent in this body of so many spans and log records."""
+        return self._quotas.reports(body_bytes, spans)
 
     def rules(self, resource: Resource, request: IngestRequest, now_ns: int) -> Rules | Refused:
         """The rules for the spans of a resource.
@@ -95,6 +113,9 @@ class Projects:
                 "unknown_project",
                 f"project {shown!r} does not exist; create it first, or leave the project out",
             )
+        quotas = self._quotas.report(record, request) if self._quotas.limited else None
+        if quotas is not None and quotas.exceeded is not None:
+            return Refused("over_quota", over_quota_detail(name, quotas.exceeded), quotas)
         retention, kept = self._rules.retention_of(record)
         return Rules(
             record.project_id,
@@ -103,6 +124,7 @@ class Projects:
             now_ns - retention,
             now_ns + self._ahead_ns,
             day_of(now_ns - kept) * DAY_NS,
+            quotas,
         )
 
     def totals(self) -> dict[str, int]:
@@ -116,11 +138,14 @@ class Projects:
 
     def _record(self, name: str) -> ProjectRecord | None:
         now = time.monotonic()
-        due = name not in self._known or now - self._read_at > FRESH_S
+        fresh_s = NEAR_FRESH_S if self._quotas.any_near else FRESH_S
+        due = name not in self._known or now - self._read_at > fresh_s
         if due and now - self._tried_at > READ_AGAIN_S:
             self._tried_at = now
             try:
-                self._known = self._find()
+                known = self._find()
+                self._quotas.read(known.values(), self._rules)
+                self._known = known
                 self._read_at = time.monotonic()
             except StoreUnavailable:
                 if name not in self._known or now - self._read_at > STALE_S:

@@ -10,6 +10,7 @@ from tracefoundry.ingest.admission import Admission, Holders, Overloaded
 from tracefoundry.ingest.messages import IngestRequest, Outcome
 from tracefoundry.ingest.metrics import IngestMetrics
 from tracefoundry.ingest.pool import WorkerPool
+from tracefoundry.ingest.quota_ledger import QuotaLedger
 from tracefoundry.rare_log import RareLog
 
 RETRY_AFTER_S = 1
@@ -21,10 +22,17 @@ UNAVAILABLE_RETRY_AFTER_S = 5
 class IngestService:
     """Accepts exports from any transport. Belongs to one event loop."""
 
-    def __init__(self, admission: Admission, pool: WorkerPool, metrics: IngestMetrics) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        pool: WorkerPool,
+        metrics: IngestMetrics,
+        quotas: QuotaLedger | None = None,
+    ) -> None:
         self._admission = admission
         self._pool = pool
         self._metrics = metrics
+        self._quotas = quotas or QuotaLedger()
         self._rare_log = RareLog()
         metrics.bytes_in_flight.set_function(lambda: float(admission.in_flight_bytes))
 
@@ -40,12 +48,22 @@ class IngestService:
     async def export(self, request: IngestRequest, transport: str, body: bytes) -> Outcome:
         """Let a worker store one admitted export. When cancelled, it ends only when the worker does
         not have the body any more."""
+        request.exhausted = self._quotas.exhausted(request.token_project)
         outcome = await self._pool.submit(request, body)
+        if outcome.quotas:
+            self._observe_quotas(outcome)
         self._metrics.observe(request, transport, outcome)
         if outcome.status == "unavailable":
             detail = outcome.detail or outcome.message
             self._rare_log.warn(detail, f"exports are answered as unavailable: {detail}")
         return outcome
+
+    def _observe_quotas(self, outcome: Outcome) -> None:
+        self._quotas.observe(outcome.quotas)
+        for report in outcome.quotas:
+            if report.exceeded is not None:
+                over = f"project {report.project} is over its quota {report.exceeded.quota}"
+                self._rare_log.warn(over, f"{over}: its exports are refused")
 
     def count_overloaded(self, signal: str, transport: str) -> None:
         """Count an export that was not admitted."""
@@ -80,7 +98,9 @@ def holders_of(caller: Caller, named_project: str | None) -> Holders:
     """Whose shares of the budget an export counts in; nobody's where no login is asked for."""
     if caller.unrestricted:
         return ()
-    return f"token {caller.name}", f"project {caller.project or named_project or ''}"
+    # Two projects may each have a token of the same name.
+    token = f"token {caller.project or ''}:{caller.name}"
+    return token, f"project {caller.project or named_project or ''}"
 
 
 __all__ = ["ByteReservation", "IngestService", "Overloaded", "holders_of"]

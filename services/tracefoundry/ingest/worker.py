@@ -11,6 +11,7 @@ the other end closes, after it has committed what it accepted.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -45,8 +46,8 @@ from tracefoundry.payloads.keys import parse_keys
 from tracefoundry.payloads.open import open_object_store
 from tracefoundry.payloads.storing import PayloadWriter
 from tracefoundry.rare_log import RareLog
-from tracefoundry.store.api import StoreError, open_store
-from tracefoundry.store.records import ProjectRecord
+from tracefoundry.store.api import StoreError, Writer, open_store
+from tracefoundry.store.records import ProjectRecord, ProjectUsage
 
 COMMIT_SPANS = 5_000
 """Most spans of a commit, unless a single body has more."""
@@ -140,6 +141,7 @@ class Worker:
             rules=config.rules,
             patterns=config.patterns,
             ahead_ns=config.ahead_ns,
+            usage=self._find_usage,
         )
         self._pipeline = Pipeline(
             self._writer,
@@ -239,14 +241,18 @@ class Worker:
         )
 
     def _find_projects(self) -> dict[str, ProjectRecord]:
-        """Read the projects by a separate connection: the writer's may be in a transaction."""
-        writer = self._store.writer(
+        with contextlib.closing(self._separate_writer()) as writer:
+            return writer.projects()
+
+    def _find_usage(self, day: int) -> dict[int, ProjectUsage]:
+        with contextlib.closing(self._separate_writer()) as writer:
+            return writer.usage(day)
+
+    def _separate_writer(self) -> Writer:
+        """One with a connection of its own: that of the other may be in a transaction."""
+        return self._store.writer(
             retention_ns=self._config.rules.retention_spans_ns, ahead_ns=self._config.ahead_ns
         )
-        try:
-            return writer.projects()
-        finally:
-            writer.close()
 
     def _answer(self, outcome: Outcome) -> None:
         head, _ = frame(outcome)

@@ -75,14 +75,19 @@ def complete_facts(spans: Sequence[Facts], events: EventViews) -> None:
             other = earliest.setdefault(span.span_id, span)
             if span.start_time_ns < other.start_time_ns:
                 earliest[span.span_id] = span
-    for span_id, span in earliest.items():
-        known = {name: getattr(span, name) for name in _FIELDS if hasattr(span, name)}
-        kind = cast("GenAIKind | None", span.genai_kind)
-        view: GenAI | None = None
-        if kind is not None or any(value is not None for value in known.values()):
-            view = GenAI(kind=kind, dialect=session.DIALECT, **known)
-        view = completed_view(view, events[span_id], span.start_time_ns)
-        if view is not None:
-            setattr(span, "genai_kind", view.kind)  # noqa: B010 - read-only in the protocol
-            for name in known:
-                setattr(span, name, getattr(view, name))
+    with cost.bounded_lookups():
+        for span_id, span in earliest.items():
+            _complete(span, events[span_id])
+
+
+def _complete(span: Facts, events: Sequence[GenAI]) -> None:
+    known = {name: getattr(span, name) for name in _FIELDS if hasattr(span, name)}
+    kind = cast("GenAIKind | None", span.genai_kind)
+    view: GenAI | None = None
+    if kind is not None or any(value is not None for value in known.values()):
+        view = GenAI(kind=kind, dialect=session.DIALECT, **known)
+    view = completed_view(view, events, span.start_time_ns)
+    if view is not None:
+        setattr(span, "genai_kind", view.kind)  # noqa: B010 - read-only in the protocol
+        for name in known:
+            setattr(span, name, getattr(view, name))

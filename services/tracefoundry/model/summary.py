@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from tracefoundry.model.run_starts import RunStart, unfinished
 from tracefoundry.model.span import Span, StatusCode
 from tracefoundry.model.usage import counted_fields, field_bit
 
@@ -98,6 +99,8 @@ class TraceSummary(msgspec.Struct):
     ``start_time_ns`` and ``last_start_ns`` are the earliest and latest span start: they bound the
     partitions that hold the trace. ``missing_parents`` counts distinct parent ids that no span of
     the trace has; ``missing_roots`` is true as long as no span without a parent has arrived.
+    ``started_ns`` and ``last_started_ns`` are when the earliest and the latest of its unfinished
+    runs started (:mod:`tracefoundry.model.run_starts`), None where there are none.
     """
 
     span_count: int
@@ -124,22 +127,30 @@ class TraceSummary(msgspec.Struct):
     cost_source: str | None
     missing_roots: bool
     missing_parents: int
+    started_ns: int | None = None
+    last_started_ns: int | None = None
 
 
-def summarise(spans: Sequence[SpanFacts]) -> TraceSummary:
-    """The summary of a trace from the facts of all its spans, in any order.
+def summarise(spans: Sequence[SpanFacts], starts: Sequence[RunStart] = ()) -> TraceSummary:
+    """The summary of a trace from the facts of all its spans and the starts of its runs, both in
+    any order.
 
     Root: the earliest span without a parent, else the earliest orphan, else (nothing but cycles)
     the earliest span. Status: the root's where it is ok or error, else error if any span failed,
     else unset. The agent, conversation and user are those of the earliest span that names one.
     ``end_time_ns`` is never before ``start_time_ns``: a span that ends before it starts has
-    duration 0.
+    duration 0. An unfinished run stands in for the span that it will become: as the root where no
+    span without a parent is there, and in times and names; it is not counted.
 
     Raises:
-        ValueError: there are no spans.
+        ValueError: there are neither spans nor unfinished runs.
     """
+    if starts:
+        runs = unfinished(starts, {span.span_id for span in spans})
+        if runs:
+            return _with_runs(summarise(spans) if spans else None, runs)
     if not spans:
-        raise ValueError("a trace without spans has no summary")
+        raise ValueError("a trace without spans and unfinished runs has no summary")
     if len(spans) > 1:
         spans = sorted(spans, key=lambda span: (span.start_time_ns, span.span_id))
     first = spans[0]
@@ -206,6 +217,49 @@ def summarise(spans: Sequence[SpanFacts]) -> TraceSummary:
         cost_source=source,
         missing_roots=root is None,
         missing_parents=len(missing),
+    )
+
+
+def _with_runs(summary: TraceSummary | None, runs: Sequence[RunStart]) -> TraceSummary:
+    """The summary of a trace whose spans have this one, with its unfinished runs, earliest first.
+
+    The names of spans come before those of runs: a span has more to say.
+    """
+    first, last = runs[0].time_ns, runs[-1].time_ns
+    if summary is None:
+        summary = summarise([_stand_in(runs[0])])
+        summary.span_count = 0
+        summary.missing_roots = True
+    elif summary.missing_roots:
+        summary.root_span_id = runs[0].span_id
+        summary.root_name = runs[0].name
+        summary.service = runs[0].service
+        summary.environment = runs[0].environment
+        summary.status = _status(StatusCode.UNSET, summary.error_count)
+    for run in runs:
+        summary.agent = summary.agent or run.agent
+        summary.conversation_id = summary.conversation_id or run.conversation_id
+        summary.user_id = summary.user_id or run.user_id
+    services = {run.service for run in runs if run.service is not None}
+    summary.services = _names(services.union(summary.services))
+    summary.start_time_ns = min(summary.start_time_ns, first)
+    summary.last_start_ns = max(summary.last_start_ns, last)
+    summary.end_time_ns = max(summary.end_time_ns, last)
+    summary.started_ns, summary.last_started_ns = first, last
+    return summary
+
+
+def _stand_in(run: RunStart) -> SpanFacts:
+    """The span that an unfinished run will have, as far as it is known."""
+    return SpanFacts(
+        run.span_id,
+        b"",
+        run.time_ns,
+        run.time_ns,
+        StatusCode.UNSET,
+        run.name,
+        run.service,
+        run.environment,
     )
 
 

@@ -9,9 +9,17 @@ from fastapi import APIRouter, Query, Response
 
 from tracefoundry import __version__
 from tracefoundry.auth.access import Access
-from tracefoundry.auth.answers import audit_entry_answer, project_answer, token_answer
+from tracefoundry.auth.answers import (
+    audit_entry_answer,
+    project_answer,
+    project_answers,
+    token_answer,
+)
+from tracefoundry.auth.audit import is_of_another_project
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.auth.projects import ProjectChange, Projects
+from tracefoundry.auth.quota_changes import DEFAULT, field_of
+from tracefoundry.model.quotas import QUOTA_NAMES
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.query.access import AdminCaller, ViewerCaller
 from tracefoundry.query.answers import json_response
@@ -73,7 +81,7 @@ def _add_projects(router: APIRouter, access: Access) -> None:
         responses=answers(ProjectList),
     )
     def list_projects(caller: ViewerCaller) -> Response:
-        shown = [project_answer(projects, project) for project in _visible(projects, caller)]
+        shown = project_answers(projects, _visible(projects, caller))
         return json_response(ProjectList(shown))
 
     @router.post(
@@ -132,7 +140,7 @@ def _add_tokens(router: APIRouter, access: Access) -> None:
     @router.delete(
         "/tokens/{name}",
         summary="Revoke a token by its name or id",
-        responses=answers(Token, errors=(404,)),
+        responses=answers(Token, errors=(404, 409)),
     )
     def revoke_token(name: NamePath, caller: AdminCaller) -> Response:
         """It is refused everywhere within 5 seconds."""
@@ -181,15 +189,18 @@ def _shown_entries(access: Access, caller: Caller, entries: list[AuditEntry]) ->
     is shown to the admin of the first without the token's name."""
     shown = [audit_entry_answer(entry) for entry in entries]
     if caller.project_id is not None:
+        known = (None, caller.project_id)
         tokens = access.tokens.all()
-        # A name that was used again stands with the id of its earlier token behind it.
+        # Entries of older versions have names alone. A name that was used again stands with the id
+        # of its earlier token behind it.
         hidden = {
-            token.name.partition("#")[0]
-            for token in tokens
-            if token.project_id not in (None, caller.project_id)
-        } - {token.name for token in tokens if token.project_id == caller.project_id}
+            token.name.partition("#")[0] for token in tokens if token.project_id not in known
+        } - {token.name for token in tokens if token.project_id in known}
         for entry in shown:
-            if entry.actor in hidden:
+            others = is_of_another_project(entry.detail)
+            if others:
+                entry.detail = None
+            if others or entry.actor in hidden:
                 entry.actor = OTHER_PROJECTS_TOKEN
     return shown
 
@@ -199,12 +210,18 @@ def _change(wanted: ProjectSettings) -> ProjectChange:
 
     def written(name: str) -> str | None:
         given: str | None = getattr(wanted, name)
-        return (given or "default") if name in wanted.model_fields_set else None
+        return (given or DEFAULT) if name in wanted.model_fields_set else None
 
     return ProjectChange(
         redaction=written("redaction"),
         retention_spans=written("retention_spans"),
         retention_payloads=written("retention_payloads"),
+        quotas={
+            name: DEFAULT if given is None else str(given)
+            for name in QUOTA_NAMES
+            for given in [getattr(wanted, field_of(name))]
+            if field_of(name) in wanted.model_fields_set
+        },
     )
 
 

@@ -5,7 +5,8 @@ Pure: nothing here asks the store. JSON columns are passed through as text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar, cast
 
 import msgspec
@@ -13,8 +14,11 @@ import orjson
 from fastapi import Response
 from msgspec import UNSET, UnsetType
 
+from tracefoundry.model.genai.cost import bounded_lookups
 from tracefoundry.model.payload import LOG, RESOURCE, SCOPE, SPAN
+from tracefoundry.model.run_starts import RunStart, is_running
 from tracefoundry.model.usage import fields_of
+from tracefoundry.query.cursors import write_part_cursor
 from tracefoundry.query.log_views import FIELDS as GENAI_FIELDS
 from tracefoundry.query.log_views import view_of
 from tracefoundry.query.payload_entries import PayloadEntries
@@ -23,7 +27,15 @@ from tracefoundry.schemas import spans as schemas
 from tracefoundry.schemas.fields import JsonObject, SpanKind, TraceStatus, raw_list, raw_object
 from tracefoundry.schemas.traces import Missing, StatisticsGroup, Trace
 from tracefoundry.store import records
-from tracefoundry.store.records import SpanPage, SpanSkeleton, StoredLog, StoredSpan, StoredTrace
+from tracefoundry.store.records import (
+    SKELETON_NAME_CHARACTERS,
+    SpanKey,
+    SpanPage,
+    SpanSkeleton,
+    StoredLog,
+    StoredSpan,
+    StoredTrace,
+)
 
 KINDS: tuple[SpanKind, ...] = (
     "unspecified",
@@ -39,6 +51,12 @@ _SEVERITIES = ("trace", "debug", "info", "warn", "error", "fatal")
 
 _Word = TypeVar("_Word", bound=str)
 
+_MEMBERS = msgspec.json.Decoder(list[msgspec.Raw])
+
+Pointers = set[tuple[str, str]]
+"""(place, key) of attributes that point at content."""
+NO_POINTERS: Mapping[SpanKey, Pointers] = {}
+
 
 def json_response(answer: msgspec.Struct, status: int = 200) -> Response:
     """An answer as the JSON that it is."""
@@ -49,6 +67,7 @@ def json_response(answer: msgspec.Struct, status: int = 200) -> Response:
 def trace_answer(trace: StoredTrace, project: str) -> Trace:
     """A trace of the project of this name."""
     summary = trace.summary
+    running = is_running(summary.last_started_ns, time.time_ns())
     start, end = summary.start_time_ns, summary.end_time_ns
     return Trace(
         trace_id=trace.trace_id.hex(),
@@ -76,12 +95,31 @@ def trace_answer(trace: StoredTrace, project: str) -> Trace:
         cost_usd=summary.cost_usd,
         cost_source=cast(Any, summary.cost_source),
         totals_pending=trace.totals_pending,
+        running=running,
+        started_ns=str(summary.started_ns) if running else None,
         missing=Missing(
             roots=summary.missing_roots,
             parents=summary.missing_parents,
             expired=trace.missing_expired,
         ),
     )
+
+
+def running_answers(starts: Iterable[RunStart]) -> list[schemas.RunningSpan]:
+    """Those of these unfinished runs that are running."""
+    now_ns = time.time_ns()
+    return [
+        schemas.RunningSpan(
+            span_id=start.span_id.hex(),
+            name=start.name,
+            started_ns=str(start.time_ns),
+            service=start.service,
+            agent=start.agent,
+            conversation_id=start.conversation_id,
+        )
+        for start in starts
+        if is_running(start.time_ns, now_ns)
+    ]
 
 
 def group_answer(group: records.StatisticsGroup) -> StatisticsGroup:
@@ -139,10 +177,14 @@ def skeleton_answers(
         )
         if end < start:
             span.warnings = ["end_before_start"]
+        if len(name) > SKELETON_NAME_CHARACTERS:
+            span.name = name[:SKELETON_NAME_CHARACTERS]
+            span.warnings = [*(span.warnings or ()), "text_cut"]
         found.append(span)
     return found
 
 
+@bounded_lookups()
 def span_answers(
     page: SpanPage,
     trace_id: bytes,
@@ -150,6 +192,7 @@ def span_answers(
     entries: PayloadEntries,
     *,
     content: bool,
+    pointers: Mapping[SpanKey, Pointers] = NO_POINTERS,
 ) -> list[schemas.Span]:
     """Whole spans.
 
@@ -160,13 +203,15 @@ def span_answers(
             not known.
         entries: their payloads.
         content: whether the caller may read content; if not, what points at it is left out.
+        pointers: what points at content, of spans whose payloads are not all on the page.
     """
     trace_hex = trace_id.hex()
     resource_extras = {key: _parsed(found.extra) for key, found in page.resources.items()}
     found = []
     for span in page.spans:
         logs = page.logs.get(span.span_id, ())
-        withholding = Withholding(() if content else entries.pointers(span))
+        key = (span.start_time_ns, span.span_id)
+        withholding = Withholding(() if content else pointers.get(key) or entries.pointers(span))
         # A dictionary row can be missing only after damage; the span is still worth showing.
         resource = page.resources.get(span.resource_id)
         scope = page.scopes.get(span.scope_id)
@@ -189,7 +234,10 @@ def span_answers(
             scope=None if scope is None else _scope(scope, withholding),
             events=withholding.members(span.events, "events"),
             links=withholding.members(span.links, "links"),
-            logs=[_log(log, entries, content=content) for log in logs],
+            logs=[
+                _log(log, entries, content=content, cut=log.content_hash in page.cut)
+                for log in logs
+            ],
             genai=_genai(span, logs, counting),
             payloads=entries.of(span, logs),
             redactions=raw_list(span.redactions),
@@ -198,17 +246,39 @@ def span_answers(
         schema_url = resource_extras.get(span.resource_id, {}).get("schema_url")
         if schema_url:
             shown.resource_schema_url = schema_url
-        shown.warnings = _warnings(span, withheld=withholding.withheld)
+        shown.warnings = _warnings(
+            span,
+            withheld=withholding.withheld,
+            marks=page.marks.get(key, ()),
+            envelope_cut=span.resource_id in page.cut or span.scope_id in page.cut,
+        )
+        if key in page.rests:
+            shown.more = _more(span, page.rests[key])
         found.append(shown)
     return found
 
 
-def _warnings(span: StoredSpan, *, withheld: bool) -> list[schemas.SpanWarning] | UnsetType:
+def _more(span: StoredSpan, rests: Mapping[records.SpanPart, int]) -> dict[Any, str]:
+    """A cursor for each part that is not all here."""
+    position = records.SpanPosition(span.start_time_ns, span.span_id)
+    more: dict[Any, str] = {}
+    for part, place in rests.items():
+        count = 0 if part == "attributes" else len(_MEMBERS.decode(getattr(span, part)))
+        more[part] = write_part_cursor(position, part, place, count)
+    return more
+
+
+def _warnings(
+    span: StoredSpan, *, withheld: bool, marks: Iterable[records.SpanMark], envelope_cut: bool
+) -> list[schemas.SpanWarning] | UnsetType:
     warnings: list[schemas.SpanWarning] = []
     if span.end_time_ns < span.start_time_ns:
         warnings.append("end_before_start")
     if withheld:
         warnings.append("content_withheld")
+    warnings += sorted(marks)
+    if envelope_cut:
+        warnings.append("envelope_cut")
     return warnings or UNSET
 
 
@@ -232,7 +302,7 @@ def _scope(scope: records.StoredScope, withholding: Withholding) -> schemas.Scop
     return shown
 
 
-def _log(log: StoredLog, entries: PayloadEntries, *, content: bool) -> schemas.Log:
+def _log(log: StoredLog, entries: PayloadEntries, *, content: bool, cut: bool) -> schemas.Log:
     number = log.severity_number
     withholding = Withholding(() if content else entries.pointers(log))
     shown = schemas.Log(
@@ -246,6 +316,8 @@ def _log(log: StoredLog, entries: PayloadEntries, *, content: bool) -> schemas.L
         redactions=raw_list(log.redactions),
     )
     _set_extra(shown, log.extra)
+    if cut:
+        shown.cut = True
     return shown
 
 
@@ -271,6 +343,7 @@ __all__ = [
     "group_answer",
     "json_response",
     "raw_object",
+    "running_answers",
     "skeleton_answers",
     "span_answers",
     "trace_answer",

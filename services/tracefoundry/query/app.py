@@ -29,6 +29,7 @@ from tracefoundry.query.payload_reading import PayloadReader
 from tracefoundry.query.payloads import payload_router
 from tracefoundry.query.reference_page import reference_page
 from tracefoundry.query.settings import QuerySettings
+from tracefoundry.query.span_parts import part_router
 from tracefoundry.query.spans import span_router
 from tracefoundry.query.traces import trace_router
 from tracefoundry.settings import Settings
@@ -76,6 +77,7 @@ def create_app(
     deletion = TraceDeletion(store.deletion, objects, keys, retention_ns=settings.span_retention_ns)
     app.include_router(trace_router(store.reader, settings, deletion))
     app.include_router(span_router(store.reader))
+    app.include_router(part_router(store.reader))
     app.include_router(payload_router(store.reader, PayloadReader(store.reader, objects, keys)))
     app.include_router(administration_router(access))
 

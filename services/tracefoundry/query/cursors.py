@@ -86,6 +86,25 @@ def read_span_cursor(cursor: str, question: str) -> SpanPosition:
     return _span_position(_read(cursor, "s1", 3, question)[2])
 
 
+def write_part_cursor(span: SpanPosition, part: str, place: int, index: int) -> str:
+    """The cursor of a part of a span: which span, which part, the place in it, and the number of
+    the member there."""
+    return _write(["p1", part, span.start_time_ns, span.span_id.hex(), place, index])
+
+
+def read_part_cursor(cursor: str, part: str, span_id: bytes) -> tuple[SpanPosition, int, int]:
+    """The span, the place in its part, and the number of the member there.
+
+    Raises:
+        ApiError: 400; it is not a cursor of ours, or belongs to another part or span.
+    """
+    start_ns, found_id, place, index = _read(cursor, "p1", 6, part)[2:]
+    span = _span_position([start_ns, found_id])
+    if span.span_id != span_id or _number(place) < 1 or _number(index) < 0:
+        raise _wrong()
+    return span, place, index
+
+
 def write_audit_cursor(position: AuditPosition, window: tuple[int, int], question: str) -> str:
     """The cursor of a page of the audit log: (start, end) of the window, place."""
     return _write(["a1", question, *window, position.at_ns, position.entry_id])

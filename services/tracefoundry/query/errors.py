@@ -30,6 +30,7 @@ _ACCESS_STATUS: dict[Kind, int] = {
     "forbidden_project": 403,
     "unknown_project": 404,
     "unknown_token": 404,
+    "ambiguous_token": 409,
     "name_taken": 409,
 }
 """The status of each refusal of a change of projects and tokens."""

@@ -20,7 +20,7 @@ from tracefoundry.model.limits import PROJECT_NAME_PATTERN
 from tracefoundry.model.times import parse_time_ns
 from tracefoundry.query.errors import invalid_parameter
 from tracefoundry.schemas.fields import Role
-from tracefoundry.store.records import ANY_TIME_NS, GroupBy, Sort
+from tracefoundry.store.records import ANY_TIME_NS, GroupBy, Sort, SpanPart
 
 TIME_FORMS = "RFC 3339 (2026-11-21T12:00:00Z) or integer nanoseconds since 1970"
 
@@ -120,8 +120,12 @@ class TraceFilters(BaseModel):
         Field(description="Environment of the trace's root, exactly.", examples=["production"]),
     ] = None
     status: Annotated[
-        Literal["ok", "error", "unset"] | None,
-        Field(description="Status of the trace.", examples=["error"]),
+        Literal["ok", "error", "unset", "running"] | None,
+        Field(
+            description="Status of the trace; `running`: an agent run of it has started in the last"
+            " 24 hours and not ended.",
+            examples=["error"],
+        ),
     ] = None
     model: Annotated[
         Exactly | None,
@@ -200,6 +204,19 @@ class FindSpan(Parameters):
     ]
 
 
+class ReadPart(FindSpan):
+    """Parameters of a part of a span that is too large for one answer."""
+
+    part: Annotated[SpanPart, Field(description="Which part.")]
+    cursor: Annotated[
+        str,
+        Field(
+            max_length=2000,
+            description="From the span's `more`, or `next_cursor` of the page before.",
+        ),
+    ]
+
+
 class DeleteBefore(Parameters):
     """Parameters of a deletion by age."""
 
@@ -235,8 +252,9 @@ class Body(BaseModel):
 
 
 class ProjectSettings(Body):
-    """What is set for a project. A field that is left out stays as it is; null or ``default``
-    takes the project's own setting away, so that the platform's holds."""
+    """What is set for a project. A field that is left out stays as it is; null, or ``default`` in
+    a text, takes the project's own setting away, so that the platform's holds. Quotas are set by
+    admins of all projects alone."""
 
     redaction: Annotated[
         str | None,
@@ -249,6 +267,24 @@ class ProjectSettings(Body):
     retention_payloads: Annotated[
         str | None,
         Field(description="How long payloads are kept; never longer than spans.", examples=["3d"]),
+    ] = None
+    quota_spans_per_second: Annotated[
+        int | None, Field(description="Most spans and log records a second.", examples=[1000])
+    ] = None
+    quota_bytes_per_second: Annotated[
+        int | None,
+        Field(description="Most bytes of OTLP a second, after decompression.", examples=[1048576]),
+    ] = None
+    quota_spans_per_day: Annotated[
+        int | None,
+        Field(description="Most spans and log records that a day stores.", examples=[1000000]),
+    ] = None
+    quota_content_bytes_per_day: Annotated[
+        int | None,
+        Field(
+            description="Most bytes of new content that a day stores, before compression.",
+            examples=[1073741824],
+        ),
     ] = None
 
 

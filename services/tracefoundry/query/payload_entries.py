@@ -3,7 +3,11 @@
 A row has the state at which the span was stored. Whether a payload is still there, has expired or
 was deleted is looked up for all spans of a page at once. Those who may not read content see that
 there is something, its size and its state, and neither ref nor preview: a short text could be
-guessed from its hash.
+guessed from its hash. For the same reason a sender's own reference is ``dangling`` to them, also
+where it points at a payload: whoever may send as well could make sure of a guess.
+
+A preview is the first 256 characters of a payload, so of a short one it is the whole. It follows
+the rules of payloads: permission, expiry, deletion and the audit log.
 """
 
 from __future__ import annotations
@@ -105,7 +109,7 @@ class PayloadEntries:
         state: PayloadState = entry["state"]
         digest = _digest(entry["ref"])
         if entry["state"] == _POINTER:
-            stored = digest is not None and digest in self._states.anywhere
+            stored = self._content and digest is not None and digest in self._states.anywhere
             return ("present" if stored else "dangling"), None, None
         expired_ns = self._states.expired_at_ns.get(day)
         expired_at = None if expired_ns is None else rfc3339_microseconds(expired_ns)

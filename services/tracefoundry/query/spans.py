@@ -8,18 +8,26 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from tracefoundry.auth.caller import Caller
+from tracefoundry.model.run_starts import unfinished
 from tracefoundry.model.usage import fields_of
-from tracefoundry.query.access import ViewerCaller, readable, the_trace
-from tracefoundry.query.answers import json_response, skeleton_answers, span_answers
+from tracefoundry.query.access import Audit, ViewerCaller, readable, the_trace
+from tracefoundry.query.answers import (
+    json_response,
+    running_answers,
+    skeleton_answers,
+    span_answers,
+)
+from tracefoundry.query.content_audit import record_spans
 from tracefoundry.query.cursors import digest_of, read_span_cursor, write_span_cursor
 from tracefoundry.query.errors import ApiError
 from tracefoundry.query.openapi import answers
 from tracefoundry.query.parameters import FindSpan, ListSpans, Parameters, SpanIdPath, TraceIdPath
 from tracefoundry.query.payload_entries import PayloadEntries
+from tracefoundry.query.span_parts import missing_pointers
 from tracefoundry.query.tree import build_tree
 from tracefoundry.schemas import spans as schemas
 from tracefoundry.store.api import Reader, Snapshot
-from tracefoundry.store.records import SpanLinks, SpanPage, SpanSkeleton, StoredTrace
+from tracefoundry.store.records import LinkPage, SpanPage, SpanSkeleton, StoredTrace
 
 TREE_SPANS = 200_000
 """Most spans that a tree is built from, the earliest ones; bounds the memory of one request."""
@@ -43,7 +51,10 @@ def _add_pages(router: APIRouter, reader: Reader) -> None:
         responses=answers(schemas.SpanPage, schemas.SkeletonPage, errors=(404, 409, 410)),
     )
     def list_spans(
-        trace_id: TraceIdPath, caller: ViewerCaller, asked: Annotated[ListSpans, Query()]
+        trace_id: TraceIdPath,
+        caller: ViewerCaller,
+        record: Audit,
+        asked: Annotated[ListSpans, Query()],
     ) -> Response:
         """A page of full spans ends early where the answer would pass 32 MiB: follow
         `next_cursor`. `logs_truncated` is true where one span alone has more logs than that,
@@ -56,7 +67,8 @@ def _add_pages(router: APIRouter, reader: Reader) -> None:
             "limit": asked.limit,
         }
         with reader.snapshot() as snapshot:
-            trace = the_trace(snapshot, readable(snapshot, asked.project, caller), trace_id)
+            projects = readable(snapshot, asked.project, caller)
+            trace = the_trace(snapshot, projects, trace_id)
             if asked.view == "skeleton":
                 skeletons = snapshot.skeletons(trace, **where)
                 return json_response(
@@ -67,6 +79,7 @@ def _add_pages(router: APIRouter, reader: Reader) -> None:
                 )
             page = snapshot.spans(trace, **where)
             shown = _shown(snapshot, trace, page, caller)
+        record_spans(record, shown, project=projects.names[trace.project_id], trace_id=trace_id)
         answer = schemas.SpanPage(shown, write_span_cursor(page.following, question))
         if page.logs_truncated:
             answer.logs_truncated = True
@@ -90,7 +103,11 @@ def _add_tree(router: APIRouter, reader: Reader) -> None:
             trace = the_trace(snapshot, readable(snapshot, asked.project, caller), trace_id)
             page = snapshot.skeletons(trace, limit=TREE_SPANS)
             linking = snapshot.links(trace, TREE_LINKS + 1)
-        return json_response(_tree(page.spans, linking, trace_id, page.following is not None))
+            has_runs = trace.summary.last_started_ns is not None
+            starts = snapshot.run_starts(trace) if has_runs else []
+        tree = _tree(page.spans, linking, trace_id, page.following is not None)
+        tree.running = running_answers(unfinished(starts, {span.span_id for span in page.spans}))
+        return json_response(tree)
 
 
 def _add_single_spans(router: APIRouter, reader: Reader) -> None:
@@ -100,7 +117,10 @@ def _add_single_spans(router: APIRouter, reader: Reader) -> None:
         responses=answers(schemas.SpansOfId, errors=(404, 409, 410)),
     )
     def get_span(
-        span_id: SpanIdPath, caller: ViewerCaller, asked: Annotated[FindSpan, Query()]
+        span_id: SpanIdPath,
+        caller: ViewerCaller,
+        record: Audit,
+        asked: Annotated[FindSpan, Query()],
     ) -> Response:
         """At most 100 spans and 32 MiB; `truncated` is true where more have this id."""
         with reader.snapshot() as snapshot:
@@ -115,6 +135,8 @@ def _add_single_spans(router: APIRouter, reader: Reader) -> None:
                     "It may not have arrived, or it has expired.",
                 )
             answer = schemas.SpansOfId(_shown(snapshot, trace, page, caller))
+        project = projects.names[trace.project_id]
+        record_spans(record, answer.spans, project=project, trace_id=trace.trace_id)
         if page.logs_truncated:
             answer.logs_truncated = True
         if page.following is not None:
@@ -130,11 +152,12 @@ def _shown(
     with_usage = page.logs or any(map(fields_of, page.spans))
     counting = snapshot.counting_spans(trace) if with_usage else None
     entries = PayloadEntries(snapshot, trace.project_id, page, content=content)
-    return span_answers(page, trace.trace_id, counting, entries, content=content)
+    pointers = {} if content else missing_pointers(snapshot, trace, page)
+    return span_answers(page, trace.trace_id, counting, entries, content=content, pointers=pointers)
 
 
 def _tree(
-    spans: list[SpanSkeleton], linking: list[SpanLinks], trace_id: bytes, truncated: bool
+    spans: list[SpanSkeleton], linking: LinkPage, trace_id: bytes, truncated: bool
 ) -> schemas.Tree:
     tree = build_tree(spans)
     shown: dict[int, schemas.Node] = {}
@@ -164,13 +187,13 @@ def _tree(
 
 
 def _links(
-    spans: list[SpanSkeleton], linking: list[SpanLinks], trace_id: bytes
+    spans: list[SpanSkeleton], linking: LinkPage, trace_id: bytes
 ) -> tuple[list[schemas.TreeLink], bool]:
     """The links of a trace, each with the span that has it and whether it stays in the trace."""
     here = trace_id.hex()
-    ids = {span.span_id.hex() for span in spans} if linking else set()
+    ids = {span.span_id.hex() for span in spans} if linking.spans else set()
     links: list[schemas.TreeLink] = []
-    for one in linking:
+    for one in linking.spans:
         source = one.span_id.hex()
         for link in _LINKS.decode(one.links):
             if len(links) == TREE_LINKS:
@@ -178,7 +201,7 @@ def _links(
             inside = link.trace_id == here and link.span_id in ids
             fields = {name: getattr(link, name) for name in link.__struct_fields__}
             links.append(schemas.TreeLink(from_span_id=source, in_trace=inside, **fields))
-    return links, False
+    return links, linking.more
 
 
 class _StoredLink(schemas.Link):

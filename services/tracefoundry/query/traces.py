@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from tracefoundry.deletion.requests import TraceDeletion
+from tracefoundry.model.run_starts import RUNNING_FOR_NS
 from tracefoundry.model.span import StatusCode
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.query.access import (
@@ -20,6 +21,7 @@ from tracefoundry.query.access import (
     the_trace,
 )
 from tracefoundry.query.answers import group_answer, json_response, trace_answer
+from tracefoundry.query.content_audit import record_search
 from tracefoundry.query.cursors import digest_of, read_trace_cursor, write_trace_cursor
 from tracefoundry.query.errors import ApiError, invalid_parameter
 from tracefoundry.query.openapi import answers
@@ -53,7 +55,9 @@ def _add_reading(router: APIRouter, reader: Reader, settings: QuerySettings) -> 
     @router.get(
         "/traces", summary="List or search traces", responses=answers(TraceList, errors=(404,))
     )
-    def list_traces(caller: ViewerCaller, asked: Annotated[ListTraces, Query()]) -> Response:
+    def list_traces(
+        caller: ViewerCaller, record: Audit, asked: Annotated[ListTraces, Query()]
+    ) -> Response:
         """By start, newest first, unless `sort` says otherwise. A cursor keeps the window of time
         of the first page."""
         question = digest_of(asked.model_dump(exclude={"cursor", "limit"}))
@@ -68,6 +72,8 @@ def _add_reading(router: APIRouter, reader: Reader, settings: QuerySettings) -> 
                 snapshot, projects, asked, window, after,
                 content=caller.may_read_content, search_seconds=settings.search_seconds,
             )  # fmt: skip
+        if asked.q is not None and caller.may_read_content:
+            record_search(record, project=asked.project, found=len(page.traces))
         following = page.following
         return json_response(
             TraceList(
@@ -175,12 +181,14 @@ def _add_statistics(router: APIRouter, reader: Reader) -> None:
 
 def selection_of(filters: TraceFilters, window: tuple[int, int]) -> TraceSelection:
     """The filters of a request as the store takes them."""
+    running = filters.status == "running"
     return TraceSelection(
         start_ns=window[0],
         end_ns=window[1],
         service=filters.service,
         environment=filters.environment,
-        status=None if filters.status is None else int(_STATUS[filters.status]),
+        status=None if filters.status in (None, "running") else int(_STATUS[filters.status]),
+        running_since_ns=time.time_ns() - RUNNING_FOR_NS if running else None,
         model=filters.model,
         tool=filters.tool,
         min_duration_ns=_ns(filters.min_duration_ms),

@@ -33,13 +33,14 @@ class Withholding:
         kept = self._kept(_MAP.decode(text), place) if self._pointers else None
         return raw_object(text) if kept is None else kept
 
-    def members(self, text: str | None, places: str) -> list[Any]:
-        """A list of events or links, each without pointers in its attributes."""
+    def members(self, text: str | None, places: str, first: int = 0) -> list[Any]:
+        """A list of events or links, each without pointers in its attributes; ``first`` is the
+        number of its first member."""
         if text is None or not self._pointers:
             return raw_list(text)
         changed = False
         members: list[JsonObject] = []
-        for index, member in enumerate(_MAPS.decode(text)):
+        for index, member in enumerate(_MAPS.decode(text), first):
             shown: JsonObject = dict(member)
             attributes = member.get("attributes")
             if attributes is not None:

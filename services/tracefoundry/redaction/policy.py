@@ -103,9 +103,10 @@ class Policy:
 _STRICT_ALLOWED = (
     # Who sent it.
     "service.*", "telemetry.*", "deployment.environment", "deployment.environment.name",
-    "tracefoundry.project", "host.name", "host.arch", "host.type", "os.type", "os.version",
-    "process.runtime.*", "process.pid", "k8s.*", "container.id", "container.name",
-    "container.image.*", "cloud.*", "faas.name", "faas.version", "otel.*", "vcs.*", "git.commit",
+    "tracefoundry.project", "tracefoundry.run.name", "host.name", "host.arch", "host.type",
+    "os.type", "os.version", "process.runtime.*", "process.pid", "k8s.*", "container.id",
+    "container.name", "container.image.*", "cloud.*", "faas.name", "faas.version", "otel.*",
+    "vcs.*", "git.commit",
     # What kind of work it was.
     "openinference.span.kind", "traceloop.span.kind", "langfuse.observation.type",
     "langfuse.observation.level", "langfuse.observation.model.name", "mlflow.spanType",

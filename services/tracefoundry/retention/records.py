@@ -8,6 +8,9 @@ from __future__ import annotations
 from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs
 
+USAGE_DAYS = 31
+"""How many days back the usage of projects is kept."""
+
 
 def delete_records(run: Run, cutoffs: Cutoffs) -> None:
     """Delete what nothing refers to any more.
@@ -26,4 +29,5 @@ def delete_records(run: Run, cutoffs: Cutoffs) -> None:
         report.payload_days += run.data.delete_payload_marks(
             project.project_id, before_day=project.spans_day
         )
+    report.usage_days += delete("usage", before=cutoffs.today - USAGE_DAYS)
     report.audit_entries += delete("audit_entries", before=cutoffs.audit_ns)

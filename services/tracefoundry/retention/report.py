@@ -80,6 +80,8 @@ class ResourcesReport(msgspec.Struct, kw_only=True):
     payload_tombstones: int = 0
     payload_days: int = 0
     audit_entries: int = 0
+    usage_days: int = 0
+    """Records of what a project stored on a day."""
 
 
 class ObjectsReport(msgspec.Struct, kw_only=True):

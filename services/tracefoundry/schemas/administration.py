@@ -7,7 +7,16 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from tracefoundry.schemas.fields import Cursor, Duration, Moment, Redaction, Role, TimeNs
+from tracefoundry.model.quotas import QuotaName
+from tracefoundry.schemas.fields import (
+    Cursor,
+    Duration,
+    Moment,
+    Quota,
+    Redaction,
+    Role,
+    TimeNs,
+)
 
 
 class Session(msgspec.Struct):
@@ -29,6 +38,20 @@ class EffectiveSettings(msgspec.Struct):
     redaction: Redaction
     retention_spans: Duration
     retention_payloads: Duration
+    quota_spans_per_second: Quota
+    quota_bytes_per_second: Quota
+    quota_spans_per_day: Quota
+    quota_content_bytes_per_day: Quota
+
+
+class UsageToday(msgspec.Struct):
+    """What was stored for a project today (UTC), as far as its quotas for a day count it."""
+
+    spans: Annotated[int, Meta(description="Spans and log records.")]
+    content_bytes: Annotated[int, Meta(description="New content, before compression.")]
+    near_quotas: Annotated[
+        list[QuotaName], Meta(description="Quotas of which 80 percent are used, or more.")
+    ]
 
 
 class Project(msgspec.Struct):
@@ -39,7 +62,14 @@ class Project(msgspec.Struct):
     redaction: Redaction | None
     retention_spans: Duration | None
     retention_payloads: Duration | None
+    quota_spans_per_second: Quota
+    quota_bytes_per_second: Quota
+    quota_spans_per_day: Quota
+    quota_content_bytes_per_day: Quota
     effective: EffectiveSettings
+    usage_today: Annotated[
+        UsageToday | None, Meta(description="Null for a project without a quota for a day.")
+    ]
 
 
 class ProjectList(msgspec.Struct):

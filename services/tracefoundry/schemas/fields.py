@@ -37,6 +37,9 @@ Usd = Annotated[float, Meta(description="US dollars.", examples=[0.0042])]
 Cursor = Annotated[
     str | None, Meta(description="The parameter `cursor` of the next page; null on the last one.")
 ]
+Quota = Annotated[
+    int | None, Meta(description="A limit, from 1 up; null for none.", examples=[1000])
+]
 
 JsonObject = dict[str, Any]
 """An attribute map in tagged JSON form (docs/otlp.md)."""

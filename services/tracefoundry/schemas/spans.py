@@ -23,7 +23,14 @@ from tracefoundry.schemas.fields import (
     Usd,
 )
 
-SpanWarning = Literal["end_before_start", "content_withheld"]
+SpanWarning = Literal[
+    "end_before_start", "content_withheld", "text_cut", "fields_left_out", "envelope_cut"
+]
+"""``text_cut``: the name, status message or another text is longer than 64 Ki characters (in a
+skeleton: the name is longer than 2,048). ``fields_left_out``: a single field or attribute is larger
+than an answer shows. ``envelope_cut``: not all of the resource or scope is here."""
+
+SpanPart = Literal["attributes", "events", "links", "payloads"]
 
 
 PayloadState = Literal[
@@ -97,6 +104,18 @@ class TreeLink(msgspec.Struct, kw_only=True):
     trace_state: str | UnsetType = UNSET
     flags: int | UnsetType = UNSET
     dropped_attributes_count: int | UnsetType = UNSET
+    cut: bool | UnsetType = UNSET
+
+
+class RunningSpan(msgspec.Struct, kw_only=True):
+    """An agent run that has started and whose span has not come."""
+
+    span_id: SpanId
+    name: Annotated[str, Meta(description="The name that the span will have.")]
+    started_ns: TimeNs
+    service: str | None = None
+    agent: str | None = None
+    conversation_id: str | None = None
 
 
 class Tree(msgspec.Struct, kw_only=True):
@@ -106,6 +125,10 @@ class Tree(msgspec.Struct, kw_only=True):
     orphans: Annotated[list[SpanId], Meta(description="Spans whose parent is not there.")] = []
     cycles: Annotated[list[list[SpanId]], Meta(description="Cycles of parents.")] = []
     links: list[TreeLink] = []
+    running: Annotated[
+        list[RunningSpan],
+        Meta(description="Runs that go on, by start; the spans below them are orphans until then."),
+    ] = []
     more_roots: Annotated[int, Meta(description="Roots that the limit leaves out.")] = 0
     more_links: Annotated[bool, Meta(description="There are more than 10,000 links.")] = False
     truncated: Annotated[
@@ -146,6 +169,11 @@ class GenAI(msgspec.Struct, gc=False, kw_only=True):
     ] = None
 
 
+Cut = Annotated[
+    bool | UnsetType, Meta(description="Too large for an answer: only its first parts are here.")
+]
+
+
 class Event(msgspec.Struct, kw_only=True):
     """A moment inside a span."""
 
@@ -153,6 +181,7 @@ class Event(msgspec.Struct, kw_only=True):
     time_ns: TimeNs
     attributes: JsonObject = {}
     dropped_attributes_count: int | UnsetType = UNSET
+    cut: Cut = UNSET
 
 
 class Link(msgspec.Struct, kw_only=True):
@@ -164,6 +193,7 @@ class Link(msgspec.Struct, kw_only=True):
     trace_state: str | UnsetType = UNSET
     flags: int | UnsetType = UNSET
     dropped_attributes_count: int | UnsetType = UNSET
+    cut: Cut = UNSET
 
 
 class RedactionCount(msgspec.Struct):
@@ -187,6 +217,7 @@ class Log(msgspec.Struct, gc=False, kw_only=True):
     flags: int | UnsetType = UNSET
     dropped_attributes_count: int | UnsetType = UNSET
     mended_strings: int | UnsetType = UNSET
+    cut: Cut = UNSET
 
 
 class Scope(msgspec.Struct, gc=False):
@@ -223,7 +254,13 @@ class PayloadEntry(msgspec.Struct, gc=False, kw_only=True):
     bytes: int | None = None
     media_type: str | None = None
     state: PayloadState
-    preview: str | None = None
+    preview: Annotated[
+        str | None,
+        Meta(
+            description="The first 256 characters. Null for those who may not read content, and"
+            " where nothing is stored."
+        ),
+    ] = None
     expired_at: str | None = None
 
 
@@ -257,6 +294,13 @@ class Span(msgspec.Struct, gc=False, kw_only=True):
     mended_strings: int | UnsetType = UNSET
     resource_schema_url: str | UnsetType = UNSET
     warnings: list[SpanWarning] | UnsetType = UNSET
+    more: Annotated[
+        dict[SpanPart, str] | UnsetType,
+        Meta(
+            description="Parts of which only the first 4,194,304 characters are here, each with the"
+            " `cursor` with which `/api/spans/{span_id}/parts` goes on."
+        ),
+    ] = UNSET
 
 
 class SpanPage(msgspec.Struct):
@@ -276,3 +320,18 @@ class SpansOfId(msgspec.Struct):
     spans: list[Span]
     truncated: Annotated[bool | UnsetType, Meta(description="More spans have this id.")] = UNSET
     logs_truncated: bool | UnsetType = UNSET
+
+
+class PartPage(msgspec.Struct, kw_only=True):
+    """Some members of one part of a span; the fields of the other parts are empty."""
+
+    part: SpanPart
+    attributes: JsonObject = {}
+    events: list[Event] = []
+    links: list[Link] = []
+    payloads: list[PayloadEntry] = []
+    next_cursor: Cursor = None
+    left_out: Annotated[
+        bool | UnsetType,
+        Meta(description="A member is larger than an answer may be; it is skipped."),
+    ] = UNSET

@@ -57,6 +57,17 @@ class Trace(msgspec.Struct, kw_only=True):
     totals_pending: Annotated[
         bool, Meta(description="Tokens, cost, models and status are being computed anew.")
     ] = False
+    running: Annotated[
+        bool,
+        Meta(
+            description="An agent run of it has started in the last 24 hours, and the run's span"
+            " has not come."
+        ),
+    ] = False
+    started_ns: Annotated[
+        TimeNs | None,
+        Meta(description="When the earliest of its unfinished runs started; null if not running."),
+    ] = None
     missing: Missing = msgspec.field(default_factory=Missing)
 
 

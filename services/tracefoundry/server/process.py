@@ -189,6 +189,8 @@ class _Process:
         from tracefoundry.ingest.messages import WorkerConfig
         from tracefoundry.ingest.metrics import IngestMetrics
         from tracefoundry.ingest.pool import WorkerPool
+        from tracefoundry.ingest.quota_ledger import QuotaLedger
+        from tracefoundry.ingest.quota_metrics import QuotaMetrics
         from tracefoundry.ingest.service import IngestService
 
         settings = self._settings
@@ -206,8 +208,10 @@ class _Process:
             1 if self._stores.single_writer else settings.ingest_workers,
         )
         stack.push_async_callback(pool.close)
+        quotas = QuotaLedger(settings.quota_processes)
+        QuotaMetrics(quotas, registry)
         return IngestService(
-            Admission(settings.ingest_bytes_in_flight), pool, IngestMetrics(registry)
+            Admission(settings.ingest_bytes_in_flight), pool, IngestMetrics(registry), quotas
         )
 
     def _make_grpc(

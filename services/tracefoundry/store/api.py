@@ -38,9 +38,11 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from tracefoundry.model.payload import PayloadRows
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.store.deletion_api import Deletion as Deletion
 from tracefoundry.store.deletion_api import RetentionRun as RetentionRun
+from tracefoundry.store.json_slices import JsonSlice
 from tracefoundry.store.records import (
     AuditEntry,
     AuditOutcome,
@@ -48,13 +50,15 @@ from tracefoundry.store.records import (
     BlobCopy,
     BlobPlace,
     GroupBy,
+    LinkPage,
     PayloadFate,
     PayloadStates,
     ProjectRecord,
+    ProjectUsage,
     SkeletonPage,
     Sort,
-    SpanLinks,
     SpanPage,
+    SpanPart,
     SpanPosition,
     Statistics,
     StoredTrace,
@@ -216,11 +220,15 @@ class Writer(Protocol):
         spans: Sequence[PreparedSpan],
         logs: Sequence[PreparedLog] = (),
         payloads: PayloadRows | None = None,
+        *,
+        metered: Collection[int] = (),
     ) -> CommitResult:
         """Store spans and logs, all or nothing except for single rows that the database can never
         take: these are reported one by one and fail none of their neighbours.
 
         ``payloads`` records what their contents became in the object store, where they are already.
+        What is really inserted for the projects of ``metered`` (ids) is added to their usage of the
+        day, in the same transaction.
 
         Raises:
             StoreUnavailable: nothing was stored; the same commit may succeed later.
@@ -239,6 +247,14 @@ class Writer(Protocol):
 
     def projects(self) -> dict[str, ProjectRecord]:
         """Projects by name.
+
+        Raises:
+            StoreUnavailable: the store cannot be asked.
+        """
+        ...
+
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        """What metered projects stored on a day, by project id.
 
         Raises:
             StoreUnavailable: the store cannot be asked.
@@ -341,7 +357,8 @@ class Snapshot(Protocol):
         parent_id: bytes | None = None,
         limit: int,
     ) -> SkeletonPage:
-        """A page of skeletons of a trace, or of one parent's children."""
+        """A page of skeletons of a trace, or of one parent's children. It ends early where its
+        names would be larger than 32 MiB; a name is cut to its first 2,048 characters."""
         ...
 
     def spans(
@@ -353,7 +370,12 @@ class Snapshot(Protocol):
         limit: int,
     ) -> SpanPage:
         """A page of whole spans of a trace, or of one parent's children. It ends early where its
-        answer would be larger than 32 MiB."""
+        answer would be larger than 32 MiB.
+
+        Of attributes, events, links and payloads that are larger than a slice
+        (:mod:`tracefoundry.store.json_slices`) only the first slice is here, and ``rests`` has the
+        place where :meth:`span_part` goes on. Names and messages are cut to 64 Ki characters.
+        """
         ...
 
     def span(self, trace: StoredTrace, span_id: bytes) -> SpanPage:
@@ -361,13 +383,31 @@ class Snapshot(Protocol):
         are here."""
         ...
 
+    def span_part(
+        self, trace: StoredTrace, span: SpanPosition, part: SpanPart, place: int, *, checked: bool
+    ) -> JsonSlice | None:
+        """The slice of one part of a span that begins at a place; None where there is no such span.
+
+        ``checked`` makes sure that a member begins there, which takes reading what is before it.
+
+        Raises:
+            MisplacedSlice: no member begins at this place.
+        """
+        ...
+
     def counting_spans(self, trace: StoredTrace) -> dict[tuple[int, bytes], int] | None:
         """Which usage fields of which spans count in the trace: by (start, span id), as bits (see
         :mod:`tracefoundry.model.usage`). None where the trace is too large to tell."""
         ...
 
-    def links(self, trace: StoredTrace, limit: int) -> list[SpanLinks]:
-        """Links of at most ``limit`` spans that have some, by start."""
+    def run_starts(self, trace: StoredTrace) -> list[RunStart]:
+        """The starts of agent runs that logs of a trace tell of, finished or not, in any order; at
+        most 10,000, the latest ones."""
+        ...
+
+    def links(self, trace: StoredTrace, limit: int) -> LinkPage:
+        """Links of at most ``limit`` spans that have some, by start; at most 8 MiB, and one slice
+        of each span's."""
         ...
 
     def model_spans(
@@ -485,9 +525,18 @@ class AdministrationChange(Protocol):
         *,
         token_hash: bytes | None = None,
         name: str | None = None,
+        project_id: int | None = None,
         token_id: int | None = None,
     ) -> TokenRecord | None:
-        """The token with this hash, name or id (exactly one is given), in whatever state."""
+        """The token with this hash, name or id (exactly one is given), in whatever state.
+
+        A name is looked for among the tokens of the project ``project_id``; None stands for the
+        tokens that hold for all projects.
+        """
+        ...
+
+    def tokens_named(self, name: str) -> list[TokenRecord]:
+        """The tokens of a name in all projects, by id, in whatever state."""
         ...
 
     def add_token(
@@ -503,7 +552,7 @@ class AdministrationChange(Protocol):
         """Store a new token.
 
         Raises:
-            NameTaken: the name or the hash is there already.
+            NameTaken: the hash is there already, or the name in the same project.
         """
         ...
 
@@ -513,7 +562,7 @@ class AdministrationChange(Protocol):
         """Set what may change of a token.
 
         Raises:
-            NameTaken: the name is another token's.
+            NameTaken: the name is another token's of the same project.
             StoreError: there is no token of this id.
         """
         ...
@@ -538,6 +587,10 @@ class Administration(Protocol):
 
     def projects(self) -> list[ProjectRecord]:
         """Every project, by name."""
+        ...
+
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        """What metered projects stored on a day, by project id."""
         ...
 
     def tokens(self) -> list[TokenRecord]:
@@ -670,6 +723,22 @@ class Store(Protocol):
     def close(self) -> None:
         """Close all connections."""
         ...
+
+
+DatabaseRole = Literal["ingest", "query", "retention"]
+"""Processes that may have a role of their own in the database."""
+
+
+def grant_roles(url: str, roles: Mapping[DatabaseRole, str]) -> None:
+    """Give roles of a database (names by process) what their processes need. After migrating.
+
+    Raises:
+        StoreMisconfigured: the database has no roles, or not these.
+        StoreUnavailable: it cannot be reached, or the URL's role may not grant them.
+    """
+    from tracefoundry.store.sql.store import grant_roles
+
+    grant_roles(url, roles)
 
 
 def open_store(url: str) -> Store:

@@ -10,18 +10,20 @@ other's totals from an old snapshot:
 4. ``traces``: the upsert takes the row locks and adds the counts of rows really inserted;
 5. tombstones, read after the locks: spans of deleted traces are removed again;
 6. which traces refer to which payloads;
-7. the recompute of what is not additive, for traces that had a row before.
+7. the recompute of what is not additive, for traces that had a row before;
+8. what projects with a quota for a day have stored today.
 
 A trace that is new with this commit needs no recompute, as its summary was computed from the spans
 at hand, unless log events that complete its spans came before it. A row that the database refuses
-for its content is found by halving the batch and reported; the rest is stored. Steps 2 to 7 are in
+for its content is found by halving the batch and reported; the rest is stored. Steps 2 to 8 are in
 ``store.insertion``.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from random import randrange
 from typing import TypeVar
 
 from tracefoundry.model.payload import PayloadRows
@@ -47,6 +49,9 @@ MOST_EXPECTED = 10_000
 LOOK_AGAIN_NS = 10_000_000_000
 """How long after a commit: longer than another commit takes from reading to its end."""
 
+USAGE_SLOTS = 16
+"""Rows among which writers spread the usage of one project and day."""
+
 _Envelope = TypeVar("_Envelope", Resource, Scope)
 
 
@@ -59,12 +64,15 @@ class Committer:
         self._known_resources: set[DictionaryKey] = set()
         self._known_scopes: set[DictionaryKey] = set()
         self._expected: dict[TraceKey, int] = {}
+        self._slot = randrange(USAGE_SLOTS)  # noqa: S311 - spreads rows, keeps no secret
 
     def commit(
         self,
         spans: Sequence[PreparedSpan],
         logs: Sequence[PreparedLog] = (),
         payloads: PayloadRows | None = None,
+        *,
+        metered: Collection[int] = (),
     ) -> CommitResult:
         """Store spans and logs; see :meth:`tracefoundry.store.api.Writer.commit`."""
         span_keys = [span_key(prepared) for prepared in spans]
@@ -72,7 +80,7 @@ class Committer:
         order = sorted(range(len(spans)), key=span_keys.__getitem__)
         log_order = sorted(range(len(logs)), key=log_keys.__getitem__)
         result = CommitResult()
-        self._commit(Batch(spans, logs, payloads, order, log_order), result)
+        self._commit(Batch(spans, logs, payloads, order, log_order, metered), result)
         return result
 
     def _commit(self, batch: Batch, result: CommitResult) -> None:
@@ -106,10 +114,16 @@ class Committer:
                 tx.put_resources(_by_key(resources), today)
             if scopes:
                 tx.put_scopes(_by_key(scopes), today)
-            if batch.payloads is not None:
-                record_blobs(tx, batch.payloads)
+            inserted = set() if batch.payloads is None else record_blobs(tx, batch.payloads)
             insertion = Insertion(tx, batch, now_ns)
-            return insertion.run()
+            outcome = insertion.run()
+            if batch.metered:
+                usage = insertion.usage(inserted)
+                if usage:
+                    tx.add_usage(
+                        [(project, today, self._slot, *used) for project, used in usage.items()]
+                    )
+            return outcome
 
         outcome = self._backend.run(work, batch.days)
         self._expect(insertion.without_trace, now_ns)

@@ -99,7 +99,8 @@ class RetentionRun(Protocol):
         """Delete small records; returns how many.
 
         ``before`` is exclusive: resources and scopes go by the day on which they were used last,
-        tombstones by the time (ns) until which they are kept, audit entries by their time (ns).
+        tombstones by the time (ns) until which they are kept, audit entries by their time (ns),
+        the usage of projects by its day.
         """
         ...
 

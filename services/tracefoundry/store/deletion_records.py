@@ -23,7 +23,9 @@ are stored, and which list needs which part."""
 PartitionGroup = Literal["spans", "payloads"]
 """Tables whose days expire together: the first three of :data:`DayTable`, and the other two."""
 
-RecordKind = Literal["resources", "scopes", "tombstones", "payload_tombstones", "audit_entries"]
+RecordKind = Literal[
+    "resources", "scopes", "tombstones", "payload_tombstones", "audit_entries", "usage"
+]
 
 # Payloads of deleted traces
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from tracefoundry.model.event_facts import concerns_trace
-from tracefoundry.model.payload import PayloadRows
-from tracefoundry.model.summary import TraceKey, facts_of, summarise
+from tracefoundry.model.payload import BlobKey, PayloadRows
+from tracefoundry.model.run_starts import RunStart, start_of
+from tracefoundry.model.summary import TraceKey, TraceSummary, facts_of, summarise
 from tracefoundry.model.times import day_of
 from tracefoundry.store.api import (
     CommitResult,
@@ -17,6 +19,7 @@ from tracefoundry.store.api import (
     Refusal,
 )
 from tracefoundry.store.recompute import recompute
+from tracefoundry.store.records import ProjectUsage
 from tracefoundry.store.transaction import ExistingTrace, Transaction, log_key, span_key
 from tracefoundry.store.values import ID_BYTES
 
@@ -30,6 +33,7 @@ class Batch:
     payloads: PayloadRows | None
     order: list[int]
     log_order: list[int]
+    metered: Collection[int] = ()
 
     def __len__(self) -> int:
         return len(self.order) + len(self.log_order)
@@ -51,7 +55,7 @@ class Batch:
 
 
 class Insertion:
-    """Steps 3 to 7 of one transaction."""
+    """Steps 3 to 7 of one transaction, and what step 8 counts."""
 
     def __init__(self, tx: Transaction, batch: Batch, now_ns: int) -> None:
         self._tx = tx
@@ -62,6 +66,7 @@ class Insertion:
         self._outcome = CommitResult()
         self.without_trace: set[TraceKey] = set()
         """Traces of which an event was stored that completes spans that are not there yet."""
+        self._inserted: list[PreparedSpan | PreparedLog] = []
 
     def run(self) -> CommitResult:
         """Insert, and tell what became of every row."""
@@ -69,9 +74,31 @@ class Insertion:
         inserted, inserted_logs = self._insert_spans(spans), self._insert_logs(logs)
         existing = self._summarise(inserted, inserted_logs)
         self._record_refs(spans, logs)
+        if self._batch.metered:
+            self._keep_inserted(inserted, inserted_logs)
         if existing:
             recompute(self._tx, existing, self._now_ns)
         return self._outcome
+
+    def usage(self, inserted_blobs: Collection[BlobKey]) -> dict[int, ProjectUsage]:
+        """What was inserted for the metered projects that got anything, in the order of ids."""
+        rows = Counter(prepared.project_id for prepared in self._inserted)
+        content: Counter[int] = Counter()
+        if self._batch.payloads is not None:
+            for blob in self._batch.payloads.blobs:
+                if blob.key in inserted_blobs:
+                    content[blob.project_id] += blob.plain_bytes
+        return {
+            project: ProjectUsage(rows[project], content[project])
+            for project in sorted(self._batch.metered)
+            if rows[project] or content[project]
+        }
+
+    def _keep_inserted(self, spans: list[int], logs: list[int]) -> None:
+        refused = {refusal.index for refusal in self._outcome.refused_spans}
+        refused_logs = {refusal.index for refusal in self._outcome.refused_logs}
+        self._inserted += [self._spans[index] for index in spans if index not in refused]
+        self._inserted += [self._logs[index] for index in logs if index not in refused_logs]
 
     def _unique_spans(self) -> list[int]:
         """Indices without keys repeated inside the batch; the first to arrive stays."""
@@ -129,27 +156,59 @@ class Insertion:
         for index in inserted:
             prepared = self._spans[index]
             by_trace.setdefault((prepared.project_id, prepared.span.trace_id), []).append(index)
+        runs = self._started_runs(logs)
         existing: dict[TraceKey, ExistingTrace] = {}
-        if by_trace:
-            summaries = [
-                (key, summarise([facts_of(self._spans[index].span) for index in indices]))
-                for key, indices in by_trace.items()
-            ]
-            existing = self._tx.upsert_traces(summaries, self._now_ns)
+        if by_trace or runs:
+            existing = self._upsert(by_trace, runs)
         log_traces = {self._trace_of_log(index) for index in logs}
-        only_logs = sorted(log_traces - by_trace.keys())
+        only_logs = sorted(log_traces - by_trace.keys() - runs.keys())
         there = self._tx.lock_traces(only_logs) if only_logs else {}
-        existing |= self._completed_by_events(by_trace, existing.keys(), there, logs)
+        existing |= self._completed_by_events(by_trace, runs.keys(), existing.keys(), there, logs)
         if by_trace or log_traces:
             deleted = self._tx.tombstoned(sorted(by_trace.keys() | log_traces), self._now_ns)
             if deleted:
                 self._refuse_deleted(by_trace, logs, deleted)
+                rows = deleted & (by_trace.keys() | runs.keys())
+                if rows:
+                    self._tx.remove_traces(sorted(rows))
                 existing = {key: state for key, state in existing.items() if key not in deleted}
+        return existing
+
+    def _started_runs(self, logs: list[int]) -> dict[TraceKey, list[RunStart]]:
+        """The starts of runs that these logs tell of, by trace."""
+        runs: dict[TraceKey, list[RunStart]] = {}
+        for index in logs:
+            start = start_of(self._logs[index].log)
+            if start is not None:
+                runs.setdefault(self._trace_of_log(index), []).append(start)
+        return runs
+
+    def _upsert(
+        self, by_trace: dict[TraceKey, list[int]], runs: dict[TraceKey, list[RunStart]]
+    ) -> dict[TraceKey, ExistingTrace]:
+        """Write the rows of traces that got spans or starts of runs; returns those that had one.
+
+        The start of a run makes the row of a trace without spans: so the trace is listed, and a
+        writer of its spans finds the row and recomputes it.
+        """
+        summaries: list[tuple[TraceKey, TraceSummary]] = []
+        for key, indices in by_trace.items():
+            facts = [facts_of(self._spans[index].span) for index in indices]
+            summaries.append((key, summarise(facts, runs.get(key, ()))))
+        if runs.keys() - by_trace.keys():
+            summaries += [
+                (key, summarise((), starts)) for key, starts in runs.items() if key not in by_trace
+            ]
+            summaries.sort(key=lambda summary: summary[0])
+        existing = self._tx.upsert_traces(summaries, self._now_ns)
+        for key in runs.keys() & existing.keys():
+            existing[key].has_runs = True
         return existing
 
     def _completed_by_events(
         self,
         by_trace: dict[TraceKey, list[int]],
+        with_runs: Collection[TraceKey],
         recomputed: Collection[TraceKey],
         only_logs: dict[TraceKey, ExistingTrace],
         logs: list[int],
@@ -164,10 +223,13 @@ class Insertion:
             )
             for key, views in self._tx.event_views(new, first_ns).items():
                 if any(concerns_trace(view) for of_span in views.values() for view in of_span):
-                    found[key] = ExistingTrace(len(by_trace[key]), 0, False)
+                    # Started runs of a new trace came with this commit.
+                    found[key] = ExistingTrace(len(by_trace[key]), first_ns, 0, False, True)
         for index in logs:
             key, view = self._trace_of_log(index), self._logs[index].log.genai
-            if key not in by_trace and view is not None and concerns_trace(view):
+            if key in by_trace or key in with_runs:
+                continue
+            if view is not None and concerns_trace(view):
                 if key in only_logs:
                     found[key] = only_logs[key]
                 else:
@@ -185,7 +247,6 @@ class Insertion:
         refused = [index for key in sorted(deleted) for index in by_trace.get(key, [])]
         if refused:
             self._tx.remove_spans([span_key(self._spans[index]) for index in refused])
-            self._tx.remove_traces(sorted(deleted & by_trace.keys()))
             self._outcome.refused_spans += [
                 Refusal(index, "trace_deleted", detail) for index in refused
             ]
@@ -217,8 +278,8 @@ class Insertion:
             self._tx.put_refs(sorted(rows))
 
 
-def record_blobs(tx: Transaction, payloads: PayloadRows) -> None:
-    """Insert the rows of new blobs and make sure of the others.
+def record_blobs(tx: Transaction, payloads: PayloadRows) -> set[BlobKey]:
+    """Insert the rows of new blobs and make sure of the others; returns the keys really inserted.
 
     A blob that another writer has just recorded too stays that writer's; the description of a list
     may then differ, so only the parts of lists inserted here are recorded.
@@ -242,3 +303,4 @@ def record_blobs(tx: Transaction, payloads: PayloadRows) -> None:
     )
     if parts:
         tx.put_list_parts(parts)
+    return inserted

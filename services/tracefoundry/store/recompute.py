@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracefoundry.model.event_facts import complete_facts
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.summary import TraceKey, summarise
 from tracefoundry.store.transaction import ExistingTrace, Transaction
 
@@ -43,10 +44,29 @@ def recompute(tx: Transaction, existing: dict[TraceKey, ExistingTrace], now_ns: 
         tx.defer_recompute(later)
     if due:
         facts = tx.facts(due)
+        runs = _run_starts(tx, existing, due)
         starts = [span.start_time_ns for spans in facts.values() for span in spans]
         if starts:
             for key, views in tx.event_views(due, min(starts)).items():
                 complete_facts(facts.get(key, ()), views)
         tx.rewrite_summaries(
-            [(key, summarise(facts[key])) for key in due if facts.get(key)], now_ns
+            [
+                (key, summarise(facts.get(key, ()), runs.get(key, ())))
+                for key in due
+                if facts.get(key) or runs.get(key)
+            ],
+            now_ns,
         )
+
+
+def _run_starts(
+    tx: Transaction, existing: dict[TraceKey, ExistingTrace], due: Sequence[TraceKey]
+) -> dict[TraceKey, list[RunStart]]:
+    """The starts of runs of those traces that may have unfinished ones. Of a large trace it is
+    not known: the start may have come while its recompute was deferred."""
+    asked = [
+        key for key in due if existing[key].has_runs or existing[key].span_count > LARGE_TRACE_SPANS
+    ]
+    if not asked:
+        return {}
+    return tx.run_starts(asked, min(existing[key].start_time_ns for key in asked))

@@ -34,6 +34,14 @@ LOGS_LIMIT = 100_000
 """Most log records on one page of whole spans."""
 PREVIEW_BYTES = 4 * PREVIEW_CHARACTERS
 """What the preview of a payload may add to a page, in characters of up to four bytes."""
+TEXT_CHARACTERS = 64 * 1024
+"""Most characters of a span's name, status message and other plain text on a page; of more, the
+first ones."""
+SKELETON_NAME_CHARACTERS = 2_048
+"""Most characters of a name that a skeleton shows. A store gives one more of a longer name, which
+tells that it is cut."""
+LINK_BYTES = 8 * 1024 * 1024
+"""Most bytes of links of a trace that are read at once, but for the last span's."""
 SAME_ID_LIMIT = 100
 """Most spans with one id that are read at once."""
 COUNTS_LIMIT = 100_000
@@ -57,6 +65,19 @@ class ProjectRecord(msgspec.Struct, frozen=True):
     """``strict``, ``standard`` or ``off``."""
     retention_spans_ns: int | None = None
     retention_payloads_ns: int | None = None
+    quota_spans_per_second: int | None = None
+    quota_bytes_per_second: int | None = None
+    quota_spans_per_day: int | None = None
+    quota_content_bytes_per_day: int | None = None
+
+
+class ProjectUsage(NamedTuple):
+    """What a project stored on one day (UTC) of arrival."""
+
+    spans: int
+    """Spans and log records."""
+    content_bytes: int
+    """Content that was not stored before, before compression."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +169,8 @@ class TraceSelection:
     environment: str | None = None
     status: int | None = None
     """OTLP status code of the trace."""
+    running_since_ns: int | None = None
+    """It has an unfinished run that started after this."""
     model: str | None = None
     """Any of the trace's request or response models is exactly this."""
     tool: str | None = None
@@ -363,6 +386,18 @@ class StoredScope(msgspec.Struct, frozen=True, gc=False):
     extra: JsonText | None
 
 
+SpanPart = Literal["attributes", "events", "links", "payloads"]
+"""A column of a span that can be too large for one answer."""
+SPAN_PARTS: Final[tuple[SpanPart, ...]] = ("attributes", "events", "links", "payloads")
+
+SpanMark = Literal["text_cut", "fields_left_out"]
+"""What a page does not show of a span and cannot be paged through: the rest of a plain text, or a
+whole field or attribute that is larger than a slice."""
+
+SpanKey = tuple[int, bytes]
+"""(start, span id) of a span in its trace."""
+
+
 @dataclass(frozen=True, slots=True)
 class SkeletonPage:
     """Skeletons by start, then span id.
@@ -385,6 +420,11 @@ class SpanPage:
         logs: by span id, in the order of their time.
         logs_truncated: the first span alone has more logs, by number or size, than one answer may
             hold; its latest ones are left out.
+        rests: what is not here of spans that are too large, by span: the place where each part
+            goes on (:meth:`tracefoundry.store.api.Snapshot.span_part`).
+        marks: what else is not here of spans, by span.
+        cut: ids of resources and scopes, and content hashes of logs, of which not everything is
+            here.
     """
 
     spans: list[StoredSpan]
@@ -393,6 +433,9 @@ class SpanPage:
     scopes: dict[bytes, StoredScope]
     logs: dict[bytes, list[StoredLog]]
     logs_truncated: bool
+    rests: dict[SpanKey, dict[SpanPart, int]] = field(default_factory=dict)
+    marks: dict[SpanKey, set[SpanMark]] = field(default_factory=dict)
+    cut: set[bytes] = field(default_factory=set)
 
 
 class SpanLinks(NamedTuple):
@@ -400,6 +443,14 @@ class SpanLinks(NamedTuple):
 
     span_id: bytes
     links: JsonText
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPage:
+    """Links of the spans of a trace. ``more``: there are others."""
+
+    spans: list[SpanLinks]
+    more: bool
 
 
 # Statistics

@@ -9,6 +9,7 @@ import msgspec
 
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import BlobKey, BlobRow
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
 from tracefoundry.store.api import PreparedLog, PreparedSpan, StoreError
@@ -25,6 +26,10 @@ RefRow = tuple[int, bytes, bytes, int]
 """Project, trace id, ref, day."""
 
 
+UsageRow = tuple[int, int, int, int, int]
+"""Project, day of arrival, slot; spans and bytes of content to add."""
+
+
 class RowRefused(StoreError):
     """The database refused the content of some row of the commit; the transaction is undone."""
 
@@ -33,8 +38,11 @@ class ExistingTrace(msgspec.Struct, gc=False):
     """State of a trace that had a row before this commit, read under its row lock."""
 
     span_count: int
+    start_time_ns: int
     recomputed_at_ns: int
     missing_expired: bool
+    has_runs: bool
+    """Whether it had unfinished runs, or this commit brings the start of one."""
 
 
 class Transaction(Protocol):
@@ -52,6 +60,11 @@ class Transaction(Protocol):
 
     def put_list_parts(self, rows: Sequence[ListPart]) -> None: ...
     def put_refs(self, rows: Sequence[RefRow]) -> None: ...
+    def add_usage(self, rows: Sequence[UsageRow]) -> None:
+        """Add to what projects have stored on a day. The last step of a transaction, because it
+        locks rows that other writers may wait for."""
+        ...
+
     def insert_spans(self, spans: Sequence[PreparedSpan]) -> list[int]:
         """Insert; returns the positions of those whose key was there already."""
         ...
@@ -80,6 +93,11 @@ class Transaction(Protocol):
     ) -> dict[TraceKey, dict[bytes, list[GenAI]]]:
         """What the logs of traces say about their spans, for traces with such logs. No span of
         them starts before ``since_ns``."""
+        ...
+
+    def run_starts(self, keys: Sequence[TraceKey], since_ns: int) -> dict[TraceKey, list[RunStart]]:
+        """The starts of runs that logs of traces tell of; at most ``MOST_RUN_STARTS`` of a trace,
+        the latest ones. No span of them starts before ``since_ns``."""
         ...
 
     def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:

@@ -262,3 +262,18 @@ def test_looking_prices_up_starts_no_thread_and_fills_no_shared_cache() -> None:
     assert threading.active_count() == before
     assert not data_snapshot.get_snapshot()._provider_misses
     assert cost._find.cache_info().maxsize == cost.CACHED_MODELS
+
+
+def test_a_body_looks_up_a_bounded_number_of_invented_models() -> None:
+    """What is remembered keeps its price, and the next body begins anew."""
+    assert computed(call("gpt-4o")) is not None
+    with cost.bounded_lookups():
+        for number in range(cost.MAX_LOOKUPS):
+            computed(call(f"invented-{number}"))
+        before = cost._find.cache_info().currsize
+        assert computed(call("claude-3-5-haiku-20241022", provider="not asked yet")) is None
+        with cost.bounded_lookups():
+            assert computed(call("claude-3-5-haiku-20241022", provider="nor inside")) is None
+        assert computed(call("gpt-4o")) is not None
+        assert cost._find.cache_info().currsize == before
+    assert computed(call("claude-3-5-haiku-20241022", provider="not asked yet")) is not None

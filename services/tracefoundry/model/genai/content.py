@@ -41,7 +41,7 @@ _KEYS_BY_SLOT: dict[Slot, str] = {
         haystack.pipeline.input_data smolagents.task crew_inputs crew_tasks
         spring.ai.chat.client.user.text spring.ai.chat.client.input
         spring.ai.model.request.messages lk.chat_ctx lk.user_input lk.input_text lk.user_transcript
-        user_prompt
+        user_prompt tracefoundry.raw_request
         """,
     "output_messages": """
         gen_ai.output.messages gen_ai.completion gen_ai.content.completion
@@ -53,7 +53,7 @@ _KEYS_BY_SLOT: dict[Slot, str] = {
         gcp.vertex.agent.llm_response
         haystack.pipeline.output_data
         spring.ai.chat.client.output spring.ai.model.response.messages lk.response.text
-        lk.response.function_calls
+        lk.response.function_calls tracefoundry.raw_response
         """,
     "system_instructions": """
         gen_ai.system_instructions gen_ai.agent.instructions gen_ai.request.instructions

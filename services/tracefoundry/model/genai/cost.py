@@ -13,6 +13,10 @@ whole. Otherwise it is None, never a partial sum.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
 
 CACHED_MODELS = 2_048
 """Most (provider, model) pairs remembered; names come from senders."""
+
+MAX_LOOKUPS = 1_000
+"""Most (provider, model) pairs that are not remembered and are looked up for one body or answer."""
 
 _MILLION = Decimal(1_000_000)
 _THOUSAND = Decimal(1_000)
@@ -98,6 +105,38 @@ class Rates(msgspec.Struct, frozen=True):
         return total
 
 
+class _LookupsSpent(Exception):
+    """This body or answer has named too many models."""
+
+
+@dataclass(slots=True)
+class _Lookups:
+    """How many lookups are left."""
+
+    left: int
+
+
+_lookups: ContextVar[_Lookups | None] = ContextVar("_lookups", default=None)
+
+
+@contextmanager
+def bounded_lookups() -> Iterator[None]:
+    """Look up at most :data:`MAX_LOOKUPS` models inside; after that, only those that are remembered
+    have a price.
+
+    A lookup of an invented name takes up to half a millisecond, and one body may invent hundreds of
+    thousands. Inside another such block the outer one counts.
+    """
+    if _lookups.get() is not None:
+        yield
+        return
+    token = _lookups.set(_Lookups(MAX_LOOKUPS))
+    try:
+        yield
+    finally:
+        _lookups.reset(token)
+
+
 def add_computed(view: GenAI, start_time_ns: int) -> None:
     """Fill ``cost_usd``, ``cost_source`` and ``price_version`` of a view that reports no cost.
 
@@ -109,7 +148,10 @@ def add_computed(view: GenAI, start_time_ns: int) -> None:
     for model in (view.response_model, view.request_model):
         if model is None or len(model) > MAX_NAME_CHARS:
             continue
-        rates = rates_of(view.provider, model, start_time_ns)
+        try:
+            rates = rates_of(view.provider, model, start_time_ns)
+        except _LookupsSpent:
+            return
         if rates is not None:
             cost = rates.cost(view, one_call=view.kind in CALL_KINDS)
             if cost is not None:
@@ -152,6 +194,12 @@ def _varies_by_hour(model: ModelInfo) -> bool:
 
 @lru_cache(CACHED_MODELS)
 def _find(provider: str | None, model: str) -> ModelInfo | None:
+    # Only names that are not remembered come here; what is raised is not remembered.
+    lookups = _lookups.get()
+    if lookups is not None:
+        if lookups.left == 0:
+            raise _LookupsSpent
+        lookups.left -= 1
     return find_model(provider, model)
 
 

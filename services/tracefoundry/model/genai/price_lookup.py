@@ -9,11 +9,12 @@ names, because senders choose both and the data has thousands of models.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from tracefoundry.model.genai.model_names import names_of, vendors_of
+from tracefoundry.model.genai.price_prefilter import prefilter
 
 if TYPE_CHECKING:
     from genai_prices.types import MatchLogic, ModelInfo, Provider
@@ -127,6 +128,7 @@ class ProviderModels:
                 self._rules.append((place, model.match))
             for name in exact or ():
                 self._exact.setdefault(name, place)
+        self._may_match = prefilter(rule for _, rule in self._rules)
 
     @property
     def exact_names(self) -> Iterable[str]:
@@ -146,7 +148,7 @@ class ProviderModels:
 
     def _own(self, name: str) -> ModelInfo | None:
         place = self._exact.get(name, len(self._models))
-        for rule_place, rule in self._rules:
+        for rule_place, rule in self._rules if self._may_match(name) else ():
             if rule_place > place:
                 break
             if rule.is_match(name):
@@ -209,9 +211,18 @@ def _known_provider(name: str) -> str | None:
     return None if found is None else found.id
 
 
+@cache
+def _may_have_maker() -> Callable[[str], bool]:
+    from genai_prices.data import providers
+
+    return prefilter(one.model_match for one in providers if one.model_match is not None)
+
+
 def _maker_of(name: str) -> str | None:
     from genai_prices.data import providers
 
+    if not _may_have_maker()(name):
+        return None
     for provider in providers:
         if provider.model_match is not None and provider.model_match.is_match(name):
             return provider.id

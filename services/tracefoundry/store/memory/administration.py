@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracefoundry.store.api import Administration, AdministrationChange, NameTaken, StoreError
-from tracefoundry.store.memory.tables import Memory, Tables
+from tracefoundry.store.memory.tables import Memory, Tables, usage_of_day
 from tracefoundry.store.records import (
     AuditEntry,
     AuditOutcome,
     AuditPosition,
     ProjectRecord,
+    ProjectUsage,
     TokenRecord,
 )
 
@@ -27,8 +28,12 @@ class MemoryAdministration:
     def projects(self) -> list[ProjectRecord]:
         return sorted(self._memory.tables.projects.values(), key=lambda project: project.name)
 
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        return usage_of_day(self._memory.tables, day)
+
     def tokens(self) -> list[TokenRecord]:
-        return sorted(self._memory.tables.tokens.values(), key=lambda token: token.name)
+        found = self._memory.tables.tokens.values()
+        return sorted(found, key=lambda token: (token.name, token.token_id))
 
     def tokens_of(self, token_hashes: Sequence[bytes]) -> list[TokenRecord]:
         wanted = frozenset(token_hashes)
@@ -107,12 +112,17 @@ class MemoryChange:
         *,
         token_hash: bytes | None = None,
         name: str | None = None,
+        project_id: int | None = None,
         token_id: int | None = None,
     ) -> TokenRecord | None:
         for token in self._tables.tokens.values():
-            if token_hash == token.token_hash or name == token.name or token_id == token.token_id:
+            same_name = (name, project_id) == (token.name, token.project_id)
+            if token_hash == token.token_hash or same_name or token_id == token.token_id:
                 return token
         return None
+
+    def tokens_named(self, name: str) -> list[TokenRecord]:
+        return [token for token in self._tables.tokens.values() if token.name == name]
 
     def add_token(
         self,
@@ -124,7 +134,8 @@ class MemoryChange:
         created_at_ns: int,
         expires_at_ns: int | None,
     ) -> TokenRecord:
-        if self.find_token(name=name) or self.find_token(token_hash=token_hash):
+        taken = self.find_token(name=name, project_id=project_id)
+        if taken or self.find_token(token_hash=token_hash):
             raise NameTaken(f"there is a token {name!r} already")
         token = TokenRecord(
             token_id=_next_id(self._tables.tokens),
@@ -146,7 +157,7 @@ class MemoryChange:
         before = self._tables.tokens.get(token_id)
         if before is None:
             raise StoreError(f"there is no token with the id {token_id}")
-        holder = self.find_token(name=name)
+        holder = self.find_token(name=name, project_id=before.project_id)
         if holder is not None and holder.token_id != token_id:
             raise NameTaken(f"there is a token {name!r} already")
         token = replace(before, name=name, expires_at_ns=expires_at_ns, revoked_at_ns=revoked_at_ns)

@@ -27,7 +27,7 @@ def payload_states(
     for ref, day in wanted:
         blob = tables.blobs.get((project_id, ref, day))
         expired = tables.expired_days.get((project_id, day))
-        if blob is not None:
+        if blob is not None and expired is None:
             preview = blob.preview
             states.previews[ref, day] = None if preview is None else preview[:PREVIEW_CHARACTERS]
             continue

@@ -8,25 +8,37 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from tracefoundry.model.event_facts import complete_facts
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.model.usage import counted_fields
 from tracefoundry.store.api import ContentSource, Reader, Snapshot
 from tracefoundry.store.event_views import views_by_span
+from tracefoundry.store.json_slices import (
+    SLICE_CHARACTERS,
+    JsonSlice,
+    check_place,
+    first_slice,
+    read_slice,
+)
 from tracefoundry.store.memory import models, payloads, spans, traces
 from tracefoundry.store.memory.statistics import statistics
 from tracefoundry.store.memory.tables import Memory, SpanRow, Tables
+from tracefoundry.store.narrowing import opening_of
 from tracefoundry.store.records import (
     COUNTS_LIMIT,
+    LINK_BYTES,
     SAME_ID_LIMIT,
     BlobCopy,
     BlobPlace,
     GroupBy,
+    LinkPage,
     PayloadFate,
     PayloadStates,
     SkeletonPage,
     Sort,
     SpanLinks,
     SpanPage,
+    SpanPart,
     SpanPosition,
     Statistics,
     StoredTrace,
@@ -144,9 +156,35 @@ class MemorySnapshot:
             for index, fields in counted_fields(facts).items()
         }
 
-    def links(self, trace: StoredTrace, limit: int) -> list[SpanLinks]:
-        found = [row.shown for row in self._rows(trace)]
-        return [SpanLinks(span.span_id, span.links) for span in found if span.links][:limit]
+    def run_starts(self, trace: StoredTrace) -> list[RunStart]:
+        return self._tables.run_starts_of((trace.project_id, trace.trace_id))
+
+    def span_part(
+        self, trace: StoredTrace, span: SpanPosition, part: SpanPart, place: int, *, checked: bool
+    ) -> JsonSlice | None:
+        key = (span.start_time_ns, span.span_id)
+        for row in self._rows(trace):
+            if (row.shown.start_time_ns, row.shown.span_id) == key and getattr(row.shown, part):
+                read = spans.reading(row.shown, part)
+                if checked:
+                    check_place(read, place)
+                return read_slice(read, place, opening_of(part))
+        return None
+
+    def links(self, trace: StoredTrace, limit: int) -> LinkPage:
+        found: list[SpanLinks] = []
+        size = 0
+        for span in [row.shown for row in self._rows(trace) if row.shown.links]:
+            text = span.links or ""
+            if len(found) == limit or size > LINK_BYTES:
+                return LinkPage(found, more=True)
+            size += len(text)
+            cut = len(text) >= SLICE_CHARACTERS
+            shown = first_slice(text[:SLICE_CHARACTERS], spans.reading(span, "links")).text
+            found.append(SpanLinks(span.span_id, shown if cut else text))
+            if cut:
+                return LinkPage(found, more=True)
+        return LinkPage(found, more=False)
 
     def model_spans(
         self,

@@ -164,6 +164,8 @@ def _ages(tables: Tables, kind: RecordKind) -> tuple[dict[Any, int], dict[Any, A
         return tables.resource_days, tables.resources
     if kind == "scopes":
         return tables.scope_days, tables.scopes
+    if kind == "usage":
+        return {key: key[1] for key in tables.usage}, tables.usage
     if kind == "audit_entries":
         return {key: entry.at_ns for key, entry in tables.audit.items()}, tables.audit
     stones: dict[Any, Tombstone] = getattr(tables, kind)

@@ -8,16 +8,21 @@ from dataclasses import replace
 import msgspec
 
 from tracefoundry.store.event_views import completed_skeleton, views_by_span
+from tracefoundry.store.json_slices import ReadPiece
 from tracefoundry.store.memory.tables import SpanRow, Tables
+from tracefoundry.store.narrowing import add_span, narrowed
 from tracefoundry.store.records import (
     LOGS_LIMIT,
     PAGE_BYTES,
     PREVIEW_BYTES,
+    SKELETON_NAME_CHARACTERS,
     SkeletonPage,
     SpanPage,
+    SpanPart,
     SpanPosition,
     SpanSkeleton,
     StoredLog,
+    StoredSpan,
     StoredTrace,
 )
 
@@ -49,6 +54,7 @@ def skeleton_page(
         )
         for row in rows[:limit]
     ]
+    skeletons = [one._replace(name=one.name[: SKELETON_NAME_CHARACTERS + 1]) for one in skeletons]
     return SkeletonPage(skeletons, _position(rows[limit - 1]) if len(rows) > limit else None)
 
 
@@ -59,6 +65,7 @@ def span_page(tables: Tables, trace: StoredTrace, rows: Sequence[SpanRow], limit
     for log in tables.logs_of((project, trace.trace_id)):
         all_logs.setdefault(log.span_id, []).append(log)
     page = SpanPage([], None, {}, {}, {}, logs_truncated=False)
+    shown = []
     size = logs = 0
     for row in rows[:limit]:
         span = row.shown
@@ -70,13 +77,21 @@ def span_page(tables: Tables, trace: StoredTrace, rows: Sequence[SpanRow], limit
         if page.spans and (size > PAGE_BYTES or logs > LOGS_LIMIT):
             break
         page.spans.append(span)
-        page.resources[span.resource_id] = resource
-        page.scopes[span.scope_id] = scope
+        shown.append(add_span(page, span, reading))
+        page.resources[span.resource_id] = narrowed(page, resource, span.resource_id)
+        page.scopes[span.scope_id] = narrowed(page, scope, span.scope_id)
         if joined:
-            page.logs[span.span_id] = joined
+            page.logs[span.span_id] = [narrowed(page, log, log.content_hash) for log in joined]
+    page.spans[:] = shown
     truncated = len(page.spans) == 1 and _truncate(page.logs.get(page.spans[0].span_id, []))
     following = _position(rows[len(page.spans) - 1]) if len(page.spans) < len(rows) else None
     return replace(page, following=following, logs_truncated=truncated)
+
+
+def reading(span: StoredSpan, part: SpanPart) -> ReadPiece:
+    """Reads pieces of a part of a span."""
+    text = getattr(span, part) or ""
+    return lambda place, count: text[place : place + count]
 
 
 def _truncate(logs: list[StoredLog]) -> bool:

@@ -17,11 +17,13 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from tracefoundry.model.payload import BlobKey, BlobRow
+from tracefoundry.model.run_starts import EVENT_NAME, RunStart
 from tracefoundry.model.summary import SpanFacts, TraceKey
 from tracefoundry.store.api import StoreUnavailable
 from tracefoundry.store.records import (
     AuditEntry,
     ProjectRecord,
+    ProjectUsage,
     StoredLog,
     StoredResource,
     StoredScope,
@@ -29,6 +31,7 @@ from tracefoundry.store.records import (
     StoredTrace,
     TokenRecord,
 )
+from tracefoundry.store.run_starts import MOST_RUN_STARTS, read_run_start
 from tracefoundry.store.transaction import DictionaryKey, ListPart, LogKey, RefRow, SpanKey
 
 _Key = TypeVar("_Key")
@@ -72,6 +75,8 @@ class Tables:
     """Everything that is stored, by key."""
 
     projects: dict[int, ProjectRecord] = field(default_factory=dict)
+    usage: dict[tuple[int, int], ProjectUsage] = field(default_factory=dict)
+    """By (project id, day of arrival)."""
     tokens: dict[int, TokenRecord] = field(default_factory=dict)
     audit: dict[int, AuditEntry] = field(default_factory=dict)
     resources: dict[DictionaryKey, StoredResource] = field(default_factory=dict)
@@ -110,6 +115,23 @@ class Tables:
         """The logs of a trace by time, span id and content hash."""
         found = [log for at, log in self.logs.items() if at[:2] == key]
         return sorted(found, key=lambda log: (log.time_ns, log.span_id, log.content_hash))
+
+    def run_starts_of(self, key: TraceKey) -> list[RunStart]:
+        """The starts of runs that logs of a trace tell of; the latest ones."""
+        logs = [log for log in self.logs_of(key) if log.name == EVENT_NAME]
+        starts = []
+        for log in logs[-MOST_RUN_STARTS:]:
+            resource = self.resources.get((key[0], log.resource_id))
+            sender = (None, None) if resource is None else (resource.service, resource.environment)
+            starts.append(
+                read_run_start(log.span_id, log.time_ns, log.attributes, log.genai, *sender)
+            )
+        return starts
+
+
+def usage_of_day(tables: Tables, day: int) -> dict[int, ProjectUsage]:
+    """What projects stored on a day, by project id."""
+    return {project: used for (project, of_day), used in tables.usage.items() if of_day == day}
 
 
 def remove(table: dict[_Key, Any] | set[_Key], keys: Iterable[_Key]) -> int:

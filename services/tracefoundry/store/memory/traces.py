@@ -77,6 +77,10 @@ def _is_wanted(trace: StoredTrace, wanted: TraceSelection) -> bool:
         and (wanted.service is None or wanted.service in summary.services)
         and wanted.environment in (None, summary.environment)
         and wanted.status in (None, summary.status)
+        and (
+            wanted.running_since_ns is None
+            or (summary.last_started_ns or 0) > wanted.running_since_ns
+        )
         and (wanted.model is None or wanted.model in summary.models)
         and (wanted.tool is None or any(wanted.tool in tool for tool in summary.tools))
         and _is_within(duration, wanted.min_duration_ns, wanted.max_duration_ns)
@@ -103,6 +107,6 @@ def _holds(tables: Tables, trace: StoredTrace, query: TextQuery) -> bool:
     blobs = (
         tables.blobs.get((project, ref, day))
         for project, trace_id, ref, day in tables.refs
-        if (project, trace_id) == key
+        if (project, trace_id) == key and (project, day) not in tables.expired_days
     )
     return any(blob and blob.preview and query.found(blob.preview) for blob in blobs)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import BlobKey, BlobRow, PayloadRows
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
 from tracefoundry.store.api import CommitResult, PreparedLog, PreparedSpan, Writer
 from tracefoundry.store.commit import Committer
 from tracefoundry.store.event_views import views_by_span
 from tracefoundry.store.memory.rows import log_row, resource_of, scope_of, span_row
-from tracefoundry.store.memory.tables import Memory, SpanRow, Tables, TraceRow, remove
+from tracefoundry.store.memory.tables import (
+    Memory,
+    SpanRow,
+    Tables,
+    TraceRow,
+    remove,
+    usage_of_day,
+)
 from tracefoundry.store.preparation import Preparation
 from tracefoundry.store.recompute import recompute_deferred
-from tracefoundry.store.records import ProjectRecord, StoredLog, StoredTrace
+from tracefoundry.store.records import ProjectRecord, ProjectUsage, StoredLog, StoredTrace
 from tracefoundry.store.transaction import (
     Backend,
     DictionaryKey,
@@ -29,6 +37,7 @@ from tracefoundry.store.transaction import (
     RowRefused,
     SpanKey,
     Transaction,
+    UsageRow,
     log_key,
     span_key,
 )
@@ -55,8 +64,10 @@ class MemoryWriter:
         spans: Sequence[PreparedSpan],
         logs: Sequence[PreparedLog] = (),
         payloads: PayloadRows | None = None,
+        *,
+        metered: Collection[int] = (),
     ) -> CommitResult:
-        return self._committer.commit(spans, logs, payloads)
+        return self._committer.commit(spans, logs, payloads, metered=metered)
 
     def stored_payloads(self, project_id: int, day: int, refs: Sequence[bytes]) -> dict[bytes, int]:
         blobs = self._memory.tables.blobs
@@ -64,6 +75,9 @@ class MemoryWriter:
 
     def projects(self) -> dict[str, ProjectRecord]:
         return {project.name: project for project in self._memory.tables.projects.values()}
+
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        return usage_of_day(self._memory.tables, day)
 
     def maintain(self, now_ns: int) -> None:
         """Remove tombstones that are over; there are no partitions to make."""
@@ -116,6 +130,13 @@ class MemoryTransaction:
 
     def put_refs(self, rows: Sequence[RefRow]) -> None:
         self._tables.refs.update(rows)
+
+    def add_usage(self, rows: Sequence[UsageRow]) -> None:
+        for project, day, _, spans, content_bytes in rows:
+            before = self._tables.usage.get((project, day), ProjectUsage(0, 0))
+            self._tables.usage[project, day] = ProjectUsage(
+                before.spans + spans, before.content_bytes + content_bytes
+            )
 
     def insert_spans(self, spans: Sequence[PreparedSpan]) -> list[int]:
         present = []
@@ -184,6 +205,9 @@ class MemoryTransaction:
         views = {key: views_by_span(self._tables.logs_of(key)) for key in keys}
         return {key: of_trace for key, of_trace in views.items() if of_trace}
 
+    def run_starts(self, keys: Sequence[TraceKey], since_ns: int) -> dict[TraceKey, list[RunStart]]:
+        return {key: self._tables.run_starts_of(key) for key in keys}
+
     def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:
         stones = self._tables.tombstones
         return {key for key in keys if key in stones and stones[key].keep_until_ns > now_ns}
@@ -232,7 +256,14 @@ class MemoryTransaction:
 
 def _state(row: TraceRow) -> ExistingTrace:
     stored = row.stored
-    return ExistingTrace(stored.summary.span_count, row.recomputed_at_ns, stored.missing_expired)
+    summary = stored.summary
+    return ExistingTrace(
+        summary.span_count,
+        summary.start_time_ns,
+        row.recomputed_at_ns,
+        stored.missing_expired,
+        summary.last_started_ns is not None,
+    )
 
 
 if TYPE_CHECKING:

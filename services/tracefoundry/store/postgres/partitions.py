@@ -23,6 +23,10 @@ PARTITIONED: dict[str, int] = {
 ADVISORY_LOCK = 0x7F0D_DA75
 """Key of the advisory lock under which partitions are made and dropped."""
 
+FUNCTION = "tracefoundry_make_partition"
+"""A function of the database that makes a partition of a table, for roles that do not own the
+table (:mod:`tracefoundry.store.postgres.privileges`)."""
+
 
 def partition_name(table: str, day: int) -> str:
     """``spans_20261121`` for a day since the epoch."""
@@ -53,10 +57,27 @@ def ensure(connection: psycopg.Connection, days: Iterable[int]) -> list[str]:
             (list(PARTITIONED),),
         ).fetchall()
     attached = {row[0] for row in rows}
-    for table, day, name in wanted:
-        if name not in attached and _make(connection, table, day, name):
+    missing = [one for one in wanted if one[2] not in attached]
+    make = _make if not missing or _owns_tables(connection) else _ask_for
+    for table, day, name in missing:
+        if make(connection, table, day, name):
             made.append(name)
     return made
+
+
+def _owns_tables(connection: psycopg.Connection) -> bool:
+    row = connection.execute(
+        "SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class c"
+        " WHERE c.relname = %s AND c.relnamespace = current_schema()::regnamespace",
+        (next(iter(PARTITIONED)),),
+    ).fetchone()
+    return row is None or bool(row[0])
+
+
+def _ask_for(connection: psycopg.Connection, table: str, day: int, name: str) -> bool:
+    """Have a partition made with the rights of the role that migrates."""
+    row = connection.execute(f"SELECT {FUNCTION}(%s, %s)", (table, day)).fetchone()
+    return bool(row and row[0])
 
 
 def _make(connection: psycopg.Connection, table: str, day: int, name: str) -> bool:

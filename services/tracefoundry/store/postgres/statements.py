@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracefoundry.store.sql import columns
+from tracefoundry.store.sql import statements as shared
 from tracefoundry.store.sql.schema import Column, Table, Type
 from tracefoundry.store.sql.statements import (
     GROWING,
     JOIN_RESOURCES,
     MOST_EVENT_VIEWS,
     RECOMPUTED,
+    TRACE_STATE,
     facts,
     names,
+    run_starts,
     touch,
 )
 
@@ -110,6 +113,9 @@ PUT_BLOBS = insert_arrays(columns.PAYLOAD_BLOBS, f"DO NOTHING RETURNING {names(_
 PUT_LIST_PARTS = insert_keys(columns.PAYLOAD_LIST_PARTS)
 PUT_REFS = insert_keys(columns.SPAN_PAYLOAD_REFS)
 
+ADD_USAGE = insert_arrays(columns.PROJECT_USAGE, shared.ADD_USAGE)
+USAGE = shared.USAGE.format(day="%b")
+
 STAGING = "CREATE TEMP TABLE IF NOT EXISTS {staging} (LIKE {table}) ON COMMIT DELETE ROWS"
 SPAN_STAGING, LOG_STAGING = "span_in", "log_in"
 COPY_SPANS = copy_into(columns.SPANS)
@@ -131,7 +137,7 @@ STORED_DIGESTS = (
 UPSERT_TRACES = insert_arrays(
     columns.TRACES,
     f"({names(_TRACE_KEY)}) DO UPDATE SET {', '.join(map(_grow, GROWING))} RETURNING"
-    " project_id, trace_id, (xmax = 0) AS created, span_count, recomputed_at_ns, missing_expired",
+    f" project_id, trace_id, (xmax = 0) AS created, {TRACE_STATE}",
 )
 _RECOMPUTED = ", ".join(f"{column.name} = {_cast(column, 'new')}" for column in RECOMPUTED)
 REWRITE_SUMMARIES = (
@@ -148,8 +154,8 @@ FACTS = (
     " WHERE spans.start_time_ns BETWEEN %b AND %b"
 )
 LOCK_TRACES = (
-    "SELECT traces.project_id, traces.trace_id, traces.span_count, traces.recomputed_at_ns,"
-    f" traces.missing_expired FROM traces JOIN {_TRACES} ON {_TRACE_MATCHES}"
+    f"SELECT traces.project_id, traces.trace_id, {TRACE_STATE}"
+    f" FROM traces JOIN {_TRACES} ON {_TRACE_MATCHES}"
     " ORDER BY traces.project_id, traces.trace_id FOR NO KEY UPDATE OF traces"
 )
 # The order makes it read the small index of logs with views, and never a table full of others. The
@@ -165,6 +171,11 @@ EVENT_VIEWS = (
     f" WHERE {_match(_TRACE_KEY, 'span_logs', 'wanted')} AND genai IS NOT NULL AND time_ns >= %b"
     f" ORDER BY time_ns LIMIT {MOST_EVENT_VIEWS}) AS found"
 )
+_OF_WANTED = _match(_TRACE_KEY, "span_logs", "wanted")
+RUN_STARTS = (
+    f"SELECT wanted.project_id, wanted.trace_id, found.* FROM {_TRACES} CROSS JOIN LATERAL"
+    f" ({run_starts(f'{_OF_WANTED} AND span_logs.time_ns >= %b')}) AS found"
+)
 TOMBSTONED = (
     f"SELECT stored.project_id, stored.trace_id FROM {_TRACES}"
     f" JOIN tombstones stored ON {_match(_TRACE_KEY, 'stored', 'wanted')}"
@@ -174,8 +185,8 @@ DEFER_RECOMPUTE = (
     f"UPDATE traces SET totals_pending = true FROM {_TRACES}"
     f" WHERE {_TRACE_MATCHES} AND NOT traces.totals_pending"
 )
-PENDING = """
-SELECT project_id, trace_id, span_count, recomputed_at_ns, missing_expired
+PENDING = f"""
+SELECT project_id, trace_id, {TRACE_STATE}
 FROM traces WHERE totals_pending AND recomputed_at_ns <= %s AND span_count <= %s
 ORDER BY project_id, trace_id LIMIT 10 FOR UPDATE SKIP LOCKED
 """

@@ -17,6 +17,7 @@ from psycopg import errors
 
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import BlobKey, BlobRow
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
 from tracefoundry.model.times import DAY_NS
@@ -24,6 +25,7 @@ from tracefoundry.store.api import PreparedLog, PreparedSpan
 from tracefoundry.store.postgres import statements
 from tracefoundry.store.postgres.rows import COPY_HEADER, COPY_TRAILER
 from tracefoundry.store.records import EVENT_VIEW
+from tracefoundry.store.run_starts import read_run_start
 from tracefoundry.store.sql.rows import blob_row, resource_row, scope_row, trace_row
 from tracefoundry.store.transaction import (
     DictionaryKey,
@@ -32,6 +34,7 @@ from tracefoundry.store.transaction import (
     LogKey,
     RefRow,
     SpanKey,
+    UsageRow,
     log_key,
     span_key,
 )
@@ -80,6 +83,9 @@ class PostgresTransaction:
 
     def put_refs(self, rows: Sequence[RefRow]) -> None:
         self._connection.execute(statements.PUT_REFS, _arrays(rows))
+
+    def add_usage(self, rows: Sequence[UsageRow]) -> None:
+        self._connection.execute(statements.ADD_USAGE, _arrays(rows))
 
     def insert_spans(self, spans: Sequence[PreparedSpan]) -> list[int]:
         rows = [prepared.row for prepared in spans]
@@ -139,9 +145,7 @@ class PostgresTransaction:
     ) -> dict[TraceKey, ExistingTrace]:
         made = [trace_row(*key, summary, now_ns) for key, summary in summaries]
         rows = self._connection.execute(statements.UPSERT_TRACES, _arrays(made), binary=True)
-        return {
-            (row[0], row[1]): ExistingTrace(row[3], row[4], row[5]) for row in rows if not row[2]
-        }
+        return {(row[0], row[1]): ExistingTrace(*row[3:]) for row in rows if not row[2]}
 
     def lock_traces(self, keys: Sequence[TraceKey]) -> dict[TraceKey, ExistingTrace]:
         rows = self._connection.execute(statements.LOCK_TRACES, _arrays(keys), binary=True)
@@ -161,6 +165,15 @@ class PostgresTransaction:
             of_span = views.setdefault((project, trace), {}).setdefault(span_id, [])
             of_span.append(EVENT_VIEW.decode(view))
         return views
+
+    def run_starts(self, keys: Sequence[TraceKey], since_ns: int) -> dict[TraceKey, list[RunStart]]:
+        starts: dict[TraceKey, list[RunStart]] = {}
+        rows = self._connection.execute(
+            statements.RUN_STARTS, [*_arrays(keys), since_ns - EVENT_LEAD_NS], binary=True
+        )
+        for row in rows:
+            starts.setdefault((row[0], row[1]), []).append(read_run_start(*row[2:]))
+        return starts
 
     def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:
         rows = self._connection.execute(

@@ -13,7 +13,7 @@ from tracefoundry.store.api import StoreUnavailable
 from tracefoundry.store.postgres import partitions, statements
 from tracefoundry.store.postgres.rows import log_row, span_row
 from tracefoundry.store.postgres.transaction import PostgresTransaction, ResendMemory
-from tracefoundry.store.records import ProjectRecord
+from tracefoundry.store.records import ProjectRecord, ProjectUsage
 from tracefoundry.store.sql import errors
 from tracefoundry.store.sql.sessions import connect_postgres
 from tracefoundry.store.sql.statements import PROJECTS
@@ -56,6 +56,14 @@ class PostgresWriter(SqlWriter):
         with self._errors():
             projects = [ProjectRecord(*row) for row in self._connected().execute(PROJECTS)]
             return {project.name: project for project in projects}
+
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        with self._errors():
+            rows = self._connected().execute(statements.USAGE, (day,), binary=True)
+            return {
+                project: ProjectUsage(int(spans), int(content_bytes))
+                for project, spans, content_bytes in rows
+            }
 
     def maintain(self, now_ns: int) -> None:
         days = partitions.window_days(now_ns, self._retention_ns, self._ahead_ns)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,10 +21,12 @@ from tracefoundry.store.records import (
     AuditOutcome,
     AuditPosition,
     ProjectRecord,
+    ProjectUsage,
     TokenRecord,
 )
 from tracefoundry.store.sql.engine import reading, writing
-from tracefoundry.store.sql.tables import audit_log, projects, tokens
+from tracefoundry.store.sql.tables import audit_log, project_usage, projects, tokens
+from tracefoundry.store.sql.token_names import has_name, name_of, stored_name
 
 _REGISTRATION_LOCK = 0x7F0D_70CE
 """Key of the PostgreSQL advisory lock that one registration of tokens holds."""
@@ -36,6 +38,10 @@ _PROJECT = sa.select(
     projects.c.redaction,
     projects.c.retention_spans_ns,
     projects.c.retention_payloads_ns,
+    projects.c.quota_spans_per_second,
+    projects.c.quota_bytes_per_second,
+    projects.c.quota_spans_per_day,
+    projects.c.quota_content_bytes_per_day,
 )
 _TOKEN = sa.select(
     tokens.c.token_id,
@@ -61,15 +67,28 @@ class SqlAdministration:
             rows = connection.execute(_PROJECT.order_by(projects.c.name)).mappings()
             return [ProjectRecord(**row) for row in rows]
 
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        used = project_usage.c
+        statement = (
+            sa.select(used.project_id, sa.func.sum(used.spans), sa.func.sum(used.content_bytes))
+            .where(used.day == day)
+            .group_by(used.project_id)
+        )
+        with self._reading() as connection:
+            return {
+                project: ProjectUsage(int(spans), int(content_bytes))
+                for project, spans, content_bytes in connection.execute(statement)
+            }
+
     def tokens(self) -> list[TokenRecord]:
         with self._reading() as connection:
-            rows = connection.execute(_TOKEN.order_by(tokens.c.name)).mappings()
-            return [TokenRecord(**row) for row in rows]
+            found = [_token_record(row) for row in connection.execute(_TOKEN).mappings()]
+        return sorted(found, key=lambda token: (token.name, token.token_id))
 
     def tokens_of(self, token_hashes: Sequence[bytes]) -> list[TokenRecord]:
         with self._reading() as connection:
             rows = connection.execute(_TOKEN.where(tokens.c.token_hash.in_(token_hashes)))
-            return [TokenRecord(**row) for row in rows.mappings()]
+            return [_token_record(row) for row in rows.mappings()]
 
     def has_live_token(self, now_ns: int) -> bool:
         statement = sa.select(tokens.c.token_id).where(
@@ -173,6 +192,10 @@ class _Change:
                 redaction=project.redaction,
                 retention_spans_ns=project.retention_spans_ns,
                 retention_payloads_ns=project.retention_payloads_ns,
+                quota_spans_per_second=project.quota_spans_per_second,
+                quota_bytes_per_second=project.quota_bytes_per_second,
+                quota_spans_per_day=project.quota_spans_per_day,
+                quota_content_bytes_per_day=project.quota_content_bytes_per_day,
             )
         )
 
@@ -181,13 +204,21 @@ class _Change:
         *,
         token_hash: bytes | None = None,
         name: str | None = None,
+        project_id: int | None = None,
         token_id: int | None = None,
     ) -> TokenRecord | None:
         if token_hash is not None:
             return _token(self.connection, tokens.c.token_hash == token_hash)
         if name is not None:
-            return _token(self.connection, tokens.c.name == name)
+            return _token(self.connection, has_name(name, project_id))
         return _token(self.connection, tokens.c.token_id == token_id)
+
+    def tokens_named(self, name: str) -> list[TokenRecord]:
+        # As it is stored for all projects, or behind a project's id: then decided exactly.
+        stored = tokens.c.name
+        likely = sa.or_(stored == name, stored.endswith(f":{name}", autoescape=True))
+        rows = self.connection.execute(_TOKEN.where(likely).order_by(tokens.c.token_id))
+        return [token for token in map(_token_record, rows.mappings()) if token.name == name]
 
     def add_token(
         self,
@@ -201,12 +232,13 @@ class _Change:
     ) -> TokenRecord:
         statement = sa.insert(tokens).values(
             token_hash=token_hash,
-            name=name,
+            name=stored_name(name, project_id),
             role=role,
             project_id=project_id,
             created_at_ns=created_at_ns,
             expires_at_ns=expires_at_ns,
         )
+        self._move_name_of_project(name, project_id)
         with _name_taken(f"there is a token {name!r} already"):
             token_id = self.connection.execute(statement.returning(tokens.c.token_id)).scalar_one()
         return self._token(token_id)
@@ -214,11 +246,15 @@ class _Change:
     def change_token(
         self, token_id: int, *, name: str, expires_at_ns: int | None, revoked_at_ns: int | None
     ) -> TokenRecord:
+        project_id = self._token(token_id).project_id
         statement = sa.update(tokens).where(tokens.c.token_id == token_id)
+        self._move_name_of_project(name, project_id)
         with _name_taken(f"there is a token {name!r} already"):
             self.connection.execute(
                 statement.values(
-                    name=name, expires_at_ns=expires_at_ns, revoked_at_ns=revoked_at_ns
+                    name=stored_name(name, project_id),
+                    expires_at_ns=expires_at_ns,
+                    revoked_at_ns=revoked_at_ns,
                 )
             )
         return self._token(token_id)
@@ -230,11 +266,21 @@ class _Change:
     def record(self, entry: AuditEntry) -> None:
         self.connection.execute(sa.insert(audit_log).values(asdict(entry)))
 
-    def _project(
-        self, statement: sa.Select[tuple[int, str, int, str, int, int]]
-    ) -> ProjectRecord | None:
+    def _project(self, statement: sa.Select[Any]) -> ProjectRecord | None:
         found = self.connection.execute(statement).mappings().first()
         return None if found is None else ProjectRecord(**found)
+
+    def _move_name_of_project(self, name: str, project_id: int | None) -> None:
+        """Before this name is stored: put a project's token that older versions stored without
+        its project's id under its own stored name, so that the two do not collide."""
+        holder = _token(self.connection, tokens.c.name == name)
+        if holder is not None and holder.project_id is not None:
+            with _name_taken(f"there is a token {name!r} already"):
+                self.connection.execute(
+                    sa.update(tokens)
+                    .where(tokens.c.token_id == holder.token_id)
+                    .values(name=stored_name(name, holder.project_id))
+                )
 
     def _token(self, token_id: int) -> TokenRecord:
         found = self.find_token(token_id=token_id)
@@ -245,7 +291,11 @@ class _Change:
 
 def _token(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> TokenRecord | None:
     found = connection.execute(_TOKEN.where(condition)).mappings().first()
-    return None if found is None else TokenRecord(**found)
+    return None if found is None else _token_record(found)
+
+
+def _token_record(row: sa.RowMapping) -> TokenRecord:
+    return TokenRecord(**{**row, "name": name_of(row["name"], row["project_id"])})
 
 
 @contextmanager

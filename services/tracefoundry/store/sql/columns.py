@@ -23,7 +23,7 @@ Types
 
 from __future__ import annotations
 
-from tracefoundry.store.sql.schema import Column, Growth, Index, Part, Table, Type
+from tracefoundry.store.sql.schema import FIRST_REVISION, Column, Growth, Index, Part, Table, Type
 from tracefoundry.store.values import ID_BYTES
 
 SPAN_KEY = ("project_id", "trace_id", "span_id", "start_time_ns")
@@ -177,9 +177,16 @@ SCOPES = Table(
 """Dictionary of instrumentation scopes, as of resources."""
 
 
-def _summary(name: str, kind: Type, *, null: bool = False, grows: Growth | None = None) -> Column:
+def _summary(
+    name: str,
+    kind: Type,
+    *,
+    null: bool = False,
+    grows: Growth | None = None,
+    since: str = FIRST_REVISION,
+) -> Column:
     value = f"dumps(summary.{name})" if kind is Type.JSON else f"summary.{name}"
-    return Column(name, kind, value, null=null, grows=grows)
+    return Column(name, kind, value, null=null, grows=grows, since=since)
 
 
 TRACES = Table(
@@ -213,6 +220,8 @@ TRACES = Table(
         _summary("cost_source", Type.TEXT, null=True),
         _summary("missing_roots", Type.BOOL),
         _summary("missing_parents", Type.BIGINT),
+        _summary("started_ns", Type.BIGINT, null=True, since="0003"),
+        _summary("last_started_ns", Type.BIGINT, null=True, since="0003"),
         Column("missing_expired", Type.BOOL, default=False),
         Column("totals_pending", Type.BOOL, default=False),
         Column("recomputed_at_ns", Type.BIGINT, "now_ns"),
@@ -230,11 +239,19 @@ TRACES = Table(
             ("project_id", "(coalesce(cost_usd, -1))", "start_time_ns", "trace_id"),
         ),
         Index("traces_pending", ("recomputed_at_ns",), where="totals_pending"),
+        Index(
+            "traces_running",
+            ("project_id", "start_time_ns", "trace_id"),
+            where="last_started_ns IS NOT NULL",
+            since="0003",
+        ),
     ),
 )
 """One row a trace, kept right by the writers in the transaction that inserts its spans. The
 earliest and latest span start (``start_time_ns``, ``last_start_ns``) prune partitions for reads by
-id. ``totals_pending`` is true while a very large trace waits for its next recompute."""
+id. ``totals_pending`` is true while a very large trace waits for its next recompute.
+``started_ns`` and ``last_started_ns`` are NULL unless runs are unfinished; a trace of which only
+the start of a run is known has a row too."""
 
 TOMBSTONES = Table(
     "tombstones",
@@ -338,11 +355,31 @@ PROJECTS = Table(
         Column("redaction", Type.TEXT, null=True),
         Column("retention_spans_ns", Type.BIGINT, null=True),
         Column("retention_payloads_ns", Type.BIGINT, null=True),
+        Column("quota_spans_per_second", Type.BIGINT, null=True, since="0004"),
+        Column("quota_bytes_per_second", Type.BIGINT, null=True, since="0004"),
+        Column("quota_spans_per_day", Type.BIGINT, null=True, since="0004"),
+        Column("quota_content_bytes_per_day", Type.BIGINT, null=True, since="0004"),
     ),
     key=("project_id",),
 )
-"""``redaction`` (strict, standard or off) and the two retentions are NULL where the project has
-none of its own and follows the platform's settings."""
+"""``redaction`` (strict, standard or off), the retentions and the quotas are NULL where the project
+has none of its own and follows the platform's settings."""
+
+PROJECT_USAGE = Table(
+    "project_usage",
+    (
+        Column("project_id", Type.INT, "project_id"),
+        Column("day", Type.INT, "day"),
+        Column("slot", Type.SMALLINT, "slot"),
+        Column("spans", Type.BIGINT, "spans"),
+        Column("content_bytes", Type.BIGINT, "content_bytes"),
+    ),
+    key=("project_id", "day", "slot"),
+    since="0004",
+)
+"""What projects with a quota for a day stored on each day of arrival. The figures of a day are the
+sums over its slots: writers add to different slots, so that they rarely wait for each other's
+rows."""
 
 TOKENS = Table(
     "tokens",
@@ -359,7 +396,8 @@ TOKENS = Table(
     key=("token_id",),
 )
 """Access tokens by the SHA-256 of their text, which is stored nowhere. ``project_id`` NULL means
-all projects."""
+all projects. ``name`` is unique in a project and not over all: the name of a project's token is
+stored behind its project's id, see ``sql.token_names``."""
 
 AUDIT_LOG = Table(
     "audit_log",
@@ -400,4 +438,5 @@ TABLES = (
     PAYLOAD_TOMBSTONES,
     TOKENS,
     AUDIT_LOG,
+    PROJECT_USAGE,
 )

@@ -86,7 +86,12 @@ def _source(table: Table, row_format: RowFormat) -> str:
 
 
 class TupleFormat:
-    """Rows as tuples of values to bind: text for JSON, None for NULL."""
+    """Rows as tuples of values to bind: text for JSON, None for NULL.
+
+    SQLite gives columns declared as JSON numeric affinity: it would turn the text of a number into
+    a number, so that the double 3.0 of a log's body came back as the integer 3, and others with a
+    wrong last digit. It never converts bytes, so a value that is a number alone is bound as bytes.
+    """
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = {"pack": msgspec.msgpack.encode, "blake2b": blake2b}
@@ -98,7 +103,8 @@ class TupleFormat:
         if column.type is not Type.JSON:
             return str(column.value)
         if column.null:
-            return f"None if (json := ({column.value})) is None else json.decode()"
+            decoded = 'json if json[0] in b"-0123456789" else json.decode()'
+            return f"None if (json := ({column.value})) is None else {decoded}"
         return f"({column.value}).decode()"
 
     def nulls(self, count: int) -> str:

@@ -20,6 +20,7 @@ _GAVE_WAY = frozenset({"40001", "40P01"})
 _TAKES_NO_WRITES = "25006"
 _DISK_FULL = "53100"
 _SQLITE_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
+_MISSING_PRIVILEGE = "42501"
 _MISSING_SCHEMA = frozenset({"42P01", "42703", "3F000"})
 """A table, a column and a schema that is not there."""
 _MISSING_IN_SQLITE = ("no such table", "no such column", "has no column")
@@ -41,6 +42,11 @@ def unavailable(error: BaseException) -> StoreUnavailable | None:
     if _sqlstate(error) in _MISSING_SCHEMA or any(text in reason for text in _MISSING_IN_SQLITE):
         return SchemaNotReady(
             f"the database schema is not up to date ({reason}): run `tracefoundry migrate`"
+        )
+    if _sqlstate(error) == _MISSING_PRIVILEGE:
+        return StoreUnavailable(
+            f"the database role lacks a privilege ({reason}): run `tracefoundry migrate` with"
+            " TRACEFOUNDRY_DATABASE_ROLES naming it, or use the role of this process"
         )
     if is_disk_full(error):
         return DiskFull(f"the disk of the database is full: {reason}")

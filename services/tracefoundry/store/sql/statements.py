@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tracefoundry.model.run_starts import EVENT_NAME
 from tracefoundry.model.summary import SpanFacts
 from tracefoundry.store.records import ProjectRecord
+from tracefoundry.store.run_starts import MOST_RUN_STARTS
 from tracefoundry.store.sql import columns
 from tracefoundry.store.sql.schema import Column, Table
 
 PROJECTS = f"SELECT {', '.join(ProjectRecord.__struct_fields__)} FROM projects"
+
+USAGE = (
+    "SELECT project_id, sum(spans), sum(content_bytes) FROM project_usage"
+    " WHERE day = {day} GROUP BY project_id"
+)
+"""What projects stored on a day; ``{day}`` stands for the mark of its value."""
+ADD_USAGE = (  # what follows ON CONFLICT
+    "(project_id, day, slot) DO UPDATE SET"
+    " spans = project_usage.spans + excluded.spans,"
+    " content_bytes = project_usage.content_bytes + excluded.content_bytes"
+)
 
 GROWING = tuple(column for column in columns.TRACES.columns if column.grows is not None)
 """Columns of a trace that grow with every commit."""
@@ -20,13 +33,34 @@ RECOMPUTED = tuple(
 )
 """Columns of a trace that a recompute writes: all but the counts, which are exact already."""
 
+TRACE_STATE = (
+    "span_count, start_time_ns, recomputed_at_ns, missing_expired, last_started_ns IS NOT NULL"
+)
+"""The fields of :class:`ExistingTrace`, from ``traces``."""
+
 MOST_EVENT_VIEWS = 100_000
 """Most logs of a trace whose views are read for its totals; of more, the earliest."""
 
-JOIN_RESOURCES = (
-    " LEFT JOIN resources"
-    " ON resources.project_id = spans.project_id AND resources.resource_id = spans.resource_id"
-)
+
+def _join_resources(table: str) -> str:
+    return (
+        f" LEFT JOIN resources ON resources.project_id = {table}.project_id"
+        f" AND resources.resource_id = {table}.resource_id"
+    )
+
+
+JOIN_RESOURCES = _join_resources("spans")
+
+
+def run_starts(where: str) -> str:
+    """What :func:`read_run_start` takes of the logs for which a condition holds."""
+    return (
+        "SELECT span_logs.span_id, span_logs.time_ns, CAST(span_logs.attributes AS text),"
+        " CAST(span_logs.genai AS text), resources.service, resources.environment"
+        f" FROM span_logs{_join_resources('span_logs')}"
+        f" WHERE {where} AND span_logs.name = '{EVENT_NAME}'"
+        f" ORDER BY span_logs.time_ns DESC LIMIT {MOST_RUN_STARTS}"
+    )
 
 
 def names(given: Sequence[Column], prefix: str = "") -> str:

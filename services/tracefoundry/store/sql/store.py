@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from tracefoundry.store.api import (
     Administration,
     AnotherProcess,
     Capabilities,
+    DatabaseRole,
     Deletion,
     Reader,
     SchemaNotReady,
@@ -32,6 +33,13 @@ READING_CONNECTIONS = 8
 """Most connections for reading and deleting."""
 ADMINISTRATION_CONNECTIONS = 3
 """Most connections for tokens, projects and the audit log."""
+
+
+def grant_roles(url: str, roles: Mapping[DatabaseRole, str]) -> None:
+    """See :func:`tracefoundry.store.api.grant_roles`."""
+    from tracefoundry.store.postgres import privileges
+
+    privileges.grant_roles(url, roles)
 
 
 class SqlStore:

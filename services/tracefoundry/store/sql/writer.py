@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 from tracefoundry.model.payload import PayloadRows
@@ -39,8 +39,10 @@ class SqlWriter(abc.ABC):
         spans: Sequence[PreparedSpan],
         logs: Sequence[PreparedLog] = (),
         payloads: PayloadRows | None = None,
+        *,
+        metered: Collection[int] = (),
     ) -> CommitResult:
-        return self._committer.commit(spans, logs, payloads)
+        return self._committer.commit(spans, logs, payloads, metered=metered)
 
     def recompute_deferred_summaries(self, now_ns: int) -> int:
         also = self._committer.expected(now_ns)

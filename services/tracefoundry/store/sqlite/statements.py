@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracefoundry.store.sql import columns
+from tracefoundry.store.sql import statements as shared
 from tracefoundry.store.sql.columns import TRACES
 from tracefoundry.store.sql.schema import Column, Table
 from tracefoundry.store.sql.statements import (
@@ -16,8 +17,10 @@ from tracefoundry.store.sql.statements import (
     JOIN_RESOURCES,
     MOST_EVENT_VIEWS,
     RECOMPUTED,
+    TRACE_STATE,
     facts,
     names,
+    run_starts,
     touch,
 )
 
@@ -55,15 +58,16 @@ PUT_BLOB = insert(columns.PAYLOAD_BLOBS) + OR_LEAVE
 PUT_LIST_PART = insert_key(columns.PAYLOAD_LIST_PARTS)
 PUT_REF = insert_key(columns.SPAN_PAYLOAD_REFS)
 
+ADD_USAGE = f"{insert(columns.PROJECT_USAGE)} ON CONFLICT {shared.ADD_USAGE}"
+USAGE = shared.USAGE.format(day="?")
+
 INSERT_SPAN = insert(columns.SPANS)
 INSERT_LOG = insert(columns.SPAN_LOGS)
 STORED_DIGEST = f"SELECT digest, policy_version FROM spans {where(columns.SPAN_KEY)}"
 REMOVE_SPAN = f"DELETE FROM spans {where(columns.SPAN_KEY)}"
 REMOVE_LOG = f"DELETE FROM span_logs {where(columns.SPAN_LOGS.key)}"
 
-TRACE_STATE = (
-    f"SELECT span_count, recomputed_at_ns, missing_expired FROM traces {where(TRACES.key)}"
-)
+FIND_TRACE = f"SELECT {TRACE_STATE} FROM traces {where(TRACES.key)}"
 INSERT_TRACE = insert(TRACES)
 GROW_TRACE = f"UPDATE traces SET {', '.join(map(_grow, GROWING))} {where(TRACES.key)}"
 """Binds the values of ``GROWING``, then the key."""
@@ -83,8 +87,9 @@ EVENT_VIEWS = (
     f"SELECT span_id, genai FROM span_logs {where(TRACES.key)} AND genai IS NOT NULL"
     f" ORDER BY time_ns LIMIT {MOST_EVENT_VIEWS}"
 )
-PENDING = """
-SELECT project_id, trace_id, span_count, recomputed_at_ns, missing_expired
+RUN_STARTS = run_starts("span_logs.project_id = ? AND span_logs.trace_id = ?")
+PENDING = f"""
+SELECT project_id, trace_id, {TRACE_STATE}
 FROM traces WHERE totals_pending AND recomputed_at_ns <= ? AND span_count <= ? LIMIT 10
 """
 

@@ -12,10 +12,12 @@ from typing import Any, Literal
 
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.payload import BlobKey, BlobRow
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import Resource, Scope
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary
 from tracefoundry.store.api import PreparedLog, PreparedSpan
 from tracefoundry.store.records import EVENT_VIEW
+from tracefoundry.store.run_starts import read_run_start
 from tracefoundry.store.sql.columns import TRACES
 from tracefoundry.store.sql.rows import blob_row, resource_row, scope_row, trace_row
 from tracefoundry.store.sql.statements import GROWING, RECOMPUTED
@@ -27,6 +29,7 @@ from tracefoundry.store.transaction import (
     LogKey,
     RefRow,
     SpanKey,
+    UsageRow,
 )
 
 _KEYS_AT_ONCE = 500
@@ -97,6 +100,9 @@ class SqliteTransaction:
     def put_refs(self, rows: Sequence[RefRow]) -> None:
         self._connection.executemany(statements.PUT_REF, rows)
 
+    def add_usage(self, rows: Sequence[UsageRow]) -> None:
+        self._connection.executemany(statements.ADD_USAGE, rows)
+
     def insert_spans(self, spans: Sequence[PreparedSpan]) -> list[int]:
         return self._insert(statements.INSERT_SPAN, [prepared.row for prepared in spans])
 
@@ -136,7 +142,7 @@ class SqliteTransaction:
         existing: dict[TraceKey, ExistingTrace] = {}
         new = []
         for key, summary in summaries:
-            state = self._connection.execute(statements.TRACE_STATE, key).fetchone()
+            state = self._connection.execute(statements.FIND_TRACE, key).fetchone()
             row = trace_row(*key, summary, now_ns)
             if state is None:
                 new.append(row)
@@ -144,18 +150,16 @@ class SqliteTransaction:
             self._connection.execute(
                 statements.GROW_TRACE, (*[row[place] for place in _GROWN], *key)
             )
-            existing[key] = ExistingTrace(state[0] + summary.span_count, state[1], bool(state[2]))
+            existing[key] = _state(state)
+            existing[key].span_count += summary.span_count
+            existing[key].start_time_ns = min(state[1], summary.start_time_ns)
         self._connection.executemany(statements.INSERT_TRACE, new)
         return existing
 
     def lock_traces(self, keys: Sequence[TraceKey]) -> dict[TraceKey, ExistingTrace]:
         """The transaction holds the one write lock of the file: finding them is enough."""
-        states = ((key, self._connection.execute(statements.TRACE_STATE, key)) for key in keys)
-        return {
-            key: ExistingTrace(row[0], row[1], bool(row[2]))
-            for key, found in states
-            if (row := found.fetchone()) is not None
-        }
+        states = ((key, self._connection.execute(statements.FIND_TRACE, key)) for key in keys)
+        return {key: _state(row) for key, found in states if (row := found.fetchone()) is not None}
 
     def event_views(
         self, keys: Sequence[TraceKey], since_ns: int
@@ -169,6 +173,13 @@ class SqliteTransaction:
                 of_span = views.setdefault(key, {}).setdefault(span_id, [])
                 of_span.append(EVENT_VIEW.decode(view))
         return views
+
+    def run_starts(self, keys: Sequence[TraceKey], since_ns: int) -> dict[TraceKey, list[RunStart]]:
+        execute = self._connection.execute
+        return {
+            key: [read_run_start(*row) for row in execute(statements.RUN_STARTS, key)]
+            for key in keys
+        }
 
     def tombstoned(self, keys: Sequence[TraceKey], now_ns: int) -> set[TraceKey]:
         execute = self._connection.execute
@@ -205,4 +216,11 @@ class SqliteTransaction:
 
     def pending(self, before_ns: int, largest: int) -> dict[TraceKey, ExistingTrace]:
         rows = self._connection.execute(statements.PENDING, (before_ns, largest))
-        return {(row[0], row[1]): ExistingTrace(row[2], row[3], bool(row[4])) for row in rows}
+        return {(row[0], row[1]): _state(row[2:]) for row in rows}
+
+
+def _state(row: tuple[Any, ...]) -> ExistingTrace:
+    span_count, start_time_ns, recomputed_at_ns, missing_expired, has_runs = row
+    return ExistingTrace(
+        span_count, start_time_ns, recomputed_at_ns, bool(missing_expired), bool(has_runs)
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeVar
 
 from tracefoundry.model.payload import PayloadRows
@@ -15,7 +15,7 @@ from tracefoundry.store.api import (
     PreparedSpan,
     StoreUnavailable,
 )
-from tracefoundry.store.records import ProjectRecord
+from tracefoundry.store.records import ProjectRecord, ProjectUsage
 from tracefoundry.store.sql import errors
 from tracefoundry.store.sql.rows import log_row, span_row
 from tracefoundry.store.sql.sessions import connect_sqlite
@@ -50,10 +50,12 @@ class SqliteWriter(SqlWriter):
         spans: Sequence[PreparedSpan],
         logs: Sequence[PreparedLog] = (),
         payloads: PayloadRows | None = None,
+        *,
+        metered: Collection[int] = (),
     ) -> CommitResult:
         with self._errors():
             self._reserve.hold()
-        return super().commit(spans, logs, payloads)
+        return super().commit(spans, logs, payloads, metered=metered)
 
     def stored_payloads(self, project_id: int, day: int, refs: Sequence[bytes]) -> dict[bytes, int]:
         with self._errors():
@@ -67,6 +69,14 @@ class SqliteWriter(SqlWriter):
         with self._errors():
             projects = [ProjectRecord(*row) for row in self._connected().execute(PROJECTS)]
             return {project.name: project for project in projects}
+
+    def usage(self, day: int) -> dict[int, ProjectUsage]:
+        with self._errors():
+            rows = self._connected().execute(statements.USAGE, (day,))
+            return {
+                project: ProjectUsage(int(spans), int(content_bytes))
+                for project, spans, content_bytes in rows
+            }
 
     def maintain(self, now_ns: int) -> None:
         """Remove tombstones that are over, and take the disk reserve where it is not held. Tables

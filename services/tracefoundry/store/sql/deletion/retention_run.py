@@ -22,6 +22,7 @@ from tracefoundry.store.sql.tables import (
     payload_days,
     payload_list_parts,
     payload_tombstones,
+    project_usage,
     resources,
     scopes,
     span_logs,
@@ -45,6 +46,7 @@ RECORD_AGES: dict[RecordKind, sa.Column[int]] = {
     "tombstones": tombstones.c.keep_until_ns,
     "payload_tombstones": payload_tombstones.c.keep_until_ns,
     "audit_entries": audit_log.c.at_ns,
+    "usage": project_usage.c.day,
 }
 """By which column small records grow old."""
 

@@ -154,6 +154,8 @@ def _clauses(selection: TraceSelection, dialect: str) -> list[sa.ColumnElement[b
         clauses.append(row.environment == selection.environment)
     if selection.status is not None:
         clauses.append(row.status == selection.status)
+    if selection.running_since_ns is not None:
+        clauses.append(row.last_started_ns > selection.running_since_ns)
     if selection.model is not None:
         clauses.append(_has_name(row.models, selection.model, dialect))
     if selection.tool is not None:

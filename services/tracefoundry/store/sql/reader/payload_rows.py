@@ -42,7 +42,9 @@ def states_of(
     states = PayloadStates()
     blob = payload_blobs.c
     preview = sa.func.substr(blob.preview, 1, PREVIEW_CHARACTERS)
-    days = sorted({day for _, day in wanted})
+    # Retention marks a day, then deletes its objects, then its rows: a preview ends with the mark.
+    states.expired_at_ns = expired_days(connection, project, {day for _, day in wanted})
+    days = sorted({day for _, day in wanted} - states.expired_at_ns.keys())
     for refs in chunks(sorted({ref for ref, _ in wanted})):
         # Only the days of this page: a message that an agent resends for a week has a row for each.
         statement = sa.select(blob.ref, blob.day, preview).where(
@@ -57,7 +59,6 @@ def states_of(
         states.anywhere.update(connection.execute(statement).scalars())
     gone = [key for key in wanted if key not in states.previews]
     if gone:
-        states.expired_at_ns = expired_days(connection, project, {day for _, day in gone})
         for refs in chunks(sorted({ref for ref, _ in gone})):
             deleted = sa.select(payload_tombstones.c.ref).where(
                 payload_tombstones.c.project_id == project, payload_tombstones.c.ref.in_(refs)

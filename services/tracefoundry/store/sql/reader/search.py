@@ -29,7 +29,7 @@ from tracefoundry.store.sql.reader.lists import list_traces
 from tracefoundry.store.sql.reader.rows import stream
 from tracefoundry.store.sql.reader.spans import behind, of_trace
 from tracefoundry.store.sql.reader.text_query import TextQuery
-from tracefoundry.store.sql.tables import payload_blobs, span_payload_refs, spans
+from tracefoundry.store.sql.tables import payload_blobs, payload_days, span_payload_refs, spans
 
 CANDIDATES = 64
 """Traces listed at once."""
@@ -241,8 +241,9 @@ def _search_previews(
 
 
 def _previews(project: int) -> sa.Select[Any]:
-    """(trace id, ref, preview) of the stored payloads that the traces of a project refer to."""
-    refs, blobs = span_payload_refs.c, payload_blobs.c
+    """(trace id, ref, preview) of the stored payloads that the traces of a project refer to, less
+    those of days that retention has marked as expired and is about to empty."""
+    refs, blobs, marked = span_payload_refs.c, payload_blobs.c, payload_days.c
     return (
         sa.select(refs.trace_id, refs.ref, blobs.preview)
         .join(
@@ -253,7 +254,12 @@ def _previews(project: int) -> sa.Select[Any]:
                 blobs.day == refs.day,
             ),
         )
-        .where(refs.project_id == project)
+        .where(
+            refs.project_id == project,
+            sa.not_(
+                sa.exists().where(marked.project_id == refs.project_id, marked.day == refs.day)
+            ),
+        )
     )
 
 

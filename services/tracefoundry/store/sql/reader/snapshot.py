@@ -6,18 +6,21 @@ from collections.abc import Collection, Iterator, Sequence
 
 import sqlalchemy as sa
 
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.store.api import ContentSource
+from tracefoundry.store.json_slices import JsonSlice
 from tracefoundry.store.records import (
     BlobCopy,
     BlobPlace,
     GroupBy,
+    LinkPage,
     PayloadFate,
     PayloadStates,
     SkeletonPage,
     Sort,
-    SpanLinks,
     SpanPage,
+    SpanPart,
     SpanPosition,
     Statistics,
     StoredTrace,
@@ -139,7 +142,15 @@ class SqlSnapshot:
     def counting_spans(self, trace: StoredTrace) -> dict[tuple[int, bytes], int] | None:
         return spans.counting_spans(self._connection, trace)
 
-    def links(self, trace: StoredTrace, limit: int) -> list[SpanLinks]:
+    def run_starts(self, trace: StoredTrace) -> list[RunStart]:
+        return spans.run_starts(self._connection, trace)
+
+    def span_part(
+        self, trace: StoredTrace, span: SpanPosition, part: SpanPart, place: int, *, checked: bool
+    ) -> JsonSlice | None:
+        return span_pages.span_part(self._connection, trace, span, part, place, checked=checked)
+
+    def links(self, trace: StoredTrace, limit: int) -> LinkPage:
         return spans.links_of(self._connection, trace, limit)
 
     def model_spans(

@@ -8,13 +8,17 @@ except the logs of its first span; those are cut here, and the page says so.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from tracefoundry.store.json_slices import JsonSlice, ReadPiece, check_place, read_slice
+from tracefoundry.store.narrowing import add_span, narrowed, opening_of
 from tracefoundry.store.records import (
     SAME_ID_LIMIT,
     SpanPage,
+    SpanPart,
     SpanPosition,
     StoredLog,
     StoredResource,
@@ -23,12 +27,22 @@ from tracefoundry.store.records import (
     StoredTrace,
 )
 from tracefoundry.store.sql.reader import page_size
-from tracefoundry.store.sql.reader.rows import Statement, columns_of, fetch, stream
+from tracefoundry.store.sql.reader.rows import (
+    Statement,
+    columns_of,
+    fetch,
+    narrow_columns,
+    stream,
+)
 from tracefoundry.store.sql.reader.spans import of_trace, page_of
 from tracefoundry.store.sql.tables import resources, scopes, span_logs, spans
 
 SPAN_COLUMNS = columns_of(spans, StoredSpan.__struct_fields__)
 LOG_COLUMNS = columns_of(span_logs, StoredLog.__struct_fields__)
+_SHOWN_SPAN = narrow_columns(spans, StoredSpan.__struct_fields__)
+_SHOWN_LOG = narrow_columns(span_logs, StoredLog.__struct_fields__)
+_SHOWN_RESOURCE = narrow_columns(resources, StoredResource.__struct_fields__)
+_SHOWN_SCOPE = narrow_columns(scopes, StoredScope.__struct_fields__)
 _RESOURCE_COLUMNS = columns_of(resources, StoredResource.__struct_fields__)
 _SCOPE_COLUMNS = columns_of(scopes, StoredScope.__struct_fields__)
 
@@ -41,15 +55,13 @@ def span_page(
     limit: int,
 ) -> SpanPage:
     """A page of whole spans; it ends early where its answer would be too large."""
-    return _page(
-        connection, trace, page_of(trace, SPAN_COLUMNS, after, parent_id, limit + 1), limit
-    )
+    return _page(connection, trace, page_of(trace, _SHOWN_SPAN, after, parent_id, limit + 1), limit)
 
 
 def spans_with_id(connection: sa.Connection, trace: StoredTrace, span_id: bytes) -> SpanPage:
     """The spans of a span id, by start: more than one where an id was used twice."""
     statement = (
-        sa.select(*SPAN_COLUMNS)
+        sa.select(*_SHOWN_SPAN)
         .where(*of_trace(trace), spans.c.span_id == span_id)
         .order_by(spans.c.start_time_ns)
         .limit(SAME_ID_LIMIT + 1)
@@ -64,7 +76,7 @@ def _page(
     found: list[StoredSpan] = []
     sizes: list[int] = []
     total = 0
-    with stream(connection, statement) as rows:
+    with stream(connection, statement, few=True) as rows:
         for row in rows:
             span = StoredSpan(*row)
             found.append(span)
@@ -79,15 +91,62 @@ def _page(
     following = None
     if fit < more:
         following = SpanPosition(found[-1].start_time_ns, found[-1].span_id)
-    logs, truncated = _logs(connection, trace, sorted(logged))
-    return SpanPage(
-        found,
-        following,
-        resources_of(connection, trace.project_id, {span.resource_id for span in found}),
-        scopes_of(connection, trace.project_id, {span.scope_id for span in found}),
-        logs,
-        truncated,
+    page = SpanPage([], following, {}, {}, {}, logs_truncated=False)
+    project_id = trace.project_id
+
+    def reading(span: StoredSpan, part: SpanPart) -> ReadPiece:
+        return _reading(connection, trace, SpanPosition(span.start_time_ns, span.span_id), part)
+
+    page.spans.extend(add_span(page, span, reading) for span in found)
+    found_resources = _dictionary(
+        connection, project_id, resources.c.resource_id,
+        {span.resource_id for span in found}, _SHOWN_RESOURCE,
+    )  # fmt: skip
+    for values in found_resources:
+        page.resources[values[0]] = narrowed(page, StoredResource(*values), values[0])
+    found_scopes = _dictionary(
+        connection, project_id, scopes.c.scope_id, {span.scope_id for span in found}, _SHOWN_SCOPE
     )
+    for values in found_scopes:
+        page.scopes[values[0]] = narrowed(page, StoredScope(*values), values[0])
+    truncated = _add_logs(connection, trace, sorted(logged), page)
+    return replace(page, logs_truncated=truncated)
+
+
+def span_part(
+    connection: sa.Connection,
+    trace: StoredTrace,
+    span: SpanPosition,
+    part: SpanPart,
+    place: int,
+    *,
+    checked: bool,
+) -> JsonSlice | None:
+    """The slice of a part of a span that begins at a place."""
+    read = _reading(connection, trace, span, part)
+    if not read(1, 1):
+        return None
+    if checked:
+        check_place(read, place)
+    return read_slice(read, place, opening_of(part))
+
+
+def _reading(
+    connection: sa.Connection, trace: StoredTrace, span: SpanPosition, part: SpanPart
+) -> ReadPiece:
+    """Reads pieces of a column of one span."""
+    column = sa.cast(spans.c[part], sa.Text)
+
+    def read(place: int, count: int) -> str:
+        statement = sa.select(sa.func.substr(column, place + 1, count)).where(
+            *of_trace(trace),
+            spans.c.span_id == span.span_id,
+            spans.c.start_time_ns == span.start_time_ns,
+        )
+        text: str | None = connection.execute(statement).scalar()
+        return text or ""
+
+    return read
 
 
 def resources_of(
@@ -122,16 +181,19 @@ def _dictionary(
         yield from fetch(connection, statement)
 
 
-def _logs(
-    connection: sa.Connection, trace: StoredTrace, span_ids: Sequence[bytes]
-) -> tuple[dict[bytes, list[StoredLog]], bool]:
-    """Logs by span id. Not bounded by time: a log record has its own clock and its own day."""
-    found: dict[bytes, list[StoredLog]] = {}
+def _add_logs(
+    connection: sa.Connection, trace: StoredTrace, span_ids: Sequence[bytes], page: SpanPage
+) -> bool:
+    """Add the logs of these spans to a page; returns whether some had to be left out.
+
+    Not bounded by time: a log record has its own clock and its own day.
+    """
+    found = page.logs
     logs_left = page_size.LOGS_LIMIT
     bytes_left = page_size.PAGE_BYTES
     for at in range(0, len(span_ids), page_size.IDS_AT_ONCE):
         statement = (
-            sa.select(*LOG_COLUMNS)
+            sa.select(*_SHOWN_LOG)
             .where(
                 span_logs.c.project_id == trace.project_id,
                 span_logs.c.trace_id == trace.trace_id,
@@ -140,12 +202,13 @@ def _logs(
             .order_by(span_logs.c.time_ns, span_logs.c.span_id, span_logs.c.content_hash)
             .limit(logs_left + 1)
         )
-        with stream(connection, statement) as rows:
+        with stream(connection, statement, few=True) as rows:
             for row in rows:
                 log = StoredLog(*row)
                 logs_left -= 1
                 bytes_left -= page_size.shown_bytes(row, log.payloads)
                 if logs_left < 0 or (bytes_left < 0 and found):
-                    return found, True
-                found.setdefault(log.span_id, []).append(log)
-    return found, False
+                    return True
+                shown = narrowed(page, log, log.content_hash)
+                found.setdefault(log.span_id, []).append(shown)
+    return False

@@ -14,24 +14,47 @@ import msgspec
 import sqlalchemy as sa
 
 from tracefoundry.model.event_facts import complete_facts
+from tracefoundry.model.genai.cost import bounded_lookups
 from tracefoundry.model.genai.view import GenAI
+from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.usage import counted_fields
 from tracefoundry.store.event_views import completed_skeleton
+from tracefoundry.store.json_slices import SLICE_CHARACTERS, first_slice
 from tracefoundry.store.records import (
     COUNTS_LIMIT,
     EVENT_VIEW,
+    LINK_BYTES,
+    PAGE_BYTES,
+    SKELETON_NAME_CHARACTERS,
+    LinkPage,
     SkeletonPage,
     SpanLinks,
     SpanPosition,
     SpanSkeleton,
     StoredTrace,
 )
-from tracefoundry.store.sql.reader.rows import Statement, columns_of, fetch
+from tracefoundry.store.run_starts import read_run_start
+from tracefoundry.store.sql.reader.rows import (
+    Statement,
+    columns_of,
+    fetch,
+    narrow_columns,
+    stream,
+)
 from tracefoundry.store.sql.statements import MOST_EVENT_VIEWS
+from tracefoundry.store.sql.statements import run_starts as of_events
 from tracefoundry.store.sql.tables import span_logs, spans
 
-_SKELETON = columns_of(spans, SpanSkeleton._fields)
-_LINKS = columns_of(spans, SpanLinks._fields)
+_SKELETON = tuple(
+    sa.func.substr(column, 1, SKELETON_NAME_CHARACTERS + 1).label("name")
+    if column is spans.c.name
+    else column
+    for column in columns_of(spans, SpanSkeleton._fields)
+)
+_LINKS = narrow_columns(spans, SpanLinks._fields)
+_NAME = SpanSkeleton._fields.index("name")
+_SKELETONS_AT_ONCE = 5_000
+"""Most skeletons in one statement: all its rows are held at once."""
 
 
 def skeletons(
@@ -42,11 +65,24 @@ def skeletons(
     limit: int,
 ) -> SkeletonPage:
     """A page of skeletons."""
-    rows = fetch(connection, page_of(trace, _SKELETON, after, parent_id, limit + 1))
-    found = list(map(SpanSkeleton._make, rows))
+    found: list[SpanSkeleton] = []
+    most = limit + 1
+    names = 0
+    while len(found) < most:
+        count = min(_SKELETONS_AT_ONCE, most - len(found))
+        rows = fetch(connection, page_of(trace, _SKELETON, after, parent_id, count))
+        found += map(SpanSkeleton._make, rows)
+        names += sum(len(row[_NAME]) for row in rows)
+        if len(rows) < count:
+            break
+        if names > PAGE_BYTES and len(found) > 1:
+            limit = min(limit, len(found) - 1)
+            break
+        after = SpanPosition(found[-1].start_time_ns, found[-1].span_id)
     views = event_views(connection, trace)
     if views:
-        found = [completed_skeleton(span, views.get(span.span_id, ())) for span in found]
+        with bounded_lookups():
+            found = [completed_skeleton(span, views.get(span.span_id, ())) for span in found]
     if len(found) <= limit:
         return SkeletonPage(found, None)
     del found[limit:]
@@ -71,15 +107,35 @@ def event_views(connection: sa.Connection, trace: StoredTrace) -> dict[bytes, li
     return views
 
 
-def links_of(connection: sa.Connection, trace: StoredTrace, limit: int) -> list[SpanLinks]:
+def run_starts(connection: sa.Connection, trace: StoredTrace) -> list[RunStart]:
+    """The starts of runs that the trace's logs tell of."""
+    where = "span_logs.project_id = :project AND span_logs.trace_id = :trace"
+    statement = sa.text(of_events(where))
+    rows = connection.execute(statement, {"project": trace.project_id, "trace": trace.trace_id})
+    return [read_run_start(*row) for row in rows]
+
+
+def links_of(connection: sa.Connection, trace: StoredTrace, limit: int) -> LinkPage:
     """Links of spans that have some, by start."""
     statement = (
         sa.select(*_LINKS)
         .where(*of_trace(trace), spans.c.links.is_not(None))
         .order_by(spans.c.start_time_ns, spans.c.span_id)
-        .limit(limit)
+        .limit(limit + 1)
     )
-    return list(map(SpanLinks._make, fetch(connection, statement)))
+    found: list[SpanLinks] = []
+    size = 0
+    with stream(connection, statement, few=True) as rows:
+        for span_id, text in rows:
+            if len(found) == limit or size > LINK_BYTES:
+                return LinkPage(found, more=True)
+            size += len(text)
+            cut = len(text) >= SLICE_CHARACTERS
+            # Nothing behind a cut is looked for, so nothing is read.
+            found.append(SpanLinks(span_id, first_slice(text, lambda *_: "").text if cut else text))
+            if cut:
+                return LinkPage(found, more=True)
+    return LinkPage(found, more=False)
 
 
 class _Usage(msgspec.Struct, gc=False):
