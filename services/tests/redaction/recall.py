@@ -7,7 +7,9 @@ is left.
 
 from __future__ import annotations
 
+import random
 import re
+import string
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from redaction.rule_examples import filled
+from redaction.secret_contexts import CONTEXTS
 from tracefoundry.redaction.engine import Redactor
 
 VALUES = Path(__file__).with_name("provider_values.toml")
@@ -71,3 +74,43 @@ def _random_starts(template: str) -> Iterator[int]:
         yield from range(made, made + count - LEFT_CHARACTERS + 1)
         made += count
         position = part.end()
+
+
+OTHER_NAMES = "other names"
+_ALPHABETS = (
+    string.ascii_letters + string.digits,
+    "0123456789abcdef",
+    string.ascii_letters + string.digits + "+/",
+    string.ascii_letters + string.digits + "-_",
+    string.ascii_lowercase + string.digits,
+)
+
+
+def context_values(group: str, seed: int = 1) -> list[str]:
+    """Values as generators make them, and, where the name tells enough, as people do."""
+    source = random.Random(seed)
+    values = [
+        "".join(source.choices(letters, k=length))
+        for letters in _ALPHABETS
+        for length in (20, 32, 40, 64)
+    ]
+    if group != OTHER_NAMES:
+        for word in ("winter", "Dragon", "falcon", "Maple"):
+            values += [
+                f"{word}{source.randrange(1000, 9999)}!",
+                f"{word}-{source.randrange(99)}x#Q",
+            ]
+    return values
+
+
+def measured_contexts(redactor: Redactor) -> Iterator[Kind]:
+    """Every context, alone and between other lines."""
+    for group, contexts in CONTEXTS.items():
+        values = context_values(group)
+        for context in contexts:
+            found = sum(
+                value not in redactor.redact_text(around.format(context.format(v=value)))[0]
+                for value in values
+                for around in ("{}", "first line\n{}\nlast line")
+            )
+            yield Kind(group, context, found, 2 * len(values))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
+import string
+from base64 import b64encode
 
 import orjson
 import pytest
@@ -152,11 +155,20 @@ def test_work_is_linear_in_the_text() -> None:
         assert redacted
 
 
+def test_short_beginnings_of_keys_are_nothing_in_random_letters() -> None:
+    """In base64 any four letters stand now and then, behind a sign too, but not in paths."""
+    letters = random.Random(3).choices(string.ascii_letters + string.digits, k=300)
+    noise = "".join(letters)
+    for prefix in ("AIza", "sk-", "y0_", "rpa_", "llx-", "AKIA"):
+        for sign in "+/" if prefix in ("AIza", "AKIA") else "-_":
+            text = f"{noise}{sign}{prefix}{noise[:60].upper()}{noise}"
+            assert text == REDACTOR.redact_text(text)[0]
+    path = "/home/some/very/long/path/of/folders/and/their/names/and/more/of/them/"
+    assert "AIza" not in REDACTOR.redact_text(f"{path}AIza{noise[:35]}")[0]
+
+
 def test_an_image_in_base64_is_not_touched() -> None:
     """Random bytes look like an address now and then; they must not be rewritten."""
-    import random
-    from base64 import b64encode
-
     generator = random.Random(7)
     for _ in range(10):
         text = "data:image/png;base64," + b64encode(generator.randbytes(60_000)).decode()

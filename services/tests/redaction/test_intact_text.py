@@ -35,6 +35,16 @@ DENIED = "[redacted:denied_key]"
         'print("token: ", token_1)',
         'password = input("Password: ")',
         '"password: %s" % x1y2z3',
+        '{"members": {"Password": {"shape": "Secret", "documentation": "<p>Of 1 user.</p>"}}}',
+        # names, colours, formats and versions
+        '_DEFAULT_TOKEN = "_sa_default"',
+        "        Token: '#dcdccc',",
+        'password="somehash"',
+        'toolskey = "VS%0.f0COMNTOOLS" % version',
+        "${access_token:+Authorization}",
+        '"minipass": "^7.0.4"',
+        'private_key: "_RSAPrivateKey",',
+        "    parent_token=prop,\n",
         # settings without a value, and the next line
         "API_KEY=\nNEXT_VAR=value12",
         "API_KEY=\nDEBUG=1\n",

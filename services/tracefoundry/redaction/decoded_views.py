@@ -1,4 +1,4 @@
-"""Decoded views of a text that know where each part came from: escapes and percent-encoding.
+"""Decoded views of a text that know where each part came from: escapes, percent-encoding and HTML.
 
 A secret behind escapes is found in the decoded view, but it is taken out of the original: the view
 maps its range back, and whole escapes go with it. So everything around stays byte for byte as it
@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from binascii import a2b_qp
 from bisect import bisect_right
+from html import escape
 from typing import Literal
 
 from tracefoundry.redaction.re2_patterns import Pattern, compiled
@@ -30,6 +31,13 @@ _SIMPLE = {
     ord("f"): b"\f",
 }
 _PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
+
+_REFERENCE = re.compile(
+    rb"&(?:quot|apos|amp|lt|gt|#0*(?:9|1[03]|[3-9]\d|1[01]\d|12[0-6])"
+    rb"|#[xX]0*(?:[9aAdD]|[2-7][0-9a-fA-F]));"
+)
+"""A reference of HTML or XML to a character of ASCII."""
+_NAMED_CHARACTERS = {b"quot": b'"', b"apos": b"'", b"amp": b"&", b"lt": b"<", b"gt": b">"}
 
 _UNICODE_ESCAPE_BYTES = 6
 """Length of ``\\u0041``, the shortest escape that may stand for more than one byte."""
@@ -49,7 +57,7 @@ class View:
 
     def __init__(
         self,
-        kind: Literal["escape", "percent"],
+        kind: Literal["escape", "percent", "reference"],
         original: bytes,
         text: bytes,
         escapes: re.Pattern[bytes],
@@ -82,16 +90,19 @@ class View:
         """A replacement as this kind of encoding writes it."""
         if self.kind == "escape":
             return replacement.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+        if self.kind == "reference":
+            return escape(replacement.decode("utf-8")).encode("utf-8")
         return re.sub(rb'[%+&=#" ]', lambda sign: b"%%%02X" % sign[0][0], replacement)
 
     def _locate_escapes_to(self, position: int) -> None:
         """Locate the escapes up to the first that is decoded to behind the position."""
         if self._decoded_begins and self._decoded_begins[-1] > position:
             return
-        for escape in self._escapes:
-            begin, end = escape.span()
+        for coded in self._escapes:
+            begin, end = coded.span()
             width = end - begin
-            length = 1 if width < _UNICODE_ESCAPE_BYTES else len(_unescape(escape[0]))
+            short = width < _UNICODE_ESCAPE_BYTES or self.kind == "reference"
+            length = 1 if short else len(_unescape(coded[0]))
             decoded_begin = begin - self._saved_bytes
             self._escape_begins.append(begin)
             self._escape_ends.append(end)
@@ -124,6 +135,18 @@ def percent_decoded(text: bytes) -> View | None:
     """The text with percent-encoding decoded; None when it has none."""
     decoded = _percent_decoded_by_codec(text)
     return None if decoded == text else View("percent", text, decoded, _PERCENT)
+
+
+def references_decoded(text: bytes) -> View | None:
+    """The text with references to characters of ASCII decoded; None when it has none."""
+    decoded = _REFERENCE.sub(lambda reference: _referred(reference[0][1:-1]), text)
+    return None if decoded == text else View("reference", text, decoded, _REFERENCE)
+
+
+def _referred(name: bytes) -> bytes:
+    if name[:1] != b"#":
+        return _NAMED_CHARACTERS[name]
+    return bytes([int(name[2:], 16) if name[1:2] in b"xX" else int(name[1:])])
 
 
 def _unescape(escape: bytes) -> bytes:

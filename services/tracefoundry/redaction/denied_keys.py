@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 from tracefoundry.redaction.re2_patterns import Pattern, compiled
 from tracefoundry.redaction.report import MARKER
+from tracefoundry.redaction.secret_names import NameKind, kind_of_words
 
 DENIED_KEY = "denied_key"
 """Rule name of values that were taken out because of their key."""
@@ -34,6 +35,7 @@ _DENIED = re.compile(
     r"|(?:^|_)credentials?(?:_|$)"
     r"|(?:^|_)(?:bearer|jwt|csrf|xsrf|cvv|cvc|ssn)(?:_|$)"
     r"|(?:^|_)(?:social_security|card_number|credit_card)(?:_|$)"
+    r"|(?:^|_)(?:requirepass|masterauth|secure_?string)$|(?:client|tls|ssl|server)_key_data$"
     r"|token(?:_value)?$"
 )
 _DESCRIBES = re.compile(
@@ -41,7 +43,8 @@ _DESCRIBES = re.compile(
     r"|expires_in|expiration|policy|version|ref|arn|usage|name|names|hint|location)$"
     r"|(?:^|_)(?:next|previous|prev|page|paging|continuation|pagination|sync|resume|cursor|pad|eos"
     r"|bos|sep|cls|mask|unk|stop|special|start|end|begin|first|last|next_page|max|min|per|each"
-    r"|cancellation|new|time_per|time_per_output|to_first|time_to_first|cost_per|logprob|draft)"
+    r"|cancellation|new|input|output|time_per|time_per_output|to_first|time_to_first|cost_per"
+    r"|logprob|draft)"
     r"_token$"
 )
 
@@ -86,10 +89,14 @@ class KeyNames:
     def __init__(self, deny: Iterable[str], allow: Iterable[str]) -> None:
         self._deny = tuple(f"_{words_of(key)}_" for key in deny)
         self._allow = frozenset(allow)
-        self._verdicts: dict[str, bool] = {}
+        self._verdicts: dict[str, NameKind] = {}
 
     def denied(self, key: str) -> bool:
         """Whether the value of this key is taken out whole."""
+        return self.kind(key) is NameKind.DENIED
+
+    def kind(self, key: str) -> NameKind:
+        """What the key says about its value."""
         verdict = self._verdicts.get(key)
         if verdict is None:
             verdict = self._judge(key)
@@ -99,22 +106,25 @@ class KeyNames:
                 self._verdicts[key] = verdict
         return verdict
 
-    def _judge(self, key: str) -> bool:
+    def _judge(self, key: str) -> NameKind:
         words = words_of(key)
         padded = f"_{words}_"
         if any(entry in padded for entry in self._deny):
-            return True
-        if key in self._allow or _DENIED.search(words) is None:
-            return False
-        return _DESCRIBES.search(words) is None
+            return NameKind.DENIED
+        if key in self._allow or _DESCRIBES.search(words) is not None:
+            return NameKind.NO_SECRET
+        if _DENIED.search(words) is not None:
+            return NameKind.DENIED
+        return kind_of_words(words)
 
 
-_COMPARISON = re.compile(rb"(?:[=!]=|\bcase)\s*$")
+_CASE = re.compile(rb"\bcase\Z")
 
 
 def is_compared(before: bytes) -> bool:
     """Whether the name behind this text is compared with something: ``if key == "password":``."""
-    return _COMPARISON.search(before[-24:]) is not None
+    end = before[-24:].rstrip()
+    return end.endswith((b"==", b"!=")) or (end.endswith(b"case") and _CASE.search(end) is not None)
 
 
 SCHEMA_VALUES = frozenset(["default", "const", "value", "example", "examples", "enum"])
@@ -126,8 +136,13 @@ _SCHEMA_KEYS = SCHEMA_VALUES | {
     "additionalProperties", "minProperties", "maxProperties", "anyOf", "oneOf", "allOf",
     "not", "$ref", "$defs", "nullable", "readOnly", "writeOnly", "deprecated",
     "contentEncoding", "contentMediaType", "sensitive",
+    # of the service models of AWS
+    "shape", "documentation", "members", "location", "locationName", "idempotencyToken", "box",
+    "min", "max",
 }  # fmt: skip
-_SCHEMA_MARKS = frozenset(["type", "description", "$ref", "anyOf", "oneOf", "allOf", "enum"])
+_SCHEMA_MARKS = frozenset(
+    ["type", "shape", "description", "$ref", "anyOf", "oneOf", "allOf", "enum"]
+)
 _SCHEMA_BYTES = 16_384
 
 

@@ -24,8 +24,9 @@ from tracefoundry.redaction.report import (
     merged,
     report_of,
 )
+from tracefoundry.redaction.secret_names import NameKind
 from tracefoundry.redaction.texts import TextRedactor
-from tracefoundry.redaction.values import Tally, ValueRedactor
+from tracefoundry.redaction.values import Tally, ValueRedactor, is_secret_of
 
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
 
@@ -206,18 +207,22 @@ class Redactor:
         return True
 
     def _learn(self, attributes: Attributes) -> bool:
-        """Remember the keys that are neither denied nor secrets; False where one is."""
-        for key in attributes:
+        """Remember the keys that are no secrets and whose values never are; False where one is a
+        secret or has one."""
+        for key, value in attributes.items():
             if key in self._known_keys:
                 continue
-            if self._names.denied(key):
+            kind = self._names.kind(key)
+            if kind is NameKind.DENIED or (
+                kind is not NameKind.NO_SECRET and is_secret_of(key, kind, value, self._names)
+            ):
                 return False
             try:
                 if not self._is_clean(key.encode("utf-8")):
                     return False
             except UnicodeEncodeError:
                 return False
-            if len(key) > self._KNOWN_KEY_CHARACTERS:
+            if kind is not NameKind.NO_SECRET or len(key) > self._KNOWN_KEY_CHARACTERS:
                 continue
             if len(self._known_keys) >= self._KNOWN_KEYS:
                 self._known_keys.clear()
@@ -228,25 +233,33 @@ class Redactor:
 
     def _redact_span(self, span: Span) -> Report:
         tally = Tally("span")
-        span.name = self._values.label(span.name, tally)
-        span.status_message = self._values.label(span.status_message, tally)
-        span.trace_state = self._values.label(span.trace_state, tally)
-        span.attributes = self._values.attributes(span.attributes, tally)
+        self._redact_places(span, tally, self._values)
+        if tally.repeated:
+            tally.place = "span"
+            self._redact_places(span, tally, self._again(tally))
+        return self._counted(tally)
+
+    def _again(self, tally: Tally) -> ValueRedactor:
+        """Takes out what was taken out once, wherever else it stands."""
+        return ValueRedactor(tally.repeated, self._names, None)
+
+    def _redact_places(self, span: Span, tally: Tally, values: ValueRedactor) -> None:
+        span.name = values.label(span.name, tally)
+        span.status_message = values.label(span.status_message, tally)
+        span.trace_state = values.label(span.trace_state, tally)
+        span.attributes = values.attributes(span.attributes, tally)
         for index, event in enumerate(span.events):
             tally.place = f"events/{index}"
-            event.attributes = self._values.attributes(event.attributes, tally, event.name)
-            event.name = self._values.label(event.name, tally)
+            event.attributes = values.attributes(event.attributes, tally, event.name)
+            event.name = values.label(event.name, tally)
         for index, link in enumerate(span.links):
             tally.place = f"links/{index}"
-            link.trace_state = self._values.label(link.trace_state, tally)
-            link.attributes = self._values.attributes(link.attributes, tally)
-        return self._counted(tally)
+            link.trace_state = values.label(link.trace_state, tally)
+            link.attributes = values.attributes(link.attributes, tally)
 
     def _redact_log(self, log: LogRecord) -> Report:
         tally = Tally("log")
-        log.attributes = self._values.attributes(log.attributes, tally, log.name)
-        log.name = self._values.label(log.name, tally)
-        log.severity_text = self._values.label(log.severity_text, tally)
+        self._redact_places_of_log(log, tally, self._values)
         if self._strict:
             if log.body is not None:
                 tally.counts[NOT_ALLOWED] += 1
@@ -254,7 +267,16 @@ class Redactor:
             log.body = None
         else:
             log.body = self._values.guarded("body", log.body, tally)
+        if tally.repeated:
+            again = self._again(tally)
+            self._redact_places_of_log(log, tally, again)
+            log.body = again.guarded("body", log.body, tally)
         return self._counted(tally)
+
+    def _redact_places_of_log(self, log: LogRecord, tally: Tally, values: ValueRedactor) -> None:
+        log.attributes = values.attributes(log.attributes, tally, log.name)
+        log.name = values.label(log.name, tally)
+        log.severity_text = values.label(log.severity_text, tally)
 
     def _redact_scope(self, scope: Scope, text_is_clean: bool) -> None:
         self._scope_report = NOTHING

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import yaml
 
-from tracefoundry.redaction.policy import ALL_RULES, BUILTIN_RULES, UserPattern, UserPatterns
+from tracefoundry.redaction.denied_keys import DENIED_KEY
+from tracefoundry.redaction.policy import ALL_RULES, UserPattern, UserPatterns
 from tracefoundry.redaction.prefilter import Prefilter
 from tracefoundry.redaction.re2_patterns import (
     PatternError,
@@ -25,7 +26,9 @@ from tracefoundry.redaction.re2_patterns import (
     compiled_set,
     without_assertions,
 )
-from tracefoundry.redaction.report import WITHHELD, marker
+from tracefoundry.redaction.report import ENGINE_ERROR, NOT_ALLOWED, WITHHELD, marker
+from tracefoundry.redaction.texts import NESTED_ENCODING, TOO_MUCH_WORK
+from tracefoundry.redaction.user_passwords import ASSIGNED_SECRET
 
 MAX_FILE_BYTES = 1 << 20
 MAX_PATTERNS = 500
@@ -33,6 +36,11 @@ MAX_REGEX_CHARACTERS = 4_000
 MAX_KEYS = 10_000
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_BUILTIN_NAMES = frozenset(
+    [rule.name for rule in ALL_RULES]
+    + [ASSIGNED_SECRET, DENIED_KEY, ENGINE_ERROR, NESTED_ENCODING, NOT_ALLOWED, TOO_MUCH_WORK]
+)
+"""Names that markers and reports have already."""
 _STRING = "tag:yaml.org,2002:str"
 
 
@@ -113,7 +121,7 @@ class _Reader:
             raise self._error(node, "patterns must be a list; begin each pattern with '- name:'")
         if len(node.value) > MAX_PATTERNS:
             raise self._error(node, f"more than {MAX_PATTERNS} patterns; join some with |")
-        prefilter = Prefilter(BUILTIN_RULES, (), ())
+        prefilter = Prefilter(ALL_RULES, (), ())
         patterns: list[UserPattern] = []
         lines: dict[str, int] = {}
         for item in node.value:
@@ -141,7 +149,7 @@ class _Reader:
             raise self._error(
                 node, f"name {name!r}: use 1 to 64 lower-case letters, digits, _, - or ."
             )
-        if any(name == rule.name for rule in ALL_RULES):
+        if name in _BUILTIN_NAMES:
             raise self._error(node, f"name {name!r} is that of a built-in rule; choose another")
         return name
 
@@ -173,7 +181,7 @@ class _Reader:
             raise self._error(
                 node, f"pattern {name!r} matches empty text; make one part of it necessary"
             )
-        marks = [WITHHELD, marker(name), *(marker(rule.name) for rule in ALL_RULES)]
+        marks = [WITHHELD, marker(name), *map(marker, sorted(_BUILTIN_NAMES))]
         for mark in [*marks, *([replacement] if replacement else [])]:
             if pattern.search(mark.encode("utf-8")) is not None:
                 raise self._error(

@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tracefoundry.redaction import denied_keys
+from tracefoundry.redaction import assignments, denied_keys
 from tracefoundry.redaction.base64_text import (
     ALL_LETTERS,
     BASE64_OF_TEXT,
@@ -61,7 +61,12 @@ USER_BASE64_BYTES = 3 * _USER_GROUPS + 2
 _SHORTEST_KEY_BYTES = len('"cvv":')
 """No key of the built-in list makes a shorter JSON text."""
 
-_ESCAPES = (r"\\u00[0-7]", r"[!-~]\\/[!-~]", r"\\x[0-7]", r"%[0-7][0-9A-Fa-f]")
+_ESCAPES = (
+    r"\\u00[0-7]", r"[!-~]\\/[!-~]", r"\\x[0-7]", r"%[0-7][0-9A-Fa-f]",
+    r"&(?:quot|#34|#x22);\s{0,4}:", "&#(?:64|x40);",
+)  # fmt: skip
+"""Of references of HTML, those behind a key of JSON and the sign of e-mail addresses; others follow
+the name of a secret."""
 _ESCAPE_PROBES = (
     r"%[0-7][0-9A-Fa-f][!-~]{3}",
     r"\\u00[0-7]",
@@ -81,6 +86,8 @@ class Suspicion:
         encoded: it holds escapes or percent-encoding of ASCII, whose decoding may show anything.
         base64: it may hold base64 of something.
         keys: it may be JSON text with a denied key.
+        assignments: hints that it may hold the name of a secret with a value, see
+            :func:`.assignments.hint_patterns`.
         user: numbers of the user's patterns that may match.
     """
 
@@ -88,6 +95,7 @@ class Suspicion:
     encoded: bool = False
     base64: bool = False
     keys: bool = False
+    assignments: list[str] = field(default_factory=list)
     user: list[int] = field(default_factory=list)
 
 
@@ -97,11 +105,15 @@ class Prefilter:
     def __init__(
         self, rules: Sequence[Rule], user_patterns: Sequence[str], deny_keys: Iterable[str]
     ) -> None:
+        deny_keys = tuple(deny_keys)
         user_words = denied_keys.words_of_user(deny_keys)
         words = "|".join([denied_keys.WORDS, *user_words])
         entries: list[tuple[str, str, int]] = [("encoded", escape, 0) for escape in _ESCAPES]
         entries.append(("keys", f'(?i:{words}){_REST_OF_KEY}"{_COLON}', 0))
         entries.append(("keys", f'(?i:{denied_keys.WORDS_AT_END})[_.-]*\\\\*"{_COLON}', 0))
+        hints = assignments.hint_patterns(deny_keys)
+        self._hints = tuple(hints)
+        entries.extend(("assignments", hints[hint], i) for i, hint in enumerate(self._hints))
         for number, rule in enumerate(rules):
             entries.append(("rule", rule.prefilter_expression, number))
         lengths = [_SHORTEST_KEY_BYTES, *(rule.least_length for rule in rules)]
@@ -117,7 +129,8 @@ class Prefilter:
         self._in_letters = [
             self._set_in_letters(rules, letters) for letters in (STANDARD_LETTERS, ALL_LETTERS)
         ]
-        probes = [*_ESCAPE_PROBES, *(probe for rule in rules for probe in rule.base64_probes)]
+        probes = [*_ESCAPE_PROBES, *assignments.BASE64_PROBES]
+        probes.extend(probe for rule in rules for probe in rule.base64_probes)
         hidden = [pattern for probe in probes for pattern in base64_patterns(probe)]
         base64_entries = tuple(dict.fromkeys([BASE64_OF_TEXT, *hidden]))
         self._base64_match = compiled_set(base64_entries)
@@ -180,6 +193,8 @@ class Prefilter:
             kind, number = self._entries[hit]
             if kind == "rule":
                 suspicion.rules.append(number)
+            elif kind == "assignments":
+                suspicion.assignments.append(self._hints[number])
             else:
                 setattr(suspicion, kind, True)
         suspicion.rules.sort()
@@ -232,8 +247,10 @@ class Prefilter:
 
 
 def _is_prefix(entry: tuple[str, str, int], rules: Sequence[Rule]) -> bool:
-    """Whether an entry looks for a provider's key that begins with a literal."""
+    """Whether an entry looks for something that begins with a literal."""
     kind, pattern, number = entry
+    if kind == "assignments":
+        return pattern in assignments.PREFIXED_HINTS
     is_provider = kind == "rule" and rules[number].group == "provider"
     return is_provider and begins_with_literal(pattern)
 

@@ -7,7 +7,7 @@ to text sent by a stranger.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Protocol, cast
 
@@ -57,6 +57,12 @@ def compiled(pattern: str, *, unicode: bool = False) -> Pattern:
         return cast(Pattern, re2.compile(_bytes_of(pattern, unicode), _options(unicode)))
     except re2.error as error:
         raise PatternError(_message(error)) from None
+
+
+def compiled_literals(values: Iterable[bytes]) -> Pattern:
+    """A pattern that finds any of these bytes, the first one of those that begin alike. It is not
+    cached, because it holds what must not be kept."""
+    return cast(Pattern, re2.compile(b"|".join(map(re2.escape, values)), _options(False)))
 
 
 @lru_cache(maxsize=_CACHED_PATTERNS)

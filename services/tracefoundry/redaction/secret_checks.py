@@ -11,31 +11,15 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 
 from tracefoundry.redaction.base64_text import ALL_LETTERS
-from tracefoundry.redaction.denied_keys import LOG_PROBABILITY, KeyNames, is_compared
+from tracefoundry.redaction.random_values import is_made_of_words
 
 # Secrets that are known by what stands before them.
 
-_WORD_OR_PLACEHOLDER = re.compile(
-    rb"[A-Za-z_][a-z_]*|[A-Z_]+|[A-Za-z_.]+|<.*|\$.*|%.*|\*+|x{3,}|\.{3,}"
-    rb"|(?:self|this|cls|os|process|env|config|settings|args|request|req|response|ctx|user)\..*",
-    re.ASCII,
-)
 _URL_PLACEHOLDER = re.compile(
     rb"PASSWORD|PASS|PWD|\*+|x{3,}|\.{3,}|<.*>|\$?\{.*\}|\$[A-Z_]+|%s|\[.*\]"
 )
-_ENVIRONMENT = re.compile(
-    rb"(?:^|[\n?&;])(?:export )?[A-Za-z0-9_.-]*=$|(?:^|[^A-Za-z0-9_])[A-Z0-9_]+=$"
-)
-"""What stands before a value that is taken out even if it is a plain word: an environment file,
-a query string, a connection string."""
-_NAME_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
-_NAME_BYTES = 80
-_CODE_BEHIND_STRING = re.compile(rb"\s*(?:[+,.;)\]}]|%[\s(]|$)")
-"""What follows the closing quote of a string in code."""
 _VARIABLE = re.compile(rb"\$[A-Za-z_][A-Za-z0-9_]*")
 _COOKIE = re.compile(rb"\s*[^\s=;,]+=\S")
-
-_BUILTIN_NAMES = KeyNames((), ())
 
 
 def is_bearer_token(text: bytes, start: int, end: int) -> bool:
@@ -66,79 +50,6 @@ def _decodes_to_user_and_password(value: bytes) -> bool:
     return b":" in decoded and all(32 <= byte < 127 or byte >= 128 for byte in decoded)
 
 
-def is_assigned_secret(text: bytes, start: int, end: int) -> bool:
-    """A value under a denied name; not a name in code, a placeholder, or the next word of a
-    sentence."""
-    before = text[max(0, start - 120) : start]
-    name, key = _name_at_end(before.rstrip(b"\"'").rstrip(b" \t\r\n:=>\xef\xbc\x9a"), b"\"']")
-    if not _BUILTIN_NAMES.denied(name) or is_compared(
-        key[:-1] if key.endswith((b'"', b"'")) else key
-    ):
-        return False
-    value = text[start:end]
-    if text[start - 1 : start] in (b'"', b"'"):
-        if name == "token" and LOG_PROBABILITY.match(text, end):
-            return False
-        return value.strip(b" *.:_<>-") != b"" and not _is_behind_string(text, start)
-    if value.startswith(b"=") or value.decode("latin-1").lower() in name.lower():
-        return False
-    if _ENVIRONMENT.search(text[max(0, start - 80) : start]):
-        return not _is_word(value) or value.isalnum()
-    is_call = text[end : end + 1] in (b"(", b"[") and not text[start : start + 1].isdigit()
-    return len(value) >= 6 and not _is_word(value) and not is_call
-
-
-def _name_at_end(before: bytes, closing: bytes) -> tuple[str, bytes]:
-    """The name that a text ends with, ``closing`` characters behind it left out, and the text
-    before the name."""
-    trimmed = before.rstrip(closing)
-    name = trimmed[len(trimmed.rstrip(_NAME_CHARACTERS)) :][-_NAME_BYTES:]
-    return name.decode("latin-1"), trimmed[: len(trimmed) - len(name)]
-
-
-def _is_behind_string(text: bytes, start: int) -> bool:
-    """Whether the quote before ``start`` closes a string, as in ``"password: " + name``: code
-    follows it, and the quote before it in its line opens a string, because text follows that."""
-    if _CODE_BEHIND_STRING.match(text[start : start + 40]) is None:
-        return False
-    line = text[max(0, start - 400) : start - 1].rpartition(b"\n")[2]
-    _, opening, content = line.rpartition(text[start - 1 : start])
-    return bool(opening) and content[:1] not in b" \t,;:)]}+.="
-
-
-def _is_word(value: bytes) -> bool:
-    """A word, a name or a placeholder."""
-    return _WORD_OR_PLACEHOLDER.fullmatch(value) is not None
-
-
-def is_option_value(text: bytes, start: int, end: int) -> bool:
-    """The value of ``--password`` or of ``<password>``, not a name or a placeholder."""
-    name, _ = _name_at_end(text[max(0, start - 100) : start], b">\"' \t\r\n")
-    if not _BUILTIN_NAMES.denied(name) or name.endswith(("-file", "-path", "-env")):
-        return False
-    value = text[start:end]
-    return len(value) >= 6 and not _is_word(value) and not value.startswith(b"-")
-
-
-def is_stated_password(text: bytes, start: int, end: int) -> bool:
-    """What a sentence calls a password: digits and other characters, so not its next word."""
-    value = text[start:end]
-    digits = sum(48 <= byte <= 57 for byte in value)
-    return len(value) >= 6 and 0 < digits < len(value)
-
-
-def is_password_not_directory(text: bytes, start: int, end: int) -> bool:
-    """What stands under ``pwd``, unless it is the working directory."""
-    value = text[start:end]
-    path = value.startswith((b"/", b"~", b".", b"$", b"%", b"`")) or value[1:2] == b":"
-    return not path and len(value) >= 6 and not _is_word(value)
-
-
-def is_curl_option(text: bytes, start: int, end: int) -> bool:
-    """Behind ``-u`` of curl; other programs take other things there."""
-    return b"curl" in text[max(0, start - 400) : start].lower()
-
-
 def is_cookie(text: bytes, start: int, end: int) -> bool:
     """``name=value``, as cookies are."""
     return _COOKIE.match(text[start:end]) is not None
@@ -161,10 +72,14 @@ _KINDS = tuple(re.compile(letters) for letters in (rb"[0-9]", rb"[A-Z]", rb"[a-z
 
 
 def is_outside_random_letters(text: bytes, start: int, end: int) -> bool:
-    """False in the middle of many random letters, where any four of them stand now and then."""
+    """False in the middle of many random letters, where any four of them stand now and then.
+
+    The signs of base64 are edges too, so what stands before one must look random: a path does not.
+    """
     before = text[max(0, start - _RANDOM_LETTERS) : start]
-    inside = len(before) == _RANDOM_LETTERS and before[-1:].isalnum()
-    return not (inside and ALL_LETTERS.issuperset(before))
+    if len(before) < _RANDOM_LETTERS or not ALL_LETTERS.issuperset(before):
+        return True
+    return not before[-1:].isalnum() and (not _has_all_kinds(before, 0) or is_made_of_words(before))
 
 
 def is_separate_word(text: bytes, start: int, end: int) -> bool:
@@ -181,7 +96,11 @@ def is_mixed(text: bytes, start: int, end: int) -> bool:
         and ALL_LETTERS.issuperset(before)
         and _has_all_kinds(before, 0)
     )
-    return _has_all_kinds(text[start:end], _PREFIX) and not in_base64
+    return (
+        _has_all_kinds(text[start:end], _PREFIX)
+        and not in_base64
+        and is_outside_random_letters(text, start, end)
+    )
 
 
 def _has_all_kinds(value: bytes, position: int) -> bool:

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 
 import orjson
 
+from tracefoundry.redaction.assignments import AssignedSecrets
 from tracefoundry.redaction.base64_text import (
     LONG_RUN,
     base64_runs,
@@ -29,15 +30,17 @@ from tracefoundry.redaction.base64_text import (
     is_credible,
     stretches,
 )
-from tracefoundry.redaction.decoded_views import percent_decoded, unescaped
+from tracefoundry.redaction.decoded_views import percent_decoded, references_decoded, unescaped
 from tracefoundry.redaction.denied_keys import DENIED_KEY, DeniedJsonValues, KeyNames
 from tracefoundry.redaction.edits import Edit, applied, without_overlaps
 from tracefoundry.redaction.personal_data import zero_fraction
 from tracefoundry.redaction.policy import Policy
 from tracefoundry.redaction.prefilter import Prefilter, Suspicion
 from tracefoundry.redaction.re2_patterns import Match, Pattern, compiled
+from tracefoundry.redaction.repeated_secrets import RepeatedSecrets
 from tracefoundry.redaction.report import marker
 from tracefoundry.redaction.rules import RuleMatcher
+from tracefoundry.redaction.user_passwords import ASSIGNED_SECRET
 
 NESTED_ENCODING = "nested_encoding"
 """Rule name of texts that were replaced whole because they are encoded more than
@@ -114,19 +117,25 @@ class TextRedactor:
             for pattern in policy.patterns
         ]
         self._denied_values = DeniedJsonValues(names, policy.deny_keys)
+        self._assigned = AssignedSecrets(names, policy.deny_keys)
+        self._personal = sum(rule.group != "personal" for rule in policy.rules)
+        self._secret_rules = {rule.name for rule in policy.rules if rule.group != "personal"}
+        self._secret_rules |= {DENIED_KEY, ASSIGNED_SECRET}
         self.prefilter = Prefilter(
             policy.rules, [pattern.regex for pattern in policy.patterns], policy.deny_keys
         )
 
-    def redact(self, text: bytes, counts: Counter[str]) -> bytes:
-        """The text without secrets; adds to ``counts`` what was taken out. The same object when
-        nothing was."""
+    def redact(
+        self, text: bytes, counts: Counter[str], repeated: RepeatedSecrets | None = None
+    ) -> bytes:
+        """The text without secrets; adds to ``counts`` what was taken out, and to ``repeated`` the
+        secrets that are to be looked for elsewhere. The same object when nothing was."""
         suspicion = self.prefilter.suspicion(text)
         if suspicion is None:
             return text
         found: Counter[str] = Counter()
         try:
-            current, structural = self._until_clean(text, suspicion, found)
+            current, structural = self._until_clean(text, suspicion, found, repeated)
         except _BoundReached as bound:
             found = Counter({bound.rule: 1})
             current, structural = marker(bound.rule).encode(), True
@@ -138,7 +147,11 @@ class TextRedactor:
         return current
 
     def _until_clean(
-        self, text: bytes, suspicion: Suspicion, found: Counter[str]
+        self,
+        text: bytes,
+        suspicion: Suspicion,
+        found: Counter[str],
+        repeated: RepeatedSecrets | None,
     ) -> tuple[bytes, bool]:
         """The clean text, and whether anything went that could be part of JSON's structure."""
         budget = _Budget(len(text))
@@ -153,6 +166,10 @@ class TextRedactor:
                 or _INSIDE_STRING.fullmatch(edit.new) is None
                 for edit in edits
             )
+            if repeated is not None:
+                for edit in edits:
+                    if not edit.rewrite and edit.rules[0] in self._secret_rules:
+                        repeated.remember(current[edit.start : edit.end], edit.rules[0])
             current = applied(current, edits)
             for edit in edits:
                 found.update(edit.rules)
@@ -186,6 +203,8 @@ class TextRedactor:
         if suspicion.base64 and through_base64:
             edits.extend(self._base64_edits(text, layer, budget))
         edits.extend(self._rule_edits(text, suspicion))
+        if suspicion.assignments:
+            edits.extend(self._assigned_edits(text, suspicion))
         edits.extend(self._user_edits(text, suspicion, budget))
         return without_overlaps(edits) if len(edits) > 1 else edits
 
@@ -202,6 +221,7 @@ class TextRedactor:
         views = (
             unescaped(text) if b"\\" in text else None,
             percent_decoded(text) if b"%" in text else None,
+            references_decoded(text) if b"&" in text and b";" in text else None,
         )
         for view in views:
             if view is None or view.text in seen:
@@ -259,7 +279,9 @@ class TextRedactor:
                     yield edit._replace(start=start + edit.start, end=start + edit.end)
 
     def _rule_edits(self, text: bytes, suspicion: Suspicion) -> Iterator[Edit]:
-        for priority, number in enumerate(suspicion.rules, start=_FIRST_RULE_PRIORITY):
+        for number in suspicion.rules:
+            # Assigned secrets come between the rules for secrets and those for personal data.
+            priority = _FIRST_RULE_PRIORITY + number + (number >= self._personal)
             matcher = self._rules[number]
             rule = matcher.rule
             new = marker(rule.name).encode()
@@ -278,8 +300,15 @@ class TextRedactor:
                     priority,
                 )
 
+    def _assigned_edits(self, text: bytes, suspicion: Suspicion) -> Iterator[Edit]:
+        priority = _FIRST_RULE_PRIORITY + self._personal
+        for start, end, rule in self._assigned.found(text, suspicion.assignments):
+            start = _behind_escape(text, start)
+            if start < end:
+                yield Edit(start, end, marker(rule).encode(), (rule,), False, priority)
+
     def _user_edits(self, text: bytes, suspicion: Suspicion, budget: _Budget) -> Iterator[Edit]:
-        priority = _FIRST_RULE_PRIORITY + len(suspicion.rules)
+        priority = _FIRST_RULE_PRIORITY + len(self._rules) + 1
         for number in suspicion.user:
             name, replacement, pattern = self._user[number]
             for match in budget.timed(pattern.finditer(text)):

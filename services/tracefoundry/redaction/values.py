@@ -7,7 +7,7 @@ goes as a whole (its key is denied, or the engine failed on it) becomes a string
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, Protocol
 
 from tracefoundry.model.attributes import (
     broken_text,
@@ -19,8 +19,10 @@ from tracefoundry.model.attributes import (
     untag,
 )
 from tracefoundry.model.span import Attributes
+from tracefoundry.redaction.assigned_values import Structure, is_secret
 from tracefoundry.redaction.denied_keys import DENIED_KEY, SCHEMA_VALUES, KeyNames, is_schema
 from tracefoundry.redaction.policy import STRICT_VALUE_BYTES, AllowedKeys
+from tracefoundry.redaction.repeated_secrets import RepeatedSecrets
 from tracefoundry.redaction.report import (
     ENGINE_ERROR,
     MARKER,
@@ -29,26 +31,37 @@ from tracefoundry.redaction.report import (
     Withheld,
     marker,
 )
-from tracefoundry.redaction.texts import TextRedactor
+from tracefoundry.redaction.secret_names import NameKind
+from tracefoundry.redaction.user_passwords import ASSIGNED_SECRET
 
 _DENIED_MARKER = marker(DENIED_KEY)
+_ASSIGNED_MARKER = marker(ASSIGNED_SECRET)
 
 
 class Tally:
     """What was done so far to one span, log, resource or scope."""
 
-    __slots__ = ("counts", "place", "withheld")
+    __slots__ = ("counts", "place", "repeated", "withheld")
 
     def __init__(self, place: str) -> None:
         self.counts: Counter[str] = Counter()
         self.withheld: list[Withheld] = []
         self.place = place
+        self.repeated = RepeatedSecrets()
+
+
+class TextFilter(Protocol):
+    """What takes something out of a text."""
+
+    def redact(
+        self, text: bytes, counts: Counter[str], repeated: RepeatedSecrets | None = None
+    ) -> bytes: ...
 
 
 class ValueRedactor:
     """One policy, applied to attribute maps, values and names."""
 
-    def __init__(self, texts: TextRedactor, names: KeyNames, allowed: AllowedKeys | None) -> None:
+    def __init__(self, texts: TextFilter, names: KeyNames, allowed: AllowedKeys | None) -> None:
         """``allowed`` is the allowlist of strict mode, None in standard mode."""
         self._texts = texts
         self._names = names
@@ -86,7 +99,12 @@ class ValueRedactor:
             return WITHHELD
 
     def _keyed(self, key: str, value: Any, tally: Tally) -> Any:
-        if not self._names.denied(key):
+        kind = self._names.kind(key)
+        if kind is not NameKind.DENIED:
+            if kind is not NameKind.NO_SECRET and is_secret_of(key, kind, value, self._names):
+                tally.counts[ASSIGNED_SECRET] += 1
+                tally.repeated.remember(value.encode("utf-8"), ASSIGNED_SECRET)
+                return _ASSIGNED_MARKER
             return self._value(value, tally)
         if type(value) is dict and is_schema(value):
             return {
@@ -104,6 +122,9 @@ class ValueRedactor:
         if type(value) is str and MARKER.fullmatch(value.encode("utf-8", "replace")):
             return value
         tally.counts[DENIED_KEY] += 1
+        for item in value if type(value) is list else (value,):
+            if type(item) is str:
+                tally.repeated.remember(item.encode("utf-8", "replace"), DENIED_KEY)
         return _DENIED_MARKER
 
     def _value(self, value: Any, tally: Tally) -> Any:
@@ -130,7 +151,7 @@ class ValueRedactor:
         content = untag(value)
         if not isinstance(content, bytes):
             raise TypeError(f"{tag} does not hold bytes")
-        redacted = self._texts.redact(content, tally.counts)
+        redacted = self._texts.redact(content, tally.counts, tally.repeated)
         if redacted is content:
             return value
         if tag == "$bytes":
@@ -142,7 +163,7 @@ class ValueRedactor:
 
     def _text(self, value: str, tally: Tally) -> str:
         content = value.encode("utf-8")
-        redacted = self._texts.redact(content, tally.counts)
+        redacted = self._texts.redact(content, tally.counts, tally.repeated)
         return value if redacted is content else redacted.decode("utf-8")
 
     def label(self, value: str, tally: Tally) -> str:
@@ -156,6 +177,17 @@ class ValueRedactor:
             tally.counts = counts
             tally.counts[ENGINE_ERROR] += 1
             return WITHHELD
+
+
+def is_secret_of(key: str, kind: NameKind, value: Any, names: KeyNames) -> bool:
+    """Whether the value of a key that is not denied is a secret for its looks."""
+    if type(value) is not str:
+        return False
+    try:
+        content = value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return is_secret(content, key, kind, Structure.QUOTED, names)
 
 
 def _unused(key: str, taken: Attributes, numbers: dict[str, int]) -> str:
