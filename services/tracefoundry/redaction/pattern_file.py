@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 
 from tracefoundry.redaction.denied_keys import DENIED_KEY
-from tracefoundry.redaction.policy import ALL_RULES, UserPattern, UserPatterns
+from tracefoundry.redaction.policy import ALL_RULES, BUILTIN_RULES, UserPattern, UserPatterns
 from tracefoundry.redaction.prefilter import Prefilter
 from tracefoundry.redaction.re2_patterns import (
     PatternError,
@@ -121,7 +121,7 @@ class _Reader:
             raise self._error(node, "patterns must be a list; begin each pattern with '- name:'")
         if len(node.value) > MAX_PATTERNS:
             raise self._error(node, f"more than {MAX_PATTERNS} patterns; join some with |")
-        prefilter = Prefilter(ALL_RULES, (), ())
+        prefilter = Prefilter(BUILTIN_RULES, (), ())
         patterns: list[UserPattern] = []
         lines: dict[str, int] = {}
         for item in node.value:
