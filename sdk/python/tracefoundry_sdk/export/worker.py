@@ -12,6 +12,7 @@ without it, and get a finalizer of their own.
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import random
 import sys
@@ -38,6 +39,8 @@ _GIVE_UP_AFTER_S = 300.0
 """A request that cannot be delivered for so long is dropped, so that newer ones get their turn."""
 _TRIES_AT_END = 3
 """So often a request is tried when the process ends; then this and all after it are given up."""
+_LOG_TIMEOUT_S = 1.0
+"""A server that is slow to take logs leaves the spans the rest of the time at the end."""
 _LAST_TRY_S = 0.25
 """The least time that a last request is given when the process ends."""
 
@@ -164,10 +167,14 @@ class ExportWorker:
         """Send a batch; gives how many items were lost."""
         if self._given_up:
             return len(batch.items)
+        lost = self._send_spans([item for item in batch.items if isinstance(item, SpanItem)])
         logs = [item for item in batch.items if isinstance(item, LogItem)]
-        if logs and not self._logs_refused:
+        if logs and not self._logs_refused and not self._given_up:
             self._send_logs(logs)
-        spans = [item for item in batch.items if isinstance(item, SpanItem)]
+        return lost
+
+    def _send_spans(self, spans: list[SpanItem]) -> int:
+        """Before the logs of a batch: the end of the process may leave time for one request."""
         requests, lost = encode(spans)
         for request in requests:
             answer = self._send(self._target.traces_url, request.body)
@@ -194,7 +201,7 @@ class ExportWorker:
 
     def _send_logs(self, logs: list[LogItem]) -> None:
         """Logs only tell that a run has begun; they are never worth holding up spans for."""
-        answer = self._try(self._target.logs_url, encode_logs(logs))
+        answer = self._try(self._target.logs_url, encode_logs(logs), most_s=_LOG_TIMEOUT_S)
         if not answer.delivered and not answer.retryable:
             self._logs_refused = True  # a backend without logs; its spans are delivered
 
@@ -220,8 +227,8 @@ class ExportWorker:
                 return answer
             self._wait(wait_s, server_asked=answer.retry_after_s is not None)
 
-    def _try(self, url: str, body: bytes) -> Answer:
-        timeout_s = self._timeout_s
+    def _try(self, url: str, body: bytes, *, most_s: float = math.inf) -> Answer:
+        timeout_s = min(self._timeout_s, most_s)
         if self._stop_at_s is not None:
             timeout_s = max(_LAST_TRY_S, min(timeout_s, self._stop_at_s - time.monotonic()))
         return self._transport.send(url, body, timeout_s=timeout_s)
