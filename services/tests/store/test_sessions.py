@@ -12,7 +12,6 @@ from typing import Any
 
 import psycopg
 import pytest
-import sqlalchemy as sa
 
 from postgres_server import PostgresServer, system_binaries, wheel_binaries
 from samples import make_span, trace_id
@@ -310,7 +309,7 @@ def test_rows_that_a_policy_hides_are_an_error(postgres_url: str) -> None:
         connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO hidden_from")
         connection.execute("ALTER TABLE traces ENABLE ROW LEVEL SECURITY")
     engine = make_engine(postgres_url.replace("postgres@", "hidden_from@"))
-    with pytest.raises(sa.exc.DBAPIError, match="row-level security"), reading(engine) as reader:
+    with pytest.raises(StoreUnavailable, match="row-level security"), reading(engine) as reader:
         reader.exec_driver_sql("SELECT 1 FROM traces")
     engine.dispose()
     with psycopg.connect(postgres_url, autocommit=True) as connection:
