@@ -9,13 +9,18 @@ import time
 from base64 import b64encode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import samples
 from redaction.assignment_forms import all_forms
-from tracefoundry.redaction.assignments import AssignedSecrets, hint_patterns
+from tracefoundry.redaction.assignment_hints import RANDOM, hint_patterns, random_pattern
+from tracefoundry.redaction.assignments import AssignedSecrets
 from tracefoundry.redaction.denied_keys import KeyNames
 from tracefoundry.redaction.engine import Redactor
-from tracefoundry.redaction.policy import Policy
+from tracefoundry.redaction.policy import BUILTIN_RULES, Policy
+from tracefoundry.redaction.prefilter import Prefilter
+from tracefoundry.redaction.re2_patterns import compiled
 
 REDACTOR = Redactor(Policy())
 _RANDOM = random.Random(20)
@@ -53,6 +58,29 @@ def test_beginnings_of_assignments_take_linear_time(form: str) -> None:
                     pass
                 seconds.append(time.thread_time() - before)
             assert seconds[1] < 9 * seconds[0] + 0.05, part
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def sign(self, token, request):\n    return (token)\n",
+        "check(password)\nreset(password, user)\n",
+        "grant(credential, [token])",
+        "the token. A password;",
+        "--access\\-token\\-file",
+    ],
+)
+def test_a_name_without_a_value_is_clean(text: str) -> None:
+    """Code is full of them, and a text that is not clean takes ten times as long."""
+    assert Prefilter(BUILTIN_RULES, (), ()).is_clean(text.encode())
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.from_regex(random_pattern().encode(), fullmatch=True))
+def test_the_hint_of_a_random_value_is_a_superset(text: bytes) -> None:
+    """It counts less than the pattern that finds the value."""
+    # To RE2, a vertical tab is no white space.
+    assert compiled(HINTS[RANDOM]).search(text) or b"\x0b" in text
 
 
 @pytest.mark.parametrize("name", ["GITHUB_PAT", "DD_APP_KEY", "svcAuth", "MY_SESSION"])

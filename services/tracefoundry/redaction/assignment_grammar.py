@@ -67,3 +67,16 @@ VALUE = re.compile(
 ELEMENT_VALUE = re.compile(rb"(?P<bare>[^<>\s][^<>\r\n]{3,4096}?)(?=\s{0,20}(?:</|\]\]>))")
 FORM_VALUE = re.compile(rb"(?P<bare>[^\s][^\r\n]{0,4096})")
 TYPED = re.compile(rb"%s:%s&?'?%s%s=(?![=>])%s%s" % (_CLOSE, _H, _TYPE, _H, _H, _STRING_AHEAD))
+_VALUE_BEGINS = rb"[^\s,;){}\]\\]"
+MAY_HAVE_VALUE = re.compile(
+    rb"%(close)s[ \t]{0,40}(?:%(op)s[*_~]{0,3}[ \t]{0,40}%(value)s|\|[ \t*_`]{0,43}%(value)s)"
+    rb"|[ \t]{0,40}(?::|\xef\xbc\x9a)[*_~]{0,3}[ \t]{0,80}\r?\n"
+    rb"|[\"']?[ \t]{0,8}[,;]?\s{0,40}[\"']?(?i:\w{0,13}value|val|default|content|data)"
+    rb"|[\"']\]?;s:|\[\d{0,6}\]|[ \t]*\{[^{}\r\n]{0,60}\}"
+    rb"|[\"'`]?\]?[ \t]{0,40},\s{0,8}(?:<<)?%(ahead)s|\(\s{0,4}%(ahead)s"
+    rb"|\"\s{0,4}\{|[\"']\r?\n\r?\n|[ \t]{1,40}%(value)s"
+    rb"|[\"']?[^<>\r\n]{0,80}>|:?\s{0,4}</\w"
+    % {b"close": _CLOSE, b"op": _OPERATOR, b"value": _VALUE_BEGINS, b"ahead": _STRING_AHEAD}
+)
+"""What stands behind a name that has a value: wider than :data:`CONNECTORS` with :data:`VALUE`, and
+quicker. Most names in code and prose have none, and they are not looked at any further."""

@@ -27,83 +27,28 @@ from tracefoundry.redaction.assignment_grammar import (
     CONNECTORS,
     ELEMENT_VALUE,
     FORM_VALUE,
+    MAY_HAVE_VALUE,
     NEXT_LINE,
     TYPED,
     VALUE,
 )
+from tracefoundry.redaction.assignment_hints import (
+    COMMAND_NAMES,
+    HINTS_OF_NAMES,
+    RANDOM,
+    SHORT,
+    WORDS,
+    random_pattern,
+)
 from tracefoundry.redaction.denied_keys import KeyNames, is_compared, words_of_user
 from tracefoundry.redaction.re2_patterns import Pattern, compiled
 from tracefoundry.redaction.report import MARKER
-from tracefoundry.redaction.secret_names import RANDOM_WORDS, NameKind
+from tracefoundry.redaction.secret_names import NameKind
 from tracefoundry.redaction.user_passwords import (
     ASSIGNED_SECRET,
-    CURL,
-    IDENTIFIED,
-    PGPASS,
     Found,
     passwords_of_users,
 )
-
-_WORDS = (
-    r"passwo?r?d|passphrase|passcode|secret|(?:api|access|private|signing|encryption|decryption|ssh"
-    r"|pgp|gpg|account|master|auth|session|service|storage)[ _.-]?key|(?:[ _.-]?)token|credential"
-    r"|requirepass|masterauth|securestring|jwt|bearer|csrf|xsrf|key-data"
-)
-_SIGN = r"[\x1b\"#$%&'()*+,/:<=>@\[\]\\^_`{|}~\xef-]"
-"""What may join a name and its value: no other control character, or every token count in a
-protobuf body would be suspicious."""
-_WORDS_BEHIND = "is|was|to|for|value|Value|VALUE|val|default|content|data"
-_COMMANDS = r"(?:setenv|setx|[sS]et(?:\s+-\w+)*|SetEnv|ENV|ARG|env|export|def|let|define)\s+"
-_NO_DIGIT, _ANY = r"[A-Za-z+/_=.~!@#$%^-]", r"[A-Za-z0-9+/_=.~!@#$%^-]"
-_RANDOM_VALUE = rf"(?:{_NO_DIGIT}{{0,7}}[0-9]{_ANY}{{8}}|{_NO_DIGIT}{{8,32}}[0-9])"
-"""What 16 characters and more with a digit among the first 33 hold."""
-_JOINT = r"[\s\"'`*\]\\)]*[:=,>|][^A-Za-z0-9\r\n]*"
-
-BASE64_PROBES = (
-    "(?i)passw", "(?i)secret", '(?i)token["=: >]', "(?i)api[ _.-]key", "(?i)apikey",
-    '(?i)pwd["=: ]', "(?i)passcode is",
-)  # fmt: skip
-"""What short assignments hold, see :class:`.rules.Rule`."""
-
-
-_NAMED, _RANDOM, _SHORT, _COMMAND_NAMES, _LOGINS, _REDIS = (
-    "named",
-    "random",
-    "short",
-    "command",
-    "login",
-    "redis",
-)
-_LOGIN_PATTERN = r"(?:login|user|username|account)(?:\s|\\+[nrt])+[!-~]+(?:\s|\\+[nrt])+password"
-_REDIS_PATTERN = r"requirepass\s|masterauth\s"
-PREFIXED_HINTS = frozenset([_LOGIN_PATTERN, _REDIS_PATTERN, CURL, IDENTIFIED, PGPASS])
-"""Those that begin with given characters."""
-_HINTS_OF_NAMES = frozenset([_NAMED, _COMMAND_NAMES, _LOGINS, _REDIS])
-
-
-def hint_patterns(deny_keys: Iterable[str]) -> dict[str, str]:
-    """RE2 patterns of which one occurs in any text with an assigned secret, however its quotes are
-    escaped, also in the middle of a protobuf body. Their names are the hints for
-    :meth:`AssignedSecrets.found`."""
-    words = "|".join([_WORDS, *words_of_user(deny_keys)])
-    name = rf"(?i:{words})[A-Za-z0-9_-]*"
-    return {
-        _NAMED: rf"{name}(?:{_SIGN}|[ \t]?\?=|\s{{1,4}}{_SIGN}|\s+(?:{_WORDS_BEHIND})"
-        r"|[ \t][A-Za-z][A-Za-z0-9_.]*[ \t]*:?=)",
-        _RANDOM: _random_pattern(),
-        _SHORT: r"(?i:pass|pwd)\\*[\"'\])]*\s{0,4}[:=>,]",
-        _COMMAND_NAMES: rf"(?:-[A-Za-z0-9_-]*|{_COMMANDS}[A-Za-z0-9_.-]*)"
-        rf"(?:{name}|(?i:pass|pwd))(?:\s|\\+t)",
-        _LOGINS: _LOGIN_PATTERN,
-        _REDIS: _REDIS_PATTERN,
-        **{pattern: pattern for pattern in (CURL, IDENTIFIED, PGPASS)},
-    }
-
-
-def _random_pattern() -> str:
-    """A name that may be that of a secret, and what may be a random value."""
-    between = rf"(?:\s?(?:[A-Za-z|\[\]]{{1,20}}\s?)?{_JOINT}|\s)"
-    return rf"((?i:{RANDOM_WORDS})[A-Za-z0-9_-]*){between}{_RANDOM_VALUE}"
 
 
 class _Value(NamedTuple):
@@ -138,6 +83,15 @@ _COMMAND = re.compile(
     rb"|(?:\A|[\s\"'\[])(?:--?|/)(?:[A-Za-z0-9]+-)*\Z)"
 )
 _LOGIN = re.compile(rb"(?:login|user|username|machine|account|default)\s+\S{1,100}\s+\Z")
+_COMMAND_ENDS = (
+    b"setenv", b"setx", b"set", b"ENV", b"ARG", b"SetEnv", b"export", b"config:set", b"#define",
+    b"def", b"setq", b"let", b"val",
+)  # fmt: skip
+_LOGIN_ENDS = (b"login", b"user", b"username", b"machine", b"account", b"default")
+_NAMES_OF_COMMANDS = ("requirepass", "masterauth")
+_QUOTES = re.compile(rb"[\"'`]")
+_QUOTE_BYTES = 400
+"""Where a quote stands behind a name, white space and a few words, if it is to be of its value."""
 _NAME_FIELD = re.compile(
     rb"(?i:\b(?:\w{0,20}name|key|\w{0,20}id|field|variable|header|param|parameter|label|env|k)"
     rb"[\"']?\s{0,4}(?:[:=]>?)\s{0,4}[\"']?)\Z"
@@ -157,19 +111,19 @@ class AssignedSecrets:
 
     def __init__(self, names: KeyNames, deny_keys: Iterable[str]) -> None:
         self._names = names
-        words = "|".join([_WORDS, *words_of_user(deny_keys)])
+        words = "|".join([WORDS, *words_of_user(deny_keys)])
         self._named: Pattern = compiled(rf"(?i:{words})[A-Za-z0-9_-]*")
         self._short: Pattern = compiled("(?i:pass|pwd)[A-Za-z0-9_-]*")
-        self._random: Pattern = compiled(_random_pattern())
+        self._random: Pattern = compiled(random_pattern())
 
     def found(self, text: bytes, hints: Collection[str]) -> Iterator[Found]:
         """The values to take out, in no order; they may overlap. ``hints`` are the names of the
-        patterns of :func:`hint_patterns` that occur in the text."""
-        if not _HINTS_OF_NAMES.isdisjoint(hints):
+        patterns of :func:`.hint_patterns` that occur in the text."""
+        if not HINTS_OF_NAMES.isdisjoint(hints):
             yield from self._found_behind(text, _names(self._named, text))
-        if _RANDOM in hints:
+        if RANDOM in hints:
             yield from self._found_behind(text, _names_with_values(self._random, text))
-        if _SHORT in hints or _COMMAND_NAMES in hints:
+        if SHORT in hints or COMMAND_NAMES in hints:
             yield from self._found_behind(text, _names(self._short, text))
         yield from passwords_of_users(text, hints)
 
@@ -189,20 +143,26 @@ class AssignedSecrets:
         start = word - len(before) + len(before.rstrip(_NAME_CHARACTERS))
         while text[start : start + 1] in (b"-", b".") and start < word:
             start += 1
+        before = text[max(0, start - _BEFORE_BYTES) : start]
+        may_be_field = before.rstrip(b"\"' \t\r\n").endswith(_BEFORE_NAME_FIELD)
+        if not may_be_field and MAY_HAVE_VALUE.match(text, end) is None:
+            return None, end
         name = text[start:end].decode("latin-1")
         kind = self._names.kind(name)
         if kind is NameKind.NO_SECRET or name.lower().endswith(("authorization", "cookie")):
             return None, end
-        before = text[max(0, start - _BEFORE_BYTES) : start]
-        earlier = self._earlier_value(text, start, name, kind, before)
-        if earlier is not None:
-            return earlier, end
+        if may_be_field:
+            earlier = self._earlier_value(text, start, name, kind, before)
+            if earlier is not None:
+                return earlier, end
         if is_compared(before[:-1] if before.endswith((b'"', b"'")) else before):
             return None, end
         if before.endswith(b"${") and text[end : end + 2] in (b":+", b":?"):
             return None, end
         for connector in self._connectors(text, end):
             structure, how, position = connector
+            if how == "space" and not _may_stand_alone(text, position, name, before):
+                return None, end
             value = self._parsed(text, position, how, before)
             if value is None:
                 continue
@@ -281,9 +241,9 @@ class AssignedSecrets:
         if how == "space":
             if name.endswith(_OPTION_OF_FILE):
                 return None
-            if _COMMAND.search(before) is not None or _LOGIN.search(before) is not None:
+            if _is_command(before):
                 return Structure.QUOTED if value.quoted else Structure.BARE
-            specific = name.lower() in ("requirepass", "masterauth")
+            specific = name.lower() in _NAMES_OF_COMMANDS
             return Structure.BARE if specific else structure if value.quoted else None
         if how == "element":
             tag = before.rpartition(b"<")[2]
@@ -300,9 +260,7 @@ class AssignedSecrets:
         self, text: bytes, start: int, name: str, kind: NameKind, before: bytes
     ) -> _Value | None:
         """The value of ``{"value": "x", "name": "PASSWORD"}``."""
-        if before.rstrip(b"\"' \t\r\n")[-1:] not in _BEFORE_NAME_FIELD or (
-            _NAME_FIELD.search(before) is None
-        ):
+        if _NAME_FIELD.search(before) is None:
             return None
         match = _VALUE_BEFORE_NAME.search(before)
         if match is None:
@@ -312,6 +270,33 @@ class AssignedSecrets:
         value = _Value(offset + match.start(group), offset + match.end(group), True)
         content = match[group]
         return value if is_secret(content, name, kind, Structure.BARE, self._names) else None
+
+
+def _is_command(before: bytes) -> bool:
+    """Whether a command or an option stands before a name. Its last words are looked at first,
+    because most names stand in sentences."""
+    words = before.split()[-2:]
+    if (
+        words
+        and (
+            before.endswith((b"-", b"/"))
+            or words[-1].endswith(_COMMAND_ENDS)
+            or words[-1].startswith(b"-")
+        )
+        and _COMMAND.search(before) is not None
+    ):
+        return True
+    return len(words) == 2 and words[0].endswith(_LOGIN_ENDS) and _LOGIN.search(before) is not None
+
+
+def _may_stand_alone(text: bytes, position: int, name: str, before: bytes) -> bool:
+    """Whether what follows a name and white space may be its value: a string, or a word behind a
+    command."""
+    return (
+        _QUOTES.search(text, position, position + _QUOTE_BYTES) is not None
+        or name.lower() in _NAMES_OF_COMMANDS
+        or _is_command(before)
+    )
 
 
 def _names(pattern: Pattern, text: bytes) -> Iterator[tuple[int, int]]:
@@ -354,6 +339,8 @@ def _bare_structure(text: bytes, value: _Value) -> Structure | None:
         b"[",
     ):
         return None
+    if not before.endswith(b"="):
+        return Structure.BARE
     if _UPPER_SETTING.search(before) is not None:
         return Structure.SETTING
     is_argument = text[value.end : value.end + 1] in (b",", b")")

@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tracefoundry.redaction import assignments, denied_keys
+from tracefoundry.redaction import assignment_hints, denied_keys
 from tracefoundry.redaction.base64_text import (
     ALL_LETTERS,
     BASE64_OF_TEXT,
@@ -87,7 +87,7 @@ class Suspicion:
         base64: it may hold base64 of something.
         keys: it may be JSON text with a denied key.
         assignments: hints that it may hold the name of a secret with a value, see
-            :func:`.assignments.hint_patterns`.
+            :func:`.assignment_hints.hint_patterns`.
         user: numbers of the user's patterns that may match.
     """
 
@@ -111,7 +111,7 @@ class Prefilter:
         entries: list[tuple[str, str, int]] = [("encoded", escape, 0) for escape in _ESCAPES]
         entries.append(("keys", f'(?i:{words}){_REST_OF_KEY}"{_COLON}', 0))
         entries.append(("keys", f'(?i:{denied_keys.WORDS_AT_END})[_.-]*\\\\*"{_COLON}', 0))
-        hints = assignments.hint_patterns(deny_keys)
+        hints = assignment_hints.hint_patterns(deny_keys)
         self._hints = tuple(hints)
         entries.extend(("assignments", hints[hint], i) for i, hint in enumerate(self._hints))
         for number, rule in enumerate(rules):
@@ -129,7 +129,7 @@ class Prefilter:
         self._in_letters = [
             self._set_in_letters(rules, letters) for letters in (STANDARD_LETTERS, ALL_LETTERS)
         ]
-        probes = [*_ESCAPE_PROBES, *assignments.BASE64_PROBES]
+        probes = [*_ESCAPE_PROBES, *assignment_hints.BASE64_PROBES]
         probes.extend(probe for rule in rules for probe in rule.base64_probes)
         hidden = [pattern for probe in probes for pattern in base64_patterns(probe)]
         base64_entries = tuple(dict.fromkeys([BASE64_OF_TEXT, *hidden]))
@@ -250,7 +250,7 @@ def _is_prefix(entry: tuple[str, str, int], rules: Sequence[Rule]) -> bool:
     """Whether an entry looks for something that begins with a literal."""
     kind, pattern, number = entry
     if kind == "assignments":
-        return pattern in assignments.PREFIXED_HINTS
+        return pattern in assignment_hints.PREFIXED_HINTS
     is_provider = kind == "rule" and rules[number].group == "provider"
     return is_provider and begins_with_literal(pattern)
 
