@@ -42,6 +42,15 @@ def test_a_secret_is_named_by_its_rule(kind: str, data: st.DataObject) -> None:
         assert redacted.endswith(after)
 
 
+def test_a_key_that_holds_the_beginning_of_another_goes_whole() -> None:
+    """The rule of the shorter key must not take its part and leave the rest."""
+    key = "AGE-SECRET-KEY-1" + "Q" * 16 + "AN" + "PA" + "QPZRY9X8GF2TVDW0" + "S" * 22
+    assert ("x [redacted:age_key] y", ["age_key"]) == (
+        REDACTOR.redact_text(f"x {key} y")[0],
+        rules_in(f"x {key} y"),
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [
