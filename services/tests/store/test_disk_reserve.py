@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -145,3 +147,19 @@ def test_a_database_that_cannot_grow_is_told(tmp_path: Path) -> None:
         with pytest.raises(sqlite3.OperationalError) as caught:
             limited.execute("CREATE TABLE big AS SELECT randomblob(1000000) AS x")
     assert isinstance(unavailable(caught.value), DiskFull)
+
+
+def test_writers_of_one_process_may_take_it_at_the_same_time(
+    tmp_path: Path, set_free: Callable[[int], None]
+) -> None:
+    """Each writes a file of its own and moves it to the name that all share."""
+    set_free(TOTAL)
+    start = threading.Barrier(8)
+
+    def hold(_number: int) -> None:
+        start.wait(30)
+        DiskReserve(tmp_path / "t.db").hold()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(hold, range(8)))
+    assert ["t.db.reserve"] == [file.name for file in tmp_path.iterdir()]

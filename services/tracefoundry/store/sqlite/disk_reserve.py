@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import threading
 from pathlib import Path
 
 from tracefoundry.disk_space import free_bytes, kept_free_bytes
@@ -98,7 +99,9 @@ class DiskReserve:
 
     def _take(self) -> bool:
         """Write the file; False where there was no room after all."""
-        new = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        # A name of its own for each writer: several may begin at the same time, in one process too.
+        taker = f"{os.getpid()}.{threading.get_native_id()}"
+        new = self._file.with_name(f"{self._file.name}.{taker}")
         try:
             descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             try:
