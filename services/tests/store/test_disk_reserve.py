@@ -15,6 +15,7 @@ import pytest
 from tracefoundry import disk_space
 from tracefoundry.store.api import DISK_FULL, DiskFull, StoreUnavailable
 from tracefoundry.store.sql.errors import unavailable
+from tracefoundry.store.sqlite import disk_reserve
 from tracefoundry.store.sqlite.disk_reserve import DiskReserve
 
 MIB = 1024 * 1024
@@ -150,14 +151,20 @@ def test_a_database_that_cannot_grow_is_told(tmp_path: Path) -> None:
 
 
 def test_writers_of_one_process_may_take_it_at_the_same_time(
-    tmp_path: Path, set_free: Callable[[int], None]
+    tmp_path: Path, set_free: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each writes a file of its own and moves it to the name that all share."""
     set_free(TOTAL)
-    start = threading.Barrier(8)
+    all_opened = threading.Barrier(8)
+    allocate = disk_reserve._allocate
+
+    def allocate_together(descriptor: int, size_bytes: int) -> None:
+        all_opened.wait(30)
+        allocate(descriptor, size_bytes)
+
+    monkeypatch.setattr(disk_reserve, "_allocate", allocate_together)
 
     def hold(_number: int) -> None:
-        start.wait(30)
         DiskReserve(tmp_path / "t.db").hold()
 
     with ThreadPoolExecutor(8) as pool:
