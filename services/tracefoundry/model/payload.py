@@ -38,6 +38,11 @@ StoredState = Literal["present", "redacted", "withheld", "expired", "reference"]
 payload retention of its day had passed. ``reference``: the sender stored the content elsewhere, and
 the attribute only points at it."""
 
+PayloadState = Literal[
+    "present", "redacted", "withheld", "expired", "deleted", "missing", "dangling"
+]
+"""State of a payload at the time of reading."""
+
 RESOURCE, SCOPE, SPAN, LOG = "resource", "scope", "span", "log"
 """Places where a value can stand, besides ``events/<i>`` and ``links/<i>``."""
 
