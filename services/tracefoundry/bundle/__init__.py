@@ -1,0 +1,1 @@
+"""Bundles: traces as files that anyone can verify, open and replay without a server."""
