@@ -32,6 +32,8 @@ from tracefoundry.store.api import Snapshot
 BATCH_BYTES = 16 * 1024 * 1024
 """Contents that are read at once, but for a single larger one."""
 BATCH_REFS = 1_000
+COPIES_TRIED = 3
+"""Days on which a content is looked for that is asked for without its day."""
 
 ReadAgain = Callable[[int, str, int, str], bytes]
 """Reads one payload by a lookup of its own: (project id, project, day, ref). A deletion may have
@@ -76,6 +78,18 @@ class ContentReader:
         for ref in sizes:
             if ref not in places:
                 yield ref, self._looked_up_again(project_id, project, day, ref)
+
+    def read_any_copy(self, project_id: int, project: str, ref: str) -> bytes | None:
+        """One content from whichever day has it, the newest first; None where none has it whole.
+
+        Raises:
+            Exception: like :meth:`read`.
+        """
+        for copy in self._snapshot.payload_copies([project_id], digest_of(ref))[:COPIES_TRIED]:
+            content = self._looked_up_again(project_id, project, copy.day, ref)
+            if content is not None:
+                return content
+        return None
 
     def _assembled(
         self, project_id: int, project: str, day: int, ref: str, known: Mapping[str, DecodedBlob]

@@ -145,7 +145,7 @@ class _EnvelopeCopies:
 
 
 def _has_content(entry: PayloadEntry) -> bool:
-    return entry.state in ("present", "expired")
+    return entry.state in ("present", "expired", "excluded")
 
 
 def _without_content(entry: PayloadEntry) -> PayloadEntry:
