@@ -15,6 +15,7 @@ import typer
 
 from tracefoundry import __version__
 from tracefoundry.cli import processes
+from tracefoundry.cli.bundle import bundle_app
 from tracefoundry.cli.clear import clear
 from tracefoundry.cli.demo import demo
 from tracefoundry.cli.listing import list_traces
@@ -73,6 +74,7 @@ app.command("demo")(demo)
 app.command(rich_help_panel=RUN)(retention)
 app.add_typer(token_app, rich_help_panel="Access")
 app.add_typer(project_app, rich_help_panel="Access")
+app.add_typer(bundle_app, rich_help_panel="Bundles")
 app.command("version")(version)
 
 
