@@ -26,7 +26,7 @@ from tracefoundry.store.records import PayloadStates, StoredTrace
 
 BATCH_BYTES = 16 * 1024 * 1024
 """Contents that one batch may refer to, but for a single larger record."""
-REMEMBERED_REFS = 250_000
+REMEMBERED_REFS = 100_000
 """Contents that went into the bundle already are not read again: so many of them are remembered."""
 
 _Record = TypeVar("_Record", Span, LogRecord)
@@ -58,7 +58,7 @@ class TraceBatches:
         self._spool = spool
         self._trace: StoredTrace
         self._project: ExportedProject
-        self._given: set[bytes] = set()
+        self._given: set[str] = set()
         # By identity of the entry, which is kept alive with its standing. The writer may look at
         # the batch before the newest one.
         self._standings: dict[int, tuple[PayloadEntry, Standing]] = {}
@@ -212,12 +212,11 @@ class TraceBatches:
         if self._is_given(ref):
             return
         self._spool.put(ref, content)
-        digest = stored_digest(ref)
-        if digest is not None and len(self._given) < REMEMBERED_REFS:
-            self._given.add(digest)
+        if len(self._given) < REMEMBERED_REFS:
+            self._given.add(ref)
 
     def _is_given(self, ref: str) -> bool:
-        return stored_digest(ref) in self._given
+        return ref in self._given
 
     def _note(
         self,
