@@ -24,7 +24,7 @@ from tracefoundry.query.openapi import answers
 from tracefoundry.query.parameters import FindSpan, ListSpans, Parameters, SpanIdPath, TraceIdPath
 from tracefoundry.query.payload_entries import PayloadEntries
 from tracefoundry.query.span_parts import missing_pointers
-from tracefoundry.query.tree import build_tree
+from tracefoundry.model.tree import build_tree
 from tracefoundry.schemas import spans as schemas
 from tracefoundry.store.api import Reader, Snapshot
 from tracefoundry.store.records import LinkPage, SpanPage, SpanSkeleton, StoredTrace
