@@ -1,4 +1,4 @@
-"""The answer of a dry replay."""
+"""The answer of a dry replay, and the report of a re-run."""
 
 from __future__ import annotations
 
@@ -77,3 +77,48 @@ class DryReplay(msgspec.Struct, kw_only=True):
     payloads: Annotated[
         dict[str, int], Meta(description="How many payloads, by state; one a place in a span.")
     ]
+
+
+CallOutcome = Literal["matched", "missed", "diverged", "unused"]
+
+
+class RerunCall(msgspec.Struct, kw_only=True):
+    """A call of the re-run, or a recorded call that it never made."""
+
+    kind: str
+    name: str
+    agent_path: list[str] = []
+    outcome: Annotated[
+        CallOutcome,
+        Meta(
+            description="`diverged`: the recording has this call with other arguments. `unused`: a"
+            " recorded call that nobody asked for."
+        ),
+    ]
+    how: Annotated[str | None, Meta(description="How it was matched, or why it was not.")] = None
+    span_id: Annotated[str | None, Meta(description="The recorded call, or the nearest one.")] = (
+        None
+    )
+    diff: Annotated[
+        list[str], Meta(description="Lines of a diff from the nearest recorded arguments.")
+    ] = []
+
+
+class RerunReport(msgspec.Struct, kw_only=True):
+    """What a re-run asked for and got. It is good when nothing missed or diverged and the command
+    ended with status 0; unused recorded calls are told."""
+
+    ok: bool = False
+    exit_status: int | None = None
+    matched: int = 0
+    missed: int = 0
+    diverged: int = 0
+    unused: int = 0
+    guards: Annotated[
+        list[str], Meta(description="What kept live calls from being made, and was active.")
+    ] = []
+    blocked: Annotated[
+        list[str], Meta(description="Connections that were tried and blocked, the first 100.")
+    ] = []
+    notes: list[str] = []
+    calls: list[RerunCall] = []
