@@ -15,7 +15,8 @@ from typing import Final
 from tracefoundry.schemas.replay import RerunCall, RerunReport
 
 _STYLE: Final = """
-:root { color-scheme: light dark; --line: #d0d4da; --bad: #b3261e; --good: #1b6e3c; --dim: #5c6470; }
+:root { color-scheme: light dark;
+  --line: #d0d4da; --bad: #b3261e; --good: #1b6e3c; --dim: #5c6470; }
 @media (prefers-color-scheme: dark) {
   :root { --line: #3a404a; --bad: #ff8a80; --good: #7bd88f; --dim: #9aa3af; }
 }
@@ -35,18 +36,19 @@ pre { margin: .4rem 0 0; padding: .5rem; border: 1px solid var(--line); overflow
 def report_page(report: RerunReport, *, title: str) -> str:
     """The page of a report. ``title`` says what was run, such as the bundle's file name."""
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    verdict = "passed" if report.ok else "did not pass"
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'"
+    verdict, outcome = ("passed", "matched") if report.ok else ("did not pass", "missed")
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'sha256-{digest}'">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Re-run: {escape(title)}</title>
 <style>{_STYLE}</style>
 </head>
 <body>
-<h1>Re-run of {escape(title)}: <span class="{"matched" if report.ok else "missed"}">{verdict}</span></h1>
+<h1>Re-run of {escape(title)}: <span class="{outcome}">{verdict}</span></h1>
 <p>{report.matched:,} matched, {report.missed:,} missed, {report.diverged:,} diverged,
 {report.unused:,} unused. The command ended with status {_status(report)}.</p>
 {_list("Guards", report.guards, "No guard was active.")}
