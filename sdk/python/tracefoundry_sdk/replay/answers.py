@@ -1,20 +1,18 @@
 """What a decorated function gives in a replay: its recorded value, chunks or error.
 
-The recording holds values as JSON. A return annotation says what they were: it is validated by
-pydantic where that is loaded. Without one, replies of models are dicts whose keys are attributes
-too, so that ``reply.choices[0].message`` works.
+The recording holds values as JSON. A return annotation says what they were. Without one, replies
+of models are dicts whose keys are attributes too, so that ``reply.choices[0].message`` works.
 """
 
 from __future__ import annotations
 
-import base64
-import sys
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from tracefoundry_sdk.json_text import dumps
 from tracefoundry_sdk.replay.errors import ReplayMiss, error_of
+from tracefoundry_sdk.replay.typed_values import typed
 
 
 class RecordedObject(dict[str, Any]):
@@ -65,13 +63,13 @@ def value(record: dict[str, Any], function: Callable[..., Any]) -> Any:
                 return RecordedStream(record)
             raw = raw["reply"]
         if raw is not None and not _only_exchanges(raw):
-            return _typed(as_objects(raw), annotation)
+            return typed(as_objects(raw), annotation)
         return _text_of_messages(record, annotation)
     if annotation is str:
         text = record["result_text"]
         found = record["result"] if text is None else text
         return found if isinstance(found, str) else dumps(found)
-    return _typed(record["result"], annotation)
+    return typed(record["result"], annotation)
 
 
 def items(record: dict[str, Any]) -> Iterator[Any]:
@@ -110,21 +108,6 @@ def _return_annotation(function: Callable[..., Any]) -> Any:
         return typing.get_type_hints(function).get("return")
     except Exception:  # noqa: BLE001 - evaluates annotations of the agent, which may raise anything
         return None
-
-
-def _typed(found: Any, annotation: Any) -> Any:
-    """The value as what the annotation says; as it is where that fails."""
-    if annotation is None or annotation is Any or annotation is type(None):
-        return found
-    if annotation is bytes and isinstance(found, str):
-        return base64.b64decode(found)
-    pydantic = sys.modules.get("pydantic")
-    if pydantic is None:
-        return found
-    try:
-        return pydantic.TypeAdapter(annotation).validate_python(found)
-    except Exception:  # noqa: BLE001 - annotations need not hold, and not all are known to pydantic
-        return found
 
 
 def _text_of_messages(record: dict[str, Any], annotation: Any) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def guard(session: Session, patches: Patches, module: Any) -> None:
     """Answer the requests of ``urllib3``."""
+    from urllib3.response import HTTPResponse
 
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def urlopen(self: Any, method: str, url: str, *args: Any, **options: Any) -> Any:
@@ -23,7 +24,7 @@ def guard(session: Session, patches: Patches, module: Any) -> None:
             reply = session.http_reply(method, f"{self.scheme}://{self.host}:{self.port}{url}")
             if reply is None:
                 return original(self, method, url, *args, **options)
-            return module.HTTPResponse(
+            return HTTPResponse(
                 body=_Pieces(reply.chunks),
                 headers=reply.headers,
                 status=reply.status,
