@@ -6,7 +6,7 @@ import pytest
 
 from samples import make_log, make_span, trace_id
 from tracefoundry.model.payload import PayloadEntry, ref_of
-from tracefoundry.replay.dry import ITEMS_LIMIT, DryRun, PayloadKey, read_all
+from tracefoundry.replay.dry import ITEMS_LIMIT, DryRun, PayloadKey
 from tracefoundry.schemas.replay import DryReplay, DryReplayCheck, DryReplayState
 
 DAY = 20_000
@@ -38,18 +38,12 @@ def test_a_whole_trace_is_ok_and_its_payloads_are_read_once_each() -> None:
     run.add_span(make_span(span=2, parent=1), [(shared, "present")], day=DAY)
     run.add_log(make_log(span=2), [(shared, "present")], day=DAY)
     run.end_trace(trace_id(1))
-    read: list[PayloadKey] = []
-
-    def reader(key: PayloadKey) -> DryReplayState:
-        read.append(key)
-        return "present"
-
-    read_all(run, reader)
+    unread = run.unread()
     result = run.result()
 
-    assert sorted(read) == sorted(
-        [PayloadKey(ref_of(b"same"), DAY), PayloadKey(ref_of(b"own"), DAY)]
-    )
+    keys = [PayloadKey("", DAY, ref_of(b"same")), PayloadKey("", DAY, ref_of(b"own"))]
+    assert list(unread) == sorted(keys)
+    assert [unread[key] for key in keys] == [4, 3]
     assert (result.ok, result.traces, result.spans, result.logs, result.roots) == (True, 1, 2, 1, 1)
     assert result.payloads == {"present": 4}
     assert [one.check for one in result.checks if one.count] == []
@@ -77,7 +71,7 @@ def test_what_was_left_out_on_purpose_is_told_and_ok(state: DryReplayState) -> N
 
 def test_bytes_that_do_not_give_their_hash_are_not_ok() -> None:
     run = run_of("present", "present")
-    read_all(run, lambda key: "corrupt" if key.ref == ref_of(b"2") else "present")
+    run.tell(PayloadKey("", DAY, ref_of(b"2")), "corrupt")
     result = run.result()
     assert not result.ok
     assert result.payloads == {"corrupt": 1, "present": 1}

@@ -10,7 +10,7 @@ Memory: about 250 bytes for each span of the largest trace, and 200 for each dis
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -55,18 +55,20 @@ class _Place(NamedTuple):
 
 
 class PayloadKey(NamedTuple):
-    """A payload that has to be read: a store keeps one copy a day."""
+    """A payload that has to be read: a store keeps one copy a project and day."""
 
-    ref: str
+    project: str
     day: int
+    ref: str
 
 
 @dataclass(slots=True)
 class _Uses:
-    """How often a payload is used, and where first."""
+    """How often a payload is used, where first, and its size in bytes if that is known."""
 
     count: int
     first: DryReplayItem
+    bytes: int
 
 
 @dataclass(slots=True)
@@ -94,22 +96,32 @@ class DryRun:
         self._unread: dict[PayloadKey, _Uses] = {}
 
     def add_span(
-        self, span: Span, states: Iterable[tuple[PayloadEntry, DryReplayState]], *, day: int
+        self,
+        span: Span,
+        states: Iterable[tuple[PayloadEntry, DryReplayState]],
+        *,
+        project: str = "",
+        day: int = 0,
     ) -> None:
-        """A span with its payloads and what is known of them without reading them; ``day`` is the
-        one under which they are stored."""
+        """A span with its payloads and what is known of them without reading them. They are stored
+        under ``project`` and ``day``, where the source has such."""
         self._spans += 1
         self._places.append(
             _Place(span.span_id, span.parent_span_id or None, span.start_time_ns, span.end_time_ns)
         )
-        self._add_payloads(span, states, day)
+        self._add_payloads(span, states, project, day)
 
     def add_log(
-        self, log: LogRecord, states: Iterable[tuple[PayloadEntry, DryReplayState]], *, day: int
+        self,
+        log: LogRecord,
+        states: Iterable[tuple[PayloadEntry, DryReplayState]],
+        *,
+        project: str = "",
+        day: int = 0,
     ) -> None:
         """A log record of the trace, as :meth:`add_span`."""
         self._logs += 1
-        self._add_payloads(log, states, day)
+        self._add_payloads(log, states, project, day)
 
     def end_trace(self, trace_id: bytes) -> None:
         """The trace is complete: rebuild its tree."""
@@ -123,9 +135,10 @@ class DryRun:
             for index in cycle:
                 self._found["cycles"].add(_item(trace_id, places[index].span_id))
 
-    def unread(self) -> list[PayloadKey]:
-        """The payloads whose bytes have to be read and compared, by day and ref."""
-        return sorted(self._unread, key=lambda key: (key.day, key.ref))
+    def unread(self) -> dict[PayloadKey, int]:
+        """The payloads whose bytes have to be read and compared, by project, day and ref, with
+        their sizes in bytes (0 where a size is unknown)."""
+        return {key: self._unread[key].bytes for key in sorted(self._unread)}
 
     def tell(self, key: PayloadKey, state: DryReplayState) -> None:
         """What reading a payload showed. What is not told stays ``present``."""
@@ -157,6 +170,7 @@ class DryRun:
         self,
         holder: Span | LogRecord,
         states: Iterable[tuple[PayloadEntry, DryReplayState]],
+        project: str,
         day: int,
     ) -> None:
         for entry, state in states:
@@ -165,10 +179,10 @@ class DryRun:
             if state != "present" or entry.ref is None:
                 self._count(state, item)
                 continue
-            key = PayloadKey(entry.ref, day)
+            key = PayloadKey(project, day, entry.ref)
             uses = self._unread.get(key)
             if uses is None:
-                self._unread[key] = _Uses(1, item)
+                self._unread[key] = _Uses(1, item, entry.bytes or 0)
             else:
                 uses.count += 1
 
@@ -188,16 +202,6 @@ class DryRun:
             message=text.format(count=found.count or "no"),
             items=found.items,
         )
-
-
-Read = Callable[[PayloadKey], DryReplayState]
-"""Reads a payload and compares it with its hash."""
-
-
-def read_all(run: DryRun, read: Read) -> None:
-    """Read every payload that is said to be present."""
-    for key in run.unread():
-        run.tell(key, read(key))
 
 
 def _item(trace_id: bytes, span_id: bytes) -> DryReplayItem:
