@@ -44,8 +44,8 @@ def test_misses_stand_first_with_their_diff() -> None:
                 name="pay",
                 agent_path=["triage", "billing"],
                 outcome="missed",
-                how="no record has these arguments",
-                diff=["- 1", "+ 2"],
+                message="no record has these arguments",
+                diff="- 1\n+ 2",
             ),
         ],
     )
@@ -65,10 +65,8 @@ def test_misses_stand_first_with_their_diff() -> None:
 
 def test_what_comes_from_the_trace_is_never_markup_and_the_page_runs_nothing() -> None:
     evil = "<script>alert(1)</script>"
-    call = RerunCall(
-        kind=evil, name=evil, agent_path=[evil], outcome="missed", how=evil, diff=[evil]
-    )
-    report = RerunReport(ok=True, guards=[evil], blocked=[evil], notes=[evil], calls=[call])
+    call = RerunCall(kind=evil, name=evil, agent_path=[evil], outcome="missed", how=evil, diff=evil)
+    report = RerunReport(ok=True, guards=[evil], command=[evil], notes=[evil], calls=[call])
     page = report_page(report, title=evil)
     assert "script" not in Elements(page).tags
     assert "default-src 'none'" in page

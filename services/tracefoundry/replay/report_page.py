@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Iterable
 from html import escape
 from typing import Final
@@ -25,9 +26,9 @@ h1 { font-size: 1.4rem; margin-bottom: .25rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left;
   vertical-align: top; overflow-wrap: anywhere; }
-.missed, .diverged { color: var(--bad); font-weight: 600; }
+.missed, .diverged, .blocked { color: var(--bad); font-weight: 600; }
 .matched { color: var(--good); }
-.unused, .dim { color: var(--dim); }
+.unused, .allowed, .dim { color: var(--dim); }
 pre { margin: .4rem 0 0; padding: .5rem; border: 1px solid var(--line); overflow-x: auto;
   font: 13px/1.4 ui-monospace, monospace; white-space: pre-wrap; }
 """
@@ -50,9 +51,8 @@ def report_page(report: RerunReport, *, title: str) -> str:
 <body>
 <h1>Re-run of {escape(title)}: <span class="{outcome}">{verdict}</span></h1>
 <p>{report.matched:,} matched, {report.missed:,} missed, {report.diverged:,} diverged,
-{report.unused:,} unused. The command ended with status {_status(report)}.</p>
+{report.allowed:,} allowed, {report.unused:,} unused. {_ending(report)}</p>
 {_list("Guards", report.guards, "No guard was active.")}
-{_list("Blocked connections", report.blocked, "")}
 {_list("Notes", report.notes, "")}
 <h2>Calls</h2>
 <table>
@@ -65,8 +65,11 @@ def report_page(report: RerunReport, *, title: str) -> str:
 """
 
 
-def _status(report: RerunReport) -> str:
-    return "unknown" if report.exit_status is None else str(report.exit_status)
+def _ending(report: RerunReport) -> str:
+    command = f"<code>{escape(shlex.join(report.command))}</code>"
+    if report.exit_status is None:
+        return f"{command} did not start."
+    return f"{command} ended with status {report.exit_status}."
 
 
 def _list(heading: str, items: Iterable[str], empty: str) -> str:
@@ -77,15 +80,15 @@ def _list(heading: str, items: Iterable[str], empty: str) -> str:
 
 
 def _worst_first(calls: Iterable[RerunCall]) -> list[RerunCall]:
-    order = ("missed", "diverged", "matched", "unused")
+    order = ("blocked", "missed", "diverged", "allowed", "matched", "unused")
     return sorted(calls, key=lambda call: order.index(call.outcome))
 
 
 def _row(call: RerunCall) -> str:
-    diff = f"<pre>{escape(chr(10).join(call.diff))}</pre>" if call.diff else ""
+    diff = f"<pre>{escape(call.diff)}</pre>" if call.diff else ""
     return (
         f'<tr><td class="{call.outcome}">{call.outcome}</td>'
         f"<td>{escape(call.kind)} <bdi>{escape(call.name)}</bdi></td>"
         f'<td class="dim">{escape(" > ".join(call.agent_path))}</td>'
-        f"<td>{escape(call.how or '')}{diff}</td></tr>\n"
+        f"<td>{escape(call.how or call.message or '')}{diff}</td></tr>\n"
     )

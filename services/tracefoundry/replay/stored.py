@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from tracefoundry.bundle.export_contents import ContentReader, ReadAgain
@@ -81,24 +82,31 @@ def _with_states(
 def _read(run: DryRun, contents: ContentReader, read_again: ReadAgain, project_id: int) -> None:
     """Read what is said to be there, a day at a time."""
     unread = run.unread()
-    for project, day in sorted({(key.project, key.day) for key in unread}):
-        sizes = {
-            key.ref: size for key, size in unread.items() if (key.project, key.day) == (project, day)
-        }
+    for (project, day), keys in itertools.groupby(unread, lambda key: (key.project, key.day)):
+        sizes = {key.ref: unread[key] for key in keys}
         for ref, content in contents.read(project_id, project, day, sizes):
             if content is None:
-                state = _why(read_again, project_id, project, day, ref)
+                state = _why(contents, read_again, project_id, project, day, ref)
                 run.tell(PayloadKey(project, day, ref), state)
 
 
 def _why(
-    read_again: ReadAgain, project_id: int, project: str, day: int, ref: str
+    contents: ContentReader,
+    read_again: ReadAgain,
+    project_id: int,
+    project: str,
+    day: int,
+    ref: str,
 ) -> DryReplayState:
-    """Whether a payload that could not be read is damaged or not there."""
+    """Whether a payload that could not be read is damaged or not there.
+
+    What a sender pointed at may be stored on any day, and any copy serves.
+    """
     try:
         read_again(project_id, project, day, ref)
     except PayloadCorrupt:
         return "corrupt"
     except (ObjectMissing, PayloadMissing):
-        return "missing"
+        if contents.read_any_copy(project_id, project, ref) is None:
+            return "missing"
     return "present"

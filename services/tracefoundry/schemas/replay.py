@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -79,7 +79,18 @@ class DryReplay(msgspec.Struct, kw_only=True):
     ]
 
 
-CallOutcome = Literal["matched", "missed", "diverged", "unused"]
+CallOutcome = Literal["matched", "missed", "diverged", "allowed", "blocked", "unused"]
+
+
+class RecordedPlace(msgspec.Struct, kw_only=True):
+    """A recorded call that is nearest to one that missed."""
+
+    kind: str
+    name: str
+    agent_path: list[str] = []
+    span_id: str | None = None
+    trace_id: str | None = None
+    arguments: Any = None
 
 
 class RerunCall(msgspec.Struct, kw_only=True):
@@ -91,34 +102,40 @@ class RerunCall(msgspec.Struct, kw_only=True):
     outcome: Annotated[
         CallOutcome,
         Meta(
-            description="`diverged`: the recording has this call with other arguments. `unused`: a"
+            description="`diverged`: the recording has this call with other arguments. `allowed`: it"
+            " went out. `blocked`: a guard stopped what no recorded call stands for. `unused`: a"
             " recorded call that nobody asked for."
         ),
     ]
-    how: Annotated[str | None, Meta(description="How it was matched, or why it was not.")] = None
-    span_id: Annotated[str | None, Meta(description="The recorded call, or the nearest one.")] = (
-        None
-    )
-    diff: Annotated[
-        list[str], Meta(description="Lines of a diff from the nearest recorded arguments.")
-    ] = []
+    call_id: str | None = None
+    how: Annotated[str | None, Meta(description="How it was matched.")] = None
+    message: Annotated[str | None, Meta(description="Why it was not.")] = None
+    span_id: Annotated[str | None, Meta(description="Of the recorded call.")] = None
+    trace_id: str | None = None
+    nearest: RecordedPlace | None = None
+    diff: Annotated[str | None, Meta(description="From the nearest recorded arguments.")] = None
 
 
 class RerunReport(msgspec.Struct, kw_only=True):
-    """What a re-run asked for and got. It is good when nothing missed or diverged and the command
-    ended with status 0; unused recorded calls are told."""
+    """What a re-run asked for and got. It is good when nothing missed and the command ended with
+    status 0; unused recorded calls are told."""
 
     ok: bool = False
-    exit_status: int | None = None
+    command: list[str] = []
+    exit_status: Annotated[int | None, Meta(description="Null if the command did not start.")] = (
+        None
+    )
+    root: Annotated[str | None, Meta(description="Root hash of the bundle.")] = None
     matched: int = 0
-    missed: int = 0
+    missed: Annotated[int, Meta(description="Also those that diverged or were blocked.")] = 0
     diverged: int = 0
+    allowed: int = 0
+    through_redaction_marks: Annotated[
+        int, Meta(description="Matched calls in which a mark of redaction stood for something.")
+    ] = 0
     unused: int = 0
     guards: Annotated[
         list[str], Meta(description="What kept live calls from being made, and was active.")
-    ] = []
-    blocked: Annotated[
-        list[str], Meta(description="Connections that were tried and blocked, the first 100.")
     ] = []
     notes: list[str] = []
     calls: list[RerunCall] = []
