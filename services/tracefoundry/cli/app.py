@@ -19,6 +19,7 @@ from tracefoundry.cli.clear import clear
 from tracefoundry.cli.demo import demo
 from tracefoundry.cli.listing import list_traces
 from tracefoundry.cli.project import project_app
+from tracefoundry.cli.replay import replay
 from tracefoundry.cli.retention import retention
 from tracefoundry.cli.show import show
 from tracefoundry.cli.stats import stats
@@ -70,6 +71,7 @@ app.command("show")(show)
 app.command("stats")(stats)
 app.command("clear")(clear)
 app.command("demo")(demo)
+app.command("replay")(replay)
 app.command(rich_help_panel=RUN)(retention)
 app.add_typer(token_app, rich_help_panel="Access")
 app.add_typer(project_app, rich_help_panel="Access")
