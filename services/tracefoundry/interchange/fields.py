@@ -79,7 +79,7 @@ class Fields:
     def number(self, *names: str) -> float | None:
         """A field that is a number."""
         found = self.get(*names)
-        if found is None or type(found) in (int, float):
+        if found is None or type(found) is int or type(found) is float:
             return found
         raise self.wrong(names[0], "a number")
 

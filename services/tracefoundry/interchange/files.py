@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from tracefoundry.interchange import otlp_files
+from tracefoundry.interchange import atif_import, otlp_files
 from tracefoundry.interchange.chunks import Chunk
 from tracefoundry.interchange.detect import Format, detect
 from tracefoundry.interchange.records import Record, records
@@ -16,6 +16,7 @@ from tracefoundry.interchange.report import LossReport
 
 _READERS = {
     "otlp": otlp_files.read,
+    "atif": atif_import.read,
 }
 
 
