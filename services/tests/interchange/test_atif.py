@@ -6,10 +6,12 @@ import copy
 import io
 from typing import Any
 
+import atif
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tracefoundry.interchange.atif_export import NoSpans, to_atif
 from tracefoundry.interchange.errors import UnreadableFile
@@ -124,6 +126,7 @@ def test_an_imported_trajectory_comes_back_as_it_was() -> None:
     export = to_atif(spans_of(trajectory()))
     assert export.trajectory == trajectory()
     assert export.report.lines() == []
+    atif.Trajectory.model_validate(export.trajectory)
 
 
 @pytest.mark.parametrize("minor", range(9))
@@ -224,6 +227,7 @@ def test_a_trace_of_an_agent_becomes_a_trajectory() -> None:
             span(7, 1, "retrieval"),
         ]
     )  # fmt: skip
+    atif.Trajectory.model_validate(export.trajectory)
     steps = export.trajectory["steps"]
     assert [(step["step_id"], step["source"], step["message"]) for step in steps] == [
         (1, "user", "Where is it?"), (2, "agent", ""), (3, "agent", ""),
@@ -236,6 +240,19 @@ def test_a_trace_of_an_agent_becomes_a_trajectory() -> None:
     assert export.trajectory["final_metrics"] == {"total_steps": 3, "total_prompt_tokens": 5}
     assert [sub["agent"]["name"] for sub in export.trajectory["subagent_trajectories"]] == ["inner"]
     assert "spans of kind retriever have no place in ATIF" in [loss.what for loss in export.report]
+
+
+def test_a_cycle_of_agents_is_a_loss() -> None:
+    first, second, *_ = spans_of(trajectory())[-1:] * 2
+    spans = [
+        replace(first, span_id=b"a" * 8, parent_span_id=b"b" * 8),
+        replace(second, span_id=b"b" * 8, parent_span_id=b"a" * 8),
+    ]
+    export = to_atif(spans)
+    atif.Trajectory.model_validate(export.trajectory)
+    assert [(loss.what, loss.count) for loss in export.report if "cycle" in loss.what] == [
+        ("spans in or below a cycle of parents", 2)
+    ]
 
 
 def test_no_spans_are_no_trajectory() -> None:
@@ -289,4 +306,41 @@ def test_any_trajectory_comes_back_as_it_was(steps: list[dict[str, Any]]) -> Non
     }
     spans = spans_of(document)
     assert to_atif(spans).trajectory == document
+    atif.Trajectory.model_validate(document)
     assert len({span.span_id for span in spans}) == len(spans)
+
+
+VALUES = st.none() | TEXTS | COUNTS | st.lists(TEXTS, max_size=2)
+SPAN_ATTRIBUTES = st.fixed_dictionaries(
+    {},
+    optional={
+        "gen_ai.operation.name": st.sampled_from(
+            ["chat", "execute_tool", "invoke_agent", "agent_step", "retrieval"]
+        ),
+        "gen_ai.agent.name": VALUES,
+        "gen_ai.tool.name": VALUES,
+        "gen_ai.tool.call.id": st.sampled_from(["a", "b", ""]) | VALUES,
+        "gen_ai.tool.call.arguments": VALUES | st.just('{"a": 1}') | st.just("[1]"),
+        "gen_ai.tool.call.result": VALUES,
+        "gen_ai.tool.definitions": VALUES | st.just('[{"name": "f"}]'),
+        "gen_ai.usage.input_tokens": VALUES,
+        "gen_ai.input.messages": VALUES
+        | st.just('[{"role": "user", "content": "hi"}, {"role": "user", "parts": [{}, 7]}, 3]'),
+        "gen_ai.output.messages": VALUES
+        | st.just('[{"parts": [{"type": "tool_call", "id": "a"}, {"type": "reasoning"}]}, null]'),
+        "gen_ai.system_instructions": VALUES | st.just('[{"type": "text", "content": "be"}]'),
+    },
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), SPAN_ATTRIBUTES), min_size=1, max_size=6))
+def test_any_trace_becomes_a_valid_trajectory(parts: list[tuple[int, dict[str, Any]]]) -> None:
+    spans = [
+        Span(
+            bytes(15) + b"\x01", number.to_bytes(8, "big"),
+            parent.to_bytes(8, "big") if parent else b"", f"span {number}", 1, 10**18, 10**18,
+            2, "", attributes, Resource(), Scope(),
+        )
+        for number, (parent, attributes) in enumerate(parts, start=1)
+    ]  # fmt: skip
+    atif.Trajectory.model_validate(to_atif(spans).trajectory)

@@ -43,6 +43,7 @@ def to_atif(spans: Iterable[Span]) -> AtifExport:
         raise NoSpans("the trace has no spans; export it as a bundle instead")
     report = LossReport()
     tree = _AgentTree(ordered)
+    tree.report_cycles(report)
     return AtifExport(_trajectory(tree, tree.main, report), report)
 
 
@@ -63,6 +64,18 @@ class _AgentTree:
                 self.owned.setdefault(id(owner), []).append(span)
         self.by_id = by_id
         self.first = spans[0]
+
+    def report_cycles(self, report: LossReport) -> None:
+        """Report spans that stand below no outermost agent, because their parents form a cycle."""
+        reached: set[int] = set()
+        waiting = [self.main]
+        while waiting:
+            owned = self.owned.get(id(waiting.pop()), [])
+            reached.update(map(id, owned))
+            waiting += [span for span in owned if self.kinds[id(span)] == "agent"]
+        for span in self.by_id.values():
+            if span is not self.main and id(span) not in reached:
+                report.add("spans in or below a cycle of parents", span.span_id.hex())
 
     def _agent_above(self, span: Span, by_id: dict[bytes, Span]) -> Span | None:
         seen = {span.span_id}

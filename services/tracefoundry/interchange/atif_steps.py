@@ -133,7 +133,10 @@ class StepList:
                 self.report.add(f"content that is absent ({entry.slot})", span.span_id.hex())
 
     def numbered(self) -> list[dict[str, Any]]:
-        """The steps with their numbers from 1; a trajectory needs at least one."""
+        """The steps with their numbers from 1; if there are none, an empty one, as ATIF needs one."""
+        if not self._steps:
+            self.report.add("agents without messages, model calls and tools", "the trace")
+            self._last_agent_step(None)
         return [{"step_id": number, **step} for number, step in enumerate(self._steps, start=1)]
 
     def totals(self) -> dict[str, Any]:
@@ -148,9 +151,9 @@ class StepList:
         return totals
 
     def _last_agent_step(self, span: Span | None) -> dict[str, Any]:
-        for known in reversed(self._steps):
-            if known["source"] == "agent":
-                return known
+        for index in range(len(self._steps) - 1, -1, -1):
+            if self._steps[index]["source"] == "agent":
+                return self._steps[index]
         step: dict[str, Any] = {"source": "agent", "message": "", "llm_call_count": 0}
         if span is not None:
             step["timestamp"] = rfc3339_microseconds(span.start_time_ns)

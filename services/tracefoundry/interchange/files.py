@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from tracefoundry.interchange import atif_import, otlp_files
+from tracefoundry.interchange import atif_import, langfuse_import, otlp_files, phoenix_import
 from tracefoundry.interchange.chunks import Chunk
 from tracefoundry.interchange.detect import Format, detect
 from tracefoundry.interchange.records import Record, records
@@ -17,6 +17,8 @@ from tracefoundry.interchange.report import LossReport
 _READERS = {
     "otlp": otlp_files.read,
     "atif": atif_import.read,
+    "langfuse": langfuse_import.read,
+    "phoenix": phoenix_import.read,
 }
 
 
