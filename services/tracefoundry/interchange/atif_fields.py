@@ -54,6 +54,7 @@ def check_agent_step(step: Fields, source: str) -> None:
     Raises:
         UnreadableFile: the message names the field.
     """
+    check_content(step, "message")
     if step.get("message") is None and source != "agent":
         raise UnreadableFile(step.place, "has no 'message'", "add it; it may be empty")
     if source != "agent":
@@ -68,6 +69,17 @@ def check_agent_step(step: Fields, source: str) -> None:
                 raise UnreadableFile(
                     f"{step.place}, {name}", "is set, though llm_call_count is 0", "take it out"
                 )
+
+
+def check_content(holder: Fields, name: str) -> None:
+    """Refuse content that is neither a text nor a list of content parts.
+
+    Raises:
+        UnreadableFile: the message names the field.
+    """
+    content = holder.get(name)
+    if content is not None and type(content) is not str:
+        holder.objects(name)
 
 
 def message_text(message: Any) -> str:

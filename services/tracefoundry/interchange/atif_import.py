@@ -22,6 +22,7 @@ from tracefoundry.interchange import atif_names as names
 from tracefoundry.interchange.atif_clock import StepClock
 from tracefoundry.interchange.atif_fields import (
     check_agent_step,
+    check_content,
     check_step_ids,
     check_version,
     message_text,
@@ -275,6 +276,7 @@ class _Trajectory:
             return results
         ids = {call.string("tool_call_id") for call in calls}
         for result in observation.objects("results"):
+            check_content(result, "content")
             source = result.string("source_call_id")
             if source is not None and source not in ids:
                 self.report.add("ATIF results of no tool call of their step", result.place)
