@@ -213,6 +213,23 @@ def test_a_cycle_of_agents_is_a_loss() -> None:
     ]
 
 
+def test_agents_nested_too_deep_are_a_loss() -> None:
+    root = spans_of(trajectory())[-1]
+    spans = [
+        replace(
+            root,
+            span_id=number.to_bytes(8, "big"),
+            parent_span_id=(number - 1).to_bytes(8, "big") if number > 1 else b"",
+            start_time_ns=number,
+            attributes={"gen_ai.operation.name": "invoke_agent"},
+            events=[],
+        )
+        for number in range(1, 3_000)
+    ]
+    losses = {loss.what: loss.count for loss in to_atif(spans).report}
+    assert losses["agents nested deeper than 20"] == 1
+
+
 def test_no_spans_are_no_trajectory() -> None:
     with pytest.raises(NoSpans):
         to_atif([])

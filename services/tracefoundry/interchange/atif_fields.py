@@ -12,6 +12,8 @@ from tracefoundry.interchange.fields import Fields
 
 NEWEST_MINOR: Final = 8
 EXPORT_VERSION: Final = "ATIF-v1.7"
+MAX_SUBAGENT_DEPTH: Final = 20
+"""Deepest nesting of embedded sub-agents, read and written."""
 
 _VERSION = re.compile(r"ATIF-v1\.([0-9]{1,3})")
 _AGENT_ONLY = ("model_name", "reasoning_effort", "reasoning_content", "tool_calls", "metrics")

@@ -14,13 +14,14 @@ file twice gives the same spans.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
 from tracefoundry.interchange import atif_names as names
 from tracefoundry.interchange.atif_clock import StepClock
 from tracefoundry.interchange.atif_fields import (
+    MAX_SUBAGENT_DEPTH,
     check_agent_step,
     check_content,
     check_step_ids,
@@ -34,8 +35,6 @@ from tracefoundry.interchange.records import Record
 from tracefoundry.interchange.report import LossReport
 from tracefoundry.model.ids import SPAN_ID_BYTES, TRACE_ID_BYTES
 from tracefoundry.model.span import Attributes, Event, Resource, Scope, Span, SpanKind
-
-MAX_SUBAGENT_DEPTH: Final = 20
 
 
 def read(records: Iterable[Record], report: LossReport) -> Iterator[Chunk]:
