@@ -143,9 +143,12 @@ class Operation:
         exchanges = [exchange.as_json() for exchange in self._exchanges or ()]
         if exchanges and None not in exchanges:  # with one missing the others would be misread
             reply = {**(reply or {}), "exchanges": exchanges}
+        if reply is not None and reply.keys() == {"reply"}:
+            # A reply that is text is kept as a member, so that it is not taken for JSON.
+            text = isinstance(reply["reply"], str)
+            reply = {"exchanges": [], **reply} if text else reply["reply"]
         if reply:
-            plain = reply["reply"] if reply.keys() == {"reply"} else reply
-            self.content(c.RAW_RESPONSE, plain)
+            self.content(c.RAW_RESPONSE, reply)
 
     def agents_below(self) -> tuple[str, ...]:
         """The agent path of what runs inside."""
