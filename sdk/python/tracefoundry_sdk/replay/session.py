@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import Any
 
 from tracefoundry_sdk.replay import answers
@@ -108,7 +108,11 @@ class Session:
         self._guards.remove()
 
     def take(
-        self, identity: Identity, agent_path: tuple[str, ...], wanted: Wanted
+        self,
+        identity: Identity,
+        agent_path: tuple[str, ...],
+        wanted: Wanted,
+        alternatives: Sequence[Any] = (),
     ) -> dict[str, Any] | None:
         """Ask the server for a recorded call."""
         call = Call(
@@ -117,6 +121,7 @@ class Session:
             agent_path=list(agent_path),
             call_id=identity.call_id,
             arguments=identity.arguments,
+            alternatives=list(alternatives),
             wanted=wanted,
         )
         return self.client.take(call)
@@ -177,11 +182,12 @@ class Session:
         return None
 
     def tool_record(
-        self, name: str, arguments: Any, call_id: str | None = None
+        self, name: str, arguments: list[Any], call_id: str | None = None
     ) -> dict[str, Any] | None:
         """The recorded call of a tool that another library calls; None if it may go out.
 
-        Where the agent has a ``tool_call`` of the same name around it, the two are one call.
+        ``arguments`` are the forms in which they may have been recorded. Where the agent has a
+        ``tool_call`` of the same name around it, the two are one call.
         """
         if self._stopped:
             return None
@@ -191,7 +197,8 @@ class Session:
             if around.kind == "tool" and around.name == name:
                 return operation.replay.look_up("result")
         path = () if operation is None else operation.agents_below()
-        return self.take(Identity("tool", name, arguments, call_id), path, "result")
+        first, *others = arguments
+        return self.take(Identity("tool", name, first, call_id), path, "result", others)
 
     @property
     def stops(self) -> bool:
