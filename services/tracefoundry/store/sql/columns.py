@@ -145,7 +145,6 @@ the key: two records of one span and time are two, a resend is none. ``extra`` h
 the event says about its span, NULL if nothing."""
 
 
-
 def _imported(table: Table) -> Table:
     """The table that holds the same rows of imported traces, partitioned by the day of import."""
     return dataclasses.replace(
@@ -314,6 +313,14 @@ id. ``totals_pending`` is true while a very large trace waits for its next recom
 the start of a run is known has a row too. Of an imported trace ``import_day`` is the day of the
 import, ``original_environment`` the environment it had in the file, and ``import_digest`` the
 SHA-256 of its content there; all three are NULL for traces that came over OTLP."""
+
+PUBLISHED = (
+    *TRACES.written,
+    *TRACES.typed(
+        ("source", "import_day", "original_environment", "import_digest", "totals_pending")
+    ),
+)
+"""What is written of the row of an imported trace."""
 
 TOMBSTONES = Table(
     "tombstones",
