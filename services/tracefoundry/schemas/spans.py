@@ -34,7 +34,7 @@ SpanPart = Literal["attributes", "events", "links", "payloads"]
 
 
 PayloadState = Literal[
-    "present", "redacted", "withheld", "expired", "deleted", "missing", "dangling"
+    "present", "redacted", "withheld", "expired", "deleted", "missing", "dangling", "excluded"
 ]
 
 
