@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import BinaryIO, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -16,6 +16,10 @@ CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0
 DELETE_TIMEOUT_S = 900.0
 """Deletes of many traces run in batches on the server before the answer comes."""
+
+IMPORT_TIMEOUT_S = 3_600.0
+"""A large file is proven and stored before the answer comes."""
+UPLOAD_BYTES = 256 * 1024
 
 Params = Mapping[str, str | int | float | None]
 """Query parameters; those that are None are not sent."""
@@ -87,6 +91,19 @@ class Api:
         """The body of a DELETE, as received."""
         return self._request("DELETE", path, params, DELETE_TIMEOUT_S)
 
+    def post_file(
+        self, path: str, params: Params | None, file: BinaryIO, sent: Callable[[int], object]
+    ) -> bytes:
+        """The answer to a POST whose body is a file; ``sent`` is told of each piece's bytes."""
+
+        def pieces() -> Iterator[bytes]:
+            while piece := file.read(UPLOAD_BYTES):
+                yield piece
+                sent(len(piece))
+
+        headers = {"content-type": "application/octet-stream"}
+        return self._request("POST", path, params, IMPORT_TIMEOUT_S, pieces(), headers)
+
     def check_otlp(self, endpoint: str) -> None:
         """Send an empty request, to find out whether an OTLP endpoint takes what we send.
 
@@ -115,13 +132,23 @@ class Api:
                 "check --url, and that both are of the same version",
             ) from error
 
-    def _request(self, method: str, path: str, params: Params | None, timeout_s: float) -> bytes:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        params: Params | None,
+        timeout_s: float,
+        content: Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
         sent = {key: value for key, value in (params or {}).items() if value is not None}
         try:
             response = self._client.request(
                 method,
                 self.url + path,
                 params=sent,
+                content=content,
+                headers=headers,
                 timeout=httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S),
             )
         except httpx.HTTPError as error:

@@ -17,6 +17,7 @@ from tracefoundry import __version__
 from tracefoundry.cli import processes
 from tracefoundry.cli.clear import clear
 from tracefoundry.cli.demo import demo
+from tracefoundry.cli.import_ import import_file
 from tracefoundry.cli.listing import list_traces
 from tracefoundry.cli.project import project_app
 from tracefoundry.cli.retention import retention
@@ -69,6 +70,7 @@ app.command("list")(list_traces)
 app.command("show")(show)
 app.command("stats")(stats)
 app.command("clear")(clear)
+app.command("import")(import_file)
 app.command("demo")(demo)
 app.command(rich_help_panel=RUN)(retention)
 app.add_typer(token_app, rich_help_panel="Access")

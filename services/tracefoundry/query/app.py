@@ -22,6 +22,7 @@ from tracefoundry.query import errors
 from tracefoundry.query.administration import administration_router
 from tracefoundry.query.authentication import Authentication, json_writes, origin_check
 from tracefoundry.query.body_limit import BodyLimit
+from tracefoundry.query.imports import import_router
 from tracefoundry.query.metrics import RequestMetrics
 from tracefoundry.query.openapi import describe, operation_id
 from tracefoundry.query.parameters import DropEmptyParameters, known_parameters
@@ -79,6 +80,7 @@ def create_app(
     app.include_router(span_router(store.reader))
     app.include_router(part_router(store.reader))
     app.include_router(payload_router(store.reader, PayloadReader(store.reader, objects, keys)))
+    app.include_router(import_router(store, settings, access.projects, objects, keys))
     app.include_router(administration_router(access))
 
     @app.get("/docs", include_in_schema=False)
