@@ -19,7 +19,7 @@ from tracefoundry.bundle.members import TraceFacts
 from tracefoundry.bundle.writing import Standing
 from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import LogRecord, Span
-from tracefoundry.model.times import day_of, rfc3339_microseconds
+from tracefoundry.model.times import rfc3339_microseconds
 from tracefoundry.store.api import Snapshot
 from tracefoundry.store.payload_states import payload_now, stored_digest
 from tracefoundry.store.records import PayloadStates, StoredTrace
@@ -104,10 +104,7 @@ class TraceBatches:
         last: tuple[int, bytes] | None = None
         for chunk in chunks:
             for batch in _batches(chunk):
-                if trace.import_day is None:
-                    days = [day_of(time_of(record)) for record in batch]
-                else:
-                    days = [trace.import_day] * len(batch)
+                days = [trace.payload_day(time_of(record)) for record in batch]
                 states = self._states(batch, days)
                 stored = self._contents_to_redact(batch, days, states)
                 left = redact(batch, stored)
