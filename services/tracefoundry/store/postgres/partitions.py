@@ -53,9 +53,7 @@ def ensure(
     partitions only.
     """
     made = []
-    wanted = [
-        (table, day, partition_name(table, day)) for table in tables for day in sorted(days)
-    ]
+    wanted = [(table, day, partition_name(table, day)) for table in tables for day in sorted(days)]
     with connection.transaction():
         rows = connection.execute(
             "SELECT c.relname FROM pg_inherits i"

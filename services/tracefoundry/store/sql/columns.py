@@ -145,7 +145,6 @@ the key: two records of one span and time are two, a resend is none. ``extra`` h
 the event says about its span, NULL if nothing."""
 
 
-
 def _imported(table: Table) -> Table:
     """The table that holds the same rows of imported traces, partitioned by the day of import."""
     return dataclasses.replace(
