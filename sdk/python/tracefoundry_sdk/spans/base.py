@@ -8,7 +8,7 @@ its token back, which OpenTelemetry reports as "Failed to detach context".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
@@ -21,6 +21,13 @@ from tracefoundry_sdk.errors import describe, is_error, record_error
 from tracefoundry_sdk.messages.inputs import Message, roles_of, to_messages
 from tracefoundry_sdk.runtime import Runtime
 from tracefoundry_sdk.safety import never_raises
+
+if TYPE_CHECKING:
+    from tracefoundry_sdk.replay.session import OpenCall
+    from tracefoundry_sdk.replaying import Identity
+
+AGENTS_OF_CALLER = ("*",)
+"""Begins the agent path of what another process called: the agents there are not known here."""
 
 _OWNER = context.create_key("tracefoundry.operation")
 """The innermost operation of ours in a context."""
@@ -52,6 +59,12 @@ def context_of_call() -> Context:
     return trace.set_span_in_context(owner.span, current)
 
 
+def innermost() -> Operation | None:
+    """The innermost operation of ours that is open here."""
+    owner = _living(context.get_current()).get(_OWNER)
+    return owner if isinstance(owner, Operation) else None
+
+
 class Operation:
     """What ``with`` gives. Nothing of it raises, before, while or after the operation runs."""
 
@@ -67,6 +80,8 @@ class Operation:
         self._context: Context | None = None
         self._previous: Context | None = None
         self._contents: dict[str, Content] = {}
+        self.agent_path: tuple[str, ...] = ()  # names of the agent runs around it, outermost first
+        self.replay: OpenCall | None = None  # set in a replay, for calls that are recorded
 
     # What a helper defines.
 
@@ -94,6 +109,18 @@ class Operation:
     def take_result(self, result: Any) -> Any:
         """A decorated function has returned; gives what the caller gets."""
         return result
+
+    def take_items(self, items: list[Any]) -> None:
+        """A decorated generator has ended, after these values."""
+        self.take_result(items)
+
+    def identity(self) -> Identity | None:
+        """What a replay finds the recorded call by; None for what is not a call."""
+        return None
+
+    def agents_below(self) -> tuple[str, ...]:
+        """The agent path of what runs inside."""
+        return self.agent_path
 
     # What an agent calls.
 
@@ -141,8 +168,11 @@ class Operation:
         owner = previous.get(_OWNER)
         if isinstance(owner, Operation) and owner._runtime is runtime:
             self._conversation_id = self._conversation_id or owner._conversation_id
+            self.agent_path = owner.agents_below()
         else:
             owner = None
+            if trace.get_current_span(previous).get_span_context().is_remote:
+                self.agent_path = AGENTS_OF_CALLER
         parent = _isolated_parent(owner, previous) if runtime.isolated else previous
         attributes = self.start_attributes()
         for key in [key for key, value in attributes.items() if value is None]:
@@ -188,6 +218,8 @@ class Operation:
         if self._ended or runtime is None:
             return
         self._ended = True
+        if self.replay is not None:
+            self.replay.close()
         if runtimes.withheld(error):
             return
         if not self._recording:

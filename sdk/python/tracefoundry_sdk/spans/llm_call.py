@@ -12,8 +12,9 @@ from opentelemetry.trace import SpanKind
 from tracefoundry_sdk import conventions as c
 from tracefoundry_sdk import suppression
 from tracefoundry_sdk.json_text import snapshot
-from tracefoundry_sdk.messages.inputs import roles_of, to_parts
+from tracefoundry_sdk.messages.inputs import roles_of, to_messages, to_parts
 from tracefoundry_sdk.messages.replies import Reply, Usage, read_reply
+from tracefoundry_sdk.replaying import Identity
 from tracefoundry_sdk.safety import never_raises
 from tracefoundry_sdk.spans.base import Operation
 from tracefoundry_sdk.spans.helper import Helper
@@ -39,6 +40,11 @@ _PARAMETERS = {
 }
 _SYSTEM_PARAMETERS = ("system", "instructions", "system_instruction")
 _INPUT_ARGUMENTS = ("messages", "input", "prompt", "contents")
+
+
+def call_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a request without the system instructions, which stand apart."""
+    return {name: value for name, value in parameters.items() if name not in _SYSTEM_PARAMETERS}
 
 
 class LlmCall(Operation):
@@ -68,6 +74,7 @@ class LlmCall(Operation):
         self._stream: Stream | None = None
         self._started_ns = 0
         self._raw_response: Any = None
+        self._raw_request: Any = None
 
     @property
     def output(self) -> Any:
@@ -178,6 +185,19 @@ class LlmCall(Operation):
         """``chat {model}``."""
         return f"{self._operation} {self._model}" if self._model else self._operation
 
+    def identity(self) -> Identity:
+        """The model and the request, in the form in which the span's attributes hold it."""
+        system = [self._parameters.get(name) for name in _SYSTEM_PARAMETERS]
+        given = [value for value in system if value is not None]
+        arguments = {
+            "model": self._model,
+            "input": None if self._input is None else snapshot(to_messages(self._input)),
+            "system": snapshot(to_parts(given[-1])) if given else None,
+            "tools": snapshot(self._tools),
+            "parameters": snapshot(call_parameters(self._parameters)),
+        }
+        return Identity("llm", self._model or self._operation, arguments)
+
     def start_attributes(self) -> dict[str, Any]:
         """Identity and parameters of the call."""
         attributes: dict[str, Any] = {
@@ -208,6 +228,8 @@ class LlmCall(Operation):
         self._started_ns = self._stopwatch_ns()
         if not self._wants_content():
             return
+        if self.keeps_chunks:
+            self._raw_request = snapshot(self._request())
         if self._input is not None:
             self.messages(c.INPUT_MESSAGES, self._input)
         if self._tools is not None:
@@ -269,6 +291,12 @@ class LlmCall(Operation):
             self.record(result)
         return result
 
+    def take_items(self, items: list[Any]) -> None:
+        """The chunks of a generator are kept apart for replay, too."""
+        self.take_result(items)
+        if self.keeps_chunks and items:
+            self._raw_response = {"chunks": snapshot(items)}
+
     def _stopwatch_ns(self) -> int:
         """A time for differences: the injected clock's, else one that is never set back."""
         now_ns = self._now_ns()
@@ -283,9 +311,9 @@ class LlmCall(Operation):
             reasoning_tokens=usage.reasoning_tokens,
         )
 
-    def _record_raw(self) -> None:
-        """Request and reply in full, for replay; never headers."""
-        request = {
+    def _request(self) -> dict[str, Any]:
+        """The request in full, for replay; never headers."""
+        return {
             "operation": self._operation,
             "provider": self._provider,
             "model": self._model,
@@ -293,7 +321,10 @@ class LlmCall(Operation):
             "tools": self._tools,
             "parameters": dict(self._parameters),
         }
-        self.content(c.RAW_REQUEST, snapshot(request))
+
+    def _record_raw(self) -> None:
+        """Request and reply in full, for replay."""
+        self.content(c.RAW_REQUEST, self._raw_request)
         if self._raw_response is not None:
             self.content(c.RAW_RESPONSE, self._raw_response)
 

@@ -9,6 +9,7 @@ from opentelemetry.trace import SpanKind
 
 from tracefoundry_sdk import conventions as c
 from tracefoundry_sdk.json_text import snapshot, text_of
+from tracefoundry_sdk.replaying import Identity
 from tracefoundry_sdk.spans.base import Operation
 from tracefoundry_sdk.spans.helper import Helper
 
@@ -37,6 +38,8 @@ class Retrieval(Operation):
         self._query = value
         if value is not None and self._wants_content():
             self.content(c.RETRIEVAL_QUERY_TEXT, text_of(value))
+        if self.replay is not None:
+            self.replay.identity = self.identity()
 
     @property
     def documents(self) -> Any:
@@ -52,6 +55,11 @@ class Retrieval(Operation):
     def span_name(self) -> str:
         """``retrieval {source}``."""
         return f"{c.OPERATION_RETRIEVAL} {self._source}" if self._source else c.OPERATION_RETRIEVAL
+
+    def identity(self) -> Identity:
+        """The source and the query."""
+        query = None if self._query is None else text_of(self._query)
+        return Identity("retrieval", self._source or "", {"query": query})
 
     def start_attributes(self) -> dict[str, Any]:
         """Identity of the search."""

@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from tracefoundry_sdk import conventions as c
 from tracefoundry_sdk.json_text import snapshot
+from tracefoundry_sdk.replaying import Identity
 from tracefoundry_sdk.spans.base import Operation
 from tracefoundry_sdk.spans.helper import Helper
 
@@ -37,6 +38,8 @@ class ToolCall(Operation):
     def arguments(self, value: Any) -> None:
         self._arguments = value
         self._keep(c.TOOL_CALL_ARGUMENTS, value)
+        if self.replay is not None:
+            self.replay.identity = self.identity()
 
     @property
     def result(self) -> Any:
@@ -53,6 +56,10 @@ class ToolCall(Operation):
         return (
             f"{c.OPERATION_EXECUTE_TOOL} {self._name}" if self._name else c.OPERATION_EXECUTE_TOOL
         )
+
+    def identity(self) -> Identity:
+        """The tool and its arguments."""
+        return Identity("tool", self._name or "", snapshot(self._arguments), self._call_id)
 
     def start_attributes(self) -> dict[str, Any]:
         """Identity of the call."""
