@@ -127,7 +127,7 @@ class PayloadFacts(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_def
     bytes: int | None
     media_type: str | None
     state: BundledState
-    expired_at: str | None = None
+    expired_at: str | None
     pointer: bool = False
 
     def entry(self) -> PayloadEntry:

@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import Final
 
 import msgspec
 
+from tracefoundry import __version__
+from tracefoundry.bundle import signature
+from tracefoundry.bundle.canonical_json import canonical_json
+from tracefoundry.bundle.chunks import LineChunks
+from tracefoundry.bundle.errors import BundleError
+from tracefoundry.bundle.identity import root_of
 from tracefoundry.bundle.keys import SigningKey
-from tracefoundry.bundle.members import BundledState, Manifest, RedactionNote, TraceFacts
-from tracefoundry.model.payload import PayloadEntry
+from tracefoundry.bundle.members import (
+    FORMAT,
+    MANIFEST,
+    MAX_TRACES,
+    README,
+    SIGNATURE,
+    VERSION,
+    VIEWER,
+    Counts,
+    Manifest,
+    Member,
+    Producer,
+    RedactionNote,
+    TraceFacts,
+    plain,
+)
+from tracefoundry.bundle.payload_members import write_payloads
+from tracefoundry.bundle.payload_spool import PayloadSpool
+from tracefoundry.bundle.readme import readme
+from tracefoundry.bundle.record_writer import RecordWriter, Standing, StandingOf
+from tracefoundry.bundle.viewer import viewer_html
+from tracefoundry.bundle.zip_writer import Packed, SupportsWrite, ZipWriter, pack
+from tracefoundry.model.payload import digest_of
 from tracefoundry.model.span import LogRecord, Span
+from tracefoundry.model.times import rfc3339_microseconds
 
-
-class SupportsWrite(Protocol):
-    """Where the bundle goes: a file, or the body of a response."""
-
-    def write(self, data: bytes, /) -> object: ...
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """The state of a payload now, and when it expired (RFC 3339)."""
-
-    state: BundledState
-    expired_at: str | None = None
-
-
-StandingOf = Callable[[Span | LogRecord, PayloadEntry], Standing]
-"""Tells the present state of an entry of a record that is being written."""
+__all__ = ["BundleWriter", "ContentsOfTrace", "Standing", "StandingOf", "SupportsWrite"]
 
 ContentsOfTrace = Callable[[TraceFacts, Collection[str]], Iterable[tuple[str, bytes]]]
 """Reads contents of a trace's payloads: called with at most a few thousand refs at a time, whose
 standing is ``present``; gives each ref and its verified bytes, in any order."""
+
+_REFS_AT_ONCE: Final = 4_000
+_WAITING_MEMBERS: Final = 3
+"""Members that are compressed while the next ones are encoded."""
 
 
 class BundleWriter:
@@ -57,7 +76,17 @@ class BundleWriter:
         spool_folder: Path | None = None,
         signing_key: SigningKey | None = None,
     ) -> None:
-        raise NotImplementedError
+        self._contents = contents
+        self._redaction = redaction
+        self._signing_key = signing_key
+        self._members = _Members(out)
+        self._records = RecordWriter(
+            self._members.emit, payloads=contents is not None, json_copies=json_copies
+        )
+        self._traces = LineChunks("traces", self._members.emit)
+        self._trace_count = 0
+        self._last: tuple[str, str] | None = None
+        self._spool = PayloadSpool(spool_folder)
 
     def add_trace(
         self,
@@ -77,16 +106,129 @@ class BundleWriter:
         Raises:
             BundleError: another order, more than a bundle may hold, or content is not there.
         """
-        raise NotImplementedError
+        key = (trace.trace_id, trace.project)
+        if self._last is not None and key <= self._last:
+            raise BundleError("traces must come by (trace id, project), each once")
+        self._last = key
+        self._trace_count += 1
+        if self._trace_count > MAX_TRACES:
+            raise BundleError(f"a bundle has at most {MAX_TRACES:,} traces; export fewer at a time")
+        records = self._records
+        records.begin_trace(trace.trace_id, standing)
+        for batch in spans:
+            for span in batch:
+                records.add_span(span)
+            self._fetch(trace, at_least=_REFS_AT_ONCE)
+        for some in logs:
+            for log in some:
+                records.add_log(log)
+            self._fetch(trace, at_least=_REFS_AT_ONCE)
+        counted = records.end_trace()
+        self._fetch(trace, at_least=1)
+        line = msgspec.structs.replace(
+            trace, spans=counted.spans, logs=counted.logs, payloads=counted.payloads
+        )
+        self._traces.add(msgspec.json.encode(line))
 
     def finish(self, *, redaction: RedactionNote | None = None) -> Manifest:
         """Write payloads, manifest and signature, and end the file.
 
         Args:
             redaction: replaces what the constructor got, where the report is known only now.
+
+        Raises:
+            BundleError: the traces do not fit into one bundle.
         """
-        raise NotImplementedError
+        note = redaction or self._redaction
+        self._records.close()
+        self._traces.close()
+        payloads = write_payloads(self._spool, self._members.emit)
+        self._spool.close()
+        counts = Counts(self._trace_count, self._records.spans, self._records.logs, payloads)
+        self._members.emit(README, readme(counts, note))
+        self._members.emit(VIEWER, viewer_html())
+        members = self._members.written()
+        manifest = Manifest(
+            format=FORMAT,
+            version=VERSION,
+            root="",
+            producer=Producer("tracefoundry", __version__),
+            created=rfc3339_microseconds(self._records.latest_end_ns),
+            counts=counts,
+            redaction=note,
+            source=self._records.source(),
+            members=members,
+        )
+        root = root_of(((member.path, member.sha256) for member in members), plain(manifest))
+        manifest = msgspec.structs.replace(manifest, root=root)
+        content = canonical_json(plain(manifest))
+        last = {MANIFEST: content}
+        if self._signing_key is not None:
+            last[SIGNATURE] = signature.sign(self._signing_key, root, content)
+        self._members.finish(last)
+        return manifest
 
     def close(self) -> None:
         """Give up the spool, also of a bundle that was not finished."""
-        raise NotImplementedError
+        self._spool.close()
+        self._members.close()
+
+    def _fetch(self, trace: TraceFacts, *, at_least: int) -> None:
+        """Spool the contents that the records written so far refer to."""
+        if self._contents is None or len(self._records.wanted) < at_least:
+            return
+        refs = [ref for ref in self._records.wanted if digest_of(ref) not in self._spool]
+        self._records.wanted.clear()
+        for first in range(0, len(refs), _REFS_AT_ONCE):
+            asked = set(refs[first : first + _REFS_AT_ONCE])
+            for ref, content in self._contents(trace, sorted(asked)):
+                if ref in asked:
+                    asked.remove(ref)
+                    self._spool.add(digest_of(ref), content)
+            if asked:
+                raise BundleError(
+                    f"trace {trace.trace_id}: the content of {min(asked)} is not there any more;"
+                    " export again"
+                )
+
+
+class _Members:
+    """Compresses members in a thread beside the encoder, and writes them in order.
+
+    Deflate runs outside the interpreter's lock, so that it takes the second core.
+    """
+
+    def __init__(self, out: SupportsWrite) -> None:
+        self._zip = ZipWriter(out)
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="bundle-deflate")
+        self._waiting: deque[tuple[str, Future[Packed]]] = deque()
+        self._written: list[Member] = []
+
+    def emit(self, name: str, content: bytes) -> None:
+        """Take a finished member."""
+        self._waiting.append((name, self._threads.submit(pack, content)))
+        while len(self._waiting) > _WAITING_MEMBERS:
+            self._write_first()
+
+    def written(self) -> list[Member]:
+        """All members so far, by path."""
+        while self._waiting:
+            self._write_first()
+        return sorted(self._written, key=lambda member: member.path)
+
+    def finish(self, last: dict[str, bytes]) -> None:
+        """Write the members that stand last, uncompressed, and end the file."""
+        for name, content in last.items():
+            self._zip.write(name, pack(content, compress=False))
+        self._zip.finish()
+        self.close()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def _write_first(self) -> None:
+        name, future = self._waiting.popleft()
+        packed = future.result()
+        self._zip.write(name, packed)
+        self._written.append(Member(name, packed.size, packed.sha256, packed.deflated_sha256))
