@@ -91,7 +91,7 @@ class Pod:
     problem: str | None
     """Why it does not run: reason and message of Kubernetes."""
     message: str | None
-    """Termination message of its failed container."""
+    """Termination message of its failed container, or why it was evicted."""
     result: str | None = None
     """Termination message of its container that succeeded."""
     created_at: str = ""
@@ -178,7 +178,7 @@ def read_pod(body: Mapping[str, Any]) -> Pod:
         job=labels.get("batch.kubernetes.io/job-name") or labels.get("job-name"),
         address=None if gone else status.get("podIP"),
         problem=_pod_problem(status),
-        message=_termination_message(status, failed=True),
+        message=_failure_message(status),
         result=_termination_message(status, failed=False),
         created_at=metadata.get("creationTimestamp", ""),
         started=_started(status),
@@ -266,6 +266,14 @@ def _pod_problem(status: Mapping[str, Any]) -> str | None:
         if condition.get("reason") == "Unschedulable":
             return f"Unschedulable: {condition.get('message', '')}"
     return None
+
+
+def _failure_message(status: Mapping[str, Any]) -> str | None:
+    """Why the pod failed; a pod that was evicted has no termination message."""
+    ended = _termination_message(status, failed=True)
+    if ended is None and status.get("phase") == "Failed" and status.get("message"):
+        return f"{status.get('reason', 'Failed')}: {status['message']}"
+    return ended
 
 
 def _termination_message(status: Mapping[str, Any], *, failed: bool) -> str | None:
