@@ -14,7 +14,7 @@ from tracefoundry.model.payload import PayloadEntry, ref_of
 from tracefoundry.model.span import Event, LogRecord, Resource, Scope, Span
 
 TRACE_ID = bytes(range(16))
-__all__ = ["Event", "Resource", "Scope"]
+__all__ = ["Event", "Resource", "Scope", "ref_of"]
 
 START_NS = 1_764_230_400_000_000_000
 STANDARD = RedactionNote("standard", 3)

@@ -8,12 +8,12 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
-import bundles
 import msgspec
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+import bundles
 import strategies
 from tracefoundry.bundle.errors import BundleError
 from tracefoundry.bundle.reading import Bundle

@@ -101,6 +101,7 @@ class TraceBatches:
         time_of: Callable[[_Record], int],
     ) -> Iterator[list[_Record]]:
         trace, project = self._trace, self._project
+        last: tuple[int, bytes] | None = None
         for chunk in chunks:
             for batch in _batches(chunk):
                 if trace.import_day is None:
@@ -110,7 +111,10 @@ class TraceBatches:
                 states = self._states(batch, days)
                 stored = self._contents_to_redact(batch, days, states)
                 left = redact(batch, stored)
-                self._standings_before, self._standings = self._standings, {}
+                # The writer holds back records of one time and span until all of them are there.
+                if last != (time_of(batch[0]), batch[0].span_id):
+                    self._standings_before, self._standings = self._standings, {}
+                last = time_of(batch[-1]), batch[-1].span_id
                 if project.ref_key is None:
                     absent = self._spool_contents(left, days, states)
                     self._note(left, days, states, absent)

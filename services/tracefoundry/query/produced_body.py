@@ -9,6 +9,7 @@ takes the part that it has for the whole.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 import threading
@@ -142,12 +143,15 @@ class ProducedResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. A body that breaks off is left without its end: the server closes the
         connection, and the client sees that it has not got the whole."""
+        gone = asyncio.ensure_future(_disconnected(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             chunk = self._first
-            while chunk is not None:
+            while chunk is not None and not gone.done():
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 chunk = await run_in_threadpool(self._body.next)
+            if chunk is None:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (Abandoned, OSError):
             return
         except Exception as error:
@@ -155,7 +159,13 @@ class ProducedResponse(Response):
             return
         finally:
             self._body.abandon()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            gone.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Return once nobody waits for the answer any more."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _unexpected(error: Exception) -> Exception | None:
