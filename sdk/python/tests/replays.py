@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -68,8 +69,11 @@ class CountingModel:
                 model.hits += 1
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 answer = model.answer(body)
-                self.send_response(200)
+                self.send_response(429 if self.path == "/busy" else 200)
                 self.send_header("content-type", answer[0])
+                if self.path == "/gzip":  # unasked, as some servers do
+                    answer = answer[0], gzip.compress(answer[1])
+                    self.send_header("content-encoding", "gzip")
                 self.send_header("content-length", str(len(answer[1])))
                 self.end_headers()
                 self.wfile.write(answer[1])

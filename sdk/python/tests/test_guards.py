@@ -189,6 +189,62 @@ def test_streams_come_chunk_by_chunk(start: Any, model: CountingModel, module: A
     assert 0 == model.hits
 
 
+@pytest.mark.parametrize("send", CLIENTS)
+@pytest.mark.parametrize("helper", ["llm", "tool", "retrieval"])
+def test_replies_of_http_are_kept_without_call_record(
+    start: Any, model: CountingModel, send: Callable[[str, dict[str, Any]], Any], helper: str
+) -> None:
+    """All replies inside a call, in their order; compressed ones as text; never headers."""
+    spans = start(record=True)
+
+    def run() -> list[Any]:
+        opened: Any = {
+            "llm": tf.llm_call(model="m", input="x"),
+            "tool": tf.tool_call("t", arguments={"x": 1}),
+            "retrieval": tf.retrieval("r", query="x"),
+        }[helper]
+        with opened:
+            return [send(f"{model.url}/{path}", request_of(path)) for path in ("a", "gzip")]
+
+    wanted = run()
+    model.hits = 0
+    recording = recording_of(spans)
+    (call,) = recording.calls
+    first, second = call.raw_response["exchanges"]
+    assert wanted == [json.loads(first["body"]), json.loads(second["body"])]
+    assert {"status", "content_type", "body"} == first.keys()
+    with replayed(recording) as server:
+        assert wanted == run()
+    assert 0 == model.hits
+    assert 1 == server.report()["matched"]
+
+
+def test_a_recorded_failure_of_http_is_a_failure_again(start: Any, model: CountingModel) -> None:
+    """A client that retries sees the refusal and then the reply."""
+    spans = start(record=True)
+
+    def run() -> list[int]:
+        with tf.llm_call(model="m", input="x"), httpx.Client() as client:
+            paths = ("busy", "a")
+            return [
+                client.post(f"{model.url}/{path}", json=request_of("x")).status_code
+                for path in paths
+            ]
+
+    assert [429, 200] == run()
+    with replayed(recording_of(spans)):
+        assert [429, 200] == run()
+
+
+def test_requests_outside_of_calls_are_not_recorded(start: Any, model: CountingModel) -> None:
+    """Nor is anything after ``stop``."""
+    spans = start(record=True)
+    with tf.trace_agent_run("a"):
+        by_httpx(model.url, request_of("x"))
+    assert [] == recording_of(spans).calls
+    assert "you said x" in json.dumps(by_httpx(model.url, request_of("x")))
+
+
 def test_without_the_raw_reply_only_decorated_calls_are_answered(
     start: Any, model: CountingModel
 ) -> None:

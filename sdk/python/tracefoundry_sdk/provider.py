@@ -58,6 +58,7 @@ class Handle:
             return
         if runtime.installed() is started:
             runtime.install(None)
+            replaying.stop_recording()
         if started.worker is not None:
             started.worker.stop()
         if started.processor is not None:
@@ -160,6 +161,8 @@ def start(
             injected_clock=clock_ns is not None,
         )
         runtime.install(started)
+        if record and not replaying.session():
+            replaying.record()
         _kept = Handle(started)
         return _kept
 

@@ -1,4 +1,4 @@
-"""Whether this process is part of a replay: all that the helpers know of one.
+"""Whether this process is part of a replay, or recorded for one: all that the helpers know of it.
 
 ``tracefoundry replay FILE --rerun -- COMMAND`` sets ``TRACEFOUNDRY_REPLAY`` for the agent. Without
 it the package ``replay`` is not imported, and the helpers pay for one comparison.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from tracefoundry_sdk.replay.recorder import Recorder
     from tracefoundry_sdk.replay.session import Session
     from tracefoundry_sdk.spans.base import Operation
 
@@ -31,6 +32,7 @@ class Identity:
 
 
 _session: Session | None = None
+_recorder: Recorder | None = None
 _address: str | None = os.environ.get(VARIABLE) or None
 
 
@@ -67,8 +69,28 @@ def end() -> None:
         ended.stop()
 
 
+def record() -> None:
+    """Keep the replies of HTTP inside calls from now on."""
+    global _recorder
+    from tracefoundry_sdk.replay.recorder import Recorder
+
+    if _recorder is None:
+        _recorder = Recorder()
+        _recorder.watch()
+
+
+def stop_recording() -> None:
+    """Keep them no more."""
+    global _recorder
+    stopped, _recorder = _recorder, None
+    if stopped is not None:
+        stopped.stop()
+
+
 def entered(operation: Operation) -> None:
     """An operation begins."""
+    if _recorder is not None:
+        _recorder.watch()
     current = session()
     if current is not None:
         current.entered(operation)

@@ -94,6 +94,10 @@ class Api:
         """The body of a GET, as received."""
         return self._request("GET", path, params, READ_TIMEOUT_S)
 
+    def post(self, path: str, params: Params | None = None) -> bytes:
+        """The body of the answer to a POST without a body of its own."""
+        return self._request("POST", path, params, DELETE_TIMEOUT_S)
+
     def delete(self, path: str, params: Params | None = None) -> bytes:
         """The body of a DELETE, as received."""
         return self._request("DELETE", path, params, DELETE_TIMEOUT_S)

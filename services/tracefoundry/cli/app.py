@@ -21,6 +21,7 @@ from tracefoundry.cli.demo import demo
 from tracefoundry.cli.export import export
 from tracefoundry.cli.listing import list_traces
 from tracefoundry.cli.project import project_app
+from tracefoundry.cli.replay import replay
 from tracefoundry.cli.retention import retention
 from tracefoundry.cli.show import show
 from tracefoundry.cli.stats import stats
@@ -73,6 +74,7 @@ app.command("stats")(stats)
 app.command("clear")(clear)
 app.command("export", rich_help_panel="Bundles")(export)
 app.command("demo")(demo)
+app.command("replay")(replay)
 app.command(rich_help_panel=RUN)(retention)
 app.command("export-job", hidden=True)(job_commands.export_job)
 app.command("replay-job", hidden=True)(job_commands.replay_job)

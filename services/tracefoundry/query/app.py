@@ -22,6 +22,7 @@ from tracefoundry.query import errors
 from tracefoundry.query.administration import administration_router
 from tracefoundry.query.authentication import Authentication, json_writes, origin_check
 from tracefoundry.query.body_limit import BodyLimit
+from tracefoundry.query.dry_replays import dry_replay_router
 from tracefoundry.query.exporting import ContentSource, Exporting
 from tracefoundry.query.exports import export_router
 from tracefoundry.query.metrics import RequestMetrics
@@ -88,6 +89,7 @@ def create_app(
     contents = ContentSource(objects, keys, payloads.read_from)
     exporting = Exporting(store, access.projects, contents, patterns or UserPatterns())
     app.include_router(export_router(exporting, settings))
+    app.include_router(dry_replay_router(store.reader, contents))
     app.include_router(administration_router(access))
 
     @app.get("/docs", include_in_schema=False)

@@ -119,8 +119,8 @@ def _notes(
     unanswerable = sum(1 for call in recording.calls if call.result_state != "present")
     if unanswerable:
         notes.append(
-            f"{unanswerable:,} of {len(recording.calls):,} recorded calls cannot be answered, because"
-            " their results are not in the bundle."
+            f"{unanswerable:,} of {len(recording.calls):,} recorded calls cannot be answered: their"
+            " results are not in the bundle."
         )
     return notes
 

@@ -102,9 +102,9 @@ class RerunCall(msgspec.Struct, kw_only=True):
     outcome: Annotated[
         CallOutcome,
         Meta(
-            description="`diverged`: the recording has this call with other arguments. `allowed`: it"
-            " went out. `blocked`: a guard stopped what no recorded call stands for. `unused`: a"
-            " recorded call that nobody asked for."
+            description="`diverged`: the recording has this call with other arguments. `allowed`:"
+            " it went out. `blocked`: a guard stopped what no recorded call stands for. `unused`:"
+            " a recorded call that nobody asked for."
         ),
     ]
     call_id: str | None = None

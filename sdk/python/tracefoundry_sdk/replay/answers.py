@@ -12,6 +12,7 @@ from typing import Any
 
 from tracefoundry_sdk.json_text import dumps
 from tracefoundry_sdk.replay.errors import ReplayMiss, error_of
+from tracefoundry_sdk.replay.http_replies import member
 from tracefoundry_sdk.replay.typed_values import typed
 
 
@@ -58,12 +59,10 @@ def value(record: dict[str, Any], function: Callable[..., Any]) -> Any:
     annotation = _return_annotation(function)
     if record["kind"] == "llm":
         raw = record["raw_response"]
-        if isinstance(raw, dict) and ("chunks" in raw or "reply" in raw):
-            if "chunks" in raw:
-                return RecordedStream(record)
-            raw = raw["reply"]
-        if raw is not None and not _only_exchanges(raw):
-            return typed(as_objects(raw), annotation)
+        if member(raw, "chunks") is not None:
+            return RecordedStream(record)
+        if (reply := _reply(raw)) is not None:
+            return typed(as_objects(reply), annotation)
         return _text_of_messages(record, annotation)
     if annotation is str:
         text = record["result_text"]
@@ -75,10 +74,10 @@ def value(record: dict[str, Any], function: Callable[..., Any]) -> Any:
 def items(record: dict[str, Any]) -> Iterator[Any]:
     """What the generator yields, one by one; then its error, if it ended with one."""
     raw = record["raw_response"]
-    if record["kind"] == "llm" and isinstance(raw, dict) and isinstance(raw.get("chunks"), list):
-        yield from map(as_objects, raw["chunks"])
+    if record["kind"] == "llm" and (chunks := member(raw, "chunks")) is not None:
+        yield from map(as_objects, chunks)
     elif record["kind"] == "llm":
-        found = raw if raw is not None and not _only_exchanges(raw) else None
+        found = _reply(raw)
         if found is not None or record["error"] is None:
             yield as_objects(found) if found is not None else _text_of_messages(record, str)
     elif isinstance(record["result"], list):
@@ -98,8 +97,9 @@ def as_objects(found: Any) -> Any:
     return found
 
 
-def _only_exchanges(raw: Any) -> bool:
-    return isinstance(raw, dict) and "exchanges" in raw
+def _reply(raw: Any) -> Any:
+    """The reply of a raw response; None if only the exchanges of HTTP were kept."""
+    return raw if member(raw, "exchanges") is None else member(raw, "reply")
 
 
 def _return_annotation(function: Callable[..., Any]) -> Any:

@@ -14,7 +14,8 @@ from typing import Any
 from tracefoundry_sdk.replay import answers
 from tracefoundry_sdk.replay.client import ReplayClient
 from tracefoundry_sdk.replay.errors import ReplayMiss
-from tracefoundry_sdk.replay.guards import Guards
+from tracefoundry_sdk.replay.exchanges import Exchange
+from tracefoundry_sdk.replay.guards import HTTP_LIBRARIES, TOOL_LIBRARIES, Guards, sockets_guard
 from tracefoundry_sdk.replay.http_replies import HttpReply, http_replies
 from tracefoundry_sdk.replay.matching import Call, Wanted
 from tracefoundry_sdk.replaying import Form, Identity
@@ -90,16 +91,20 @@ class Session:
 
     def __init__(self, address: str) -> None:
         self.client = ReplayClient(address)
-        self._guards = Guards(self)
+        self._guards = Guards(self, (HTTP_LIBRARIES | TOOL_LIBRARIES).items())
+        self._stopped = False
         self._lock = threading.Lock()
         self._live_calls = 0
 
     def guard(self) -> None:
-        """Guard the libraries that are loaded by now."""
-        self._guards.extend()
+        """Guard sockets, and the libraries that are loaded by now."""
+        sockets_guard.guard(self)
+        self.client.guards(["decorators", "sockets", *self._guards.extend()])
 
     def stop(self) -> None:
         """Take the guards away."""
+        self._stopped = True
+        sockets_guard.remove()
         self._guards.remove()
 
     def take(
@@ -120,7 +125,8 @@ class Session:
 
     def entered(self, operation: Operation) -> None:
         """An operation begins; what was imported meanwhile is guarded too."""
-        self._guards.extend()
+        if new := self._guards.extend():
+            self.client.guards(new)
         try:
             identity = operation.identity()
         except Exception as error:
@@ -157,12 +163,18 @@ class Session:
         Raises:
             ReplayMiss: it stands in no open call, or the recording has no reply for it.
         """
+        if self._stopped:
+            return None
         operation = innermost()
         if operation is not None and operation.replay is not None:
             return operation.replay.http_reply()
         message = "a request outside of llm_call, tool_call and retrieval"
         self.client.blocked("http", f"{method} {_without_query(url)}", message)
         raise ReplayMiss(f"replay: {message}: {method} {_without_query(url)}")
+
+    def exchange(self) -> Exchange | None:
+        """Nothing is recorded in a replay."""
+        return None
 
     def tool_record(
         self, name: str, arguments: Any, call_id: str | None = None
@@ -171,6 +183,8 @@ class Session:
 
         Where the agent has a ``tool_call`` of the same name around it, the two are one call.
         """
+        if self._stopped:
+            return None
         operation = innermost()
         if operation is not None and operation.replay is not None:
             around = operation.replay.identity
@@ -178,6 +192,11 @@ class Session:
                 return operation.replay.look_up("result")
         path = () if operation is None else operation.agents_below()
         return self.take(Identity("tool", name, arguments, call_id), path, "result")
+
+    @property
+    def stops(self) -> bool:
+        """Telemetry is refused, too."""
+        return not self._stopped
 
     @property
     def live(self) -> bool:

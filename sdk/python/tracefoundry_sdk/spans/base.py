@@ -23,11 +23,15 @@ from tracefoundry_sdk.runtime import Runtime
 from tracefoundry_sdk.safety import never_raises
 
 if TYPE_CHECKING:
+    from tracefoundry_sdk.replay.exchanges import Exchange
     from tracefoundry_sdk.replay.session import OpenCall
     from tracefoundry_sdk.replaying import Identity
 
 AGENTS_OF_CALLER = ("*",)
 """Begins the agent path of what another process called: the agents there are not known here."""
+
+MAX_EXCHANGES = 100
+"""Replies of HTTP that are kept of one call."""
 
 _OWNER = context.create_key("tracefoundry.operation")
 """The innermost operation of ours in a context."""
@@ -82,6 +86,7 @@ class Operation:
         self._contents: dict[str, Content] = {}
         self.agent_path: tuple[str, ...] = ()  # names of the agent runs around it, outermost first
         self.replay: OpenCall | None = None  # set in a replay, for calls that are recorded
+        self._exchanges: list[Exchange] | None = None  # replies of HTTP, kept for replay
 
     # What a helper defines.
 
@@ -117,6 +122,30 @@ class Operation:
     def identity(self) -> Identity | None:
         """What a replay finds the recorded call by; None for what is not a call."""
         return None
+
+    @never_raises(None)
+    def new_exchange(self) -> Exchange | None:
+        """A place for a reply of HTTP inside this call; None if it is not recorded."""
+        from tracefoundry_sdk.replay.exchanges import Exchange
+
+        if self._runtime is None or not self._runtime.record or not self._wants_content():
+            return None
+        if self.identity() is None:  # no call: nothing would find it again
+            return None
+        self._exchanges = self._exchanges or []
+        if len(self._exchanges) == MAX_EXCHANGES:
+            return None
+        self._exchanges.append(Exchange())
+        return self._exchanges[-1]
+
+    def keep_raw_response(self, reply: dict[str, Any] | None) -> None:
+        """Keep a reply for replay, and the replies of HTTP that it was made from."""
+        exchanges = [exchange.as_json() for exchange in self._exchanges or ()]
+        if exchanges and None not in exchanges:  # with one missing the others would be misread
+            reply = {**(reply or {}), "exchanges": exchanges}
+        if reply:
+            plain = reply["reply"] if reply.keys() == {"reply"} else reply
+            self.content(c.RAW_RESPONSE, plain)
 
     def agents_below(self) -> tuple[str, ...]:
         """The agent path of what runs inside."""

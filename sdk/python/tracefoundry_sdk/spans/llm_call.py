@@ -73,7 +73,7 @@ class LlmCall(Operation):
         self._inner: Any = None  # what a suppressed instrumentation tells
         self._stream: Stream | None = None
         self._started_ns = 0
-        self._raw_response: Any = None
+        self._raw_response: dict[str, Any] | None = None  # its member is `reply` or `chunks`
         self._raw_request: Any = None
 
     @property
@@ -95,7 +95,7 @@ class LlmCall(Operation):
         if not self._recording:
             return
         if self._runtime is not None and self._runtime.record:
-            self._raw_response = snapshot(reply)
+            self._raw_response = {"reply": snapshot(reply)}
         found = read_reply(reply)
         if found is None:
             self.output = reply
@@ -325,8 +325,7 @@ class LlmCall(Operation):
     def _record_raw(self) -> None:
         """Request and reply in full, for replay."""
         self.content(c.RAW_REQUEST, self._raw_request)
-        if self._raw_response is not None:
-            self.content(c.RAW_RESPONSE, self._raw_response)
+        self.keep_raw_response(self._raw_response)
 
 
 @overload

@@ -69,6 +69,11 @@ class Retrieval(Operation):
         """Keep the query."""
         self.query = self._query
 
+    def finish(self) -> None:
+        """Keep the replies of HTTP, if the call is recorded."""
+        if self._exchanges:
+            self.keep_raw_response(None)
+
     def take_arguments(self, name: str, arguments: dict[str, Any]) -> None:
         """The function's name, and its ``query`` or first argument."""
         self._source = self._source or name

@@ -76,6 +76,11 @@ class ToolCall(Operation):
         self._keep(c.TOOL_CALL_ARGUMENTS, self._arguments)
         self._keep(c.TOOL_DESCRIPTION, self._description)
 
+    def finish(self) -> None:
+        """Keep the replies of HTTP, if the call is recorded."""
+        if self._exchanges:
+            self.keep_raw_response(None)
+
     def take_arguments(self, name: str, arguments: dict[str, Any]) -> None:
         """The function's name and arguments."""
         self._name = self._name or name

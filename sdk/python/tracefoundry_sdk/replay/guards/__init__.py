@@ -1,95 +1,107 @@
-"""Guards: the libraries through which calls would go out, answered or stopped in a replay.
+"""Guards: the libraries through which calls go out.
 
-Each guard replaces methods of one library once that library is loaded; nothing is imported for it.
-Libraries that are imported later are guarded when the next helper begins, and until then by the
-guard of sockets, which is there from the start. Native clients (gRPC's core, librdkafka, libcurl)
-pass all of these; a network namespace stops them.
+In a replay they answer calls or stop them; while an agent is recorded they keep the replies. Each
+guard replaces methods of one library once that library is loaded; nothing is imported for it.
+Libraries that are imported later are guarded when the next helper begins, and until then a replay
+stops them by the guard of sockets, which is there from the start. Native clients (gRPC's core,
+librdkafka, libcurl) pass all of these; a network namespace stops them.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from opentelemetry import context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 
-if TYPE_CHECKING:
-    from tracefoundry_sdk.replay.session import Session
+from tracefoundry_sdk.replay.exchanges import Exchange
+from tracefoundry_sdk.replay.http_replies import HttpReply
 
-_LIBRARIES = {
+HTTP_LIBRARIES = {
     "httpx": "httpx",
     "httpx2": "httpx2",
-    "requests": "requests.adapters",
     "urllib3": "urllib3.connectionpool",
-    "aiohttp": "aiohttp.connector",
+    "requests": "requests.adapters",
+    "aiohttp": "aiohttp.client_reqrep",
+}
+"""The module that must be loaded for a guard to be set; the guard is ``guards/{name}_guard.py``."""
+
+TOOL_LIBRARIES = {
     "mcp": "mcp.client.session",
     "langchain": "langchain_core.tools.base",
 }
-"""The module that must be loaded for a guard to be set; the guard is ``guards/{name}_guard.py``."""
+
+
+class Interceptor(Protocol):
+    """What the guards of HTTP ask: the session of a replay, or the recorder."""
+
+    @property
+    def stops(self) -> bool:
+        """Nothing goes out by itself, so that telemetry must be refused too."""
+
+    def http_reply(self, method: str, url: str) -> HttpReply | None:
+        """The reply to a request; None if it may go out."""
+
+    def exchange(self) -> Exchange | None:
+        """Where the reply to the current request is kept; None if it is not."""
 
 
 class Patches:
     """Replaced attributes, and what they were."""
 
     def __init__(self) -> None:
-        self._originals: list[tuple[Any, str, Any]] = []
+        self._replaced: list[tuple[Any, str, Any, Any]] = []
 
     def replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         """Put ``make(original)`` in the place of an attribute."""
         original = getattr(owner, name)
-        self._originals.append((owner, name, original))
-        setattr(owner, name, make(original))
+        replacement = make(original)
+        self._replaced.append((owner, name, original, replacement))
+        setattr(owner, name, replacement)
 
     def undo(self) -> None:
-        """Put all back."""
-        for owner, name, original in reversed(self._originals):
-            setattr(owner, name, original)
-        self._originals.clear()
+        """Put back what nobody else has wrapped meanwhile; what stays asks and is told nothing."""
+        for owner, name, original, replacement in reversed(self._replaced):
+            if getattr(owner, name) is replacement:
+                setattr(owner, name, original)
+        self._replaced.clear()
 
 
 class Guards:
-    """The guards of one replay in this process."""
+    """The guards of some libraries in this process."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, interceptor: Any, libraries: Iterable[tuple[str, str]]) -> None:
+        self._interceptor = interceptor
+        self._libraries = list(libraries)
         self._patches = Patches()
-        self._active: list[str] = []
         self._lock = threading.Lock()
         self._loaded = -1  # number of modules at the last look
 
-    def extend(self) -> None:
-        """Guard what is loaded and not guarded yet."""
+    def extend(self) -> list[str]:
+        """Guard what is loaded and not guarded yet; gives the names of the new guards."""
         if len(sys.modules) == self._loaded:
-            return
+            return []
+        new: list[str] = []
         with self._lock:
             self._loaded = len(sys.modules)
-            new = [] if self._active else ["decorators", "sockets"]
-            if new:
-                from tracefoundry_sdk.replay.guards import sockets_guard
-
-                sockets_guard.guard(self._session)
-            for name, module_name in _LIBRARIES.items():
+            for library in list(self._libraries):
+                name, module_name = library
                 module = sys.modules.get(module_name)
-                if name not in self._active and _is_loaded(module):
+                if module is not None and _is_loaded(module):
                     guard = import_module(f"{__name__}.{name}_guard")
-                    guard.guard(self._session, self._patches, module)
+                    guard.guard(self._interceptor, self._patches, module)
+                    self._libraries.remove(library)
                     new.append(name)
-            self._active += new
-        if new:
-            self._session.client.guards(new)
+        return new
 
     def remove(self) -> None:
         """Take all away."""
-        from tracefoundry_sdk.replay.guards import sockets_guard
-
-        sockets_guard.remove()
         self._patches.undo()
-        self._active.clear()
 
 
 def is_telemetry() -> bool:
@@ -100,6 +112,5 @@ def is_telemetry() -> bool:
     return bool(context.get_value(_SUPPRESS_INSTRUMENTATION_KEY))
 
 
-def _is_loaded(module: ModuleType | None) -> bool:
-    spec = getattr(module, "__spec__", None)
-    return module is not None and not getattr(spec, "_initializing", False)
+def _is_loaded(module: ModuleType) -> bool:
+    return not getattr(getattr(module, "__spec__", None), "_initializing", False)

@@ -11,34 +11,75 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from tracefoundry_sdk.replay.exchanges import Exchange
 from tracefoundry_sdk.replay.guards import is_telemetry
 from tracefoundry_sdk.replay.http_replies import HttpReply
 
 if TYPE_CHECKING:
-    from tracefoundry_sdk.replay.guards import Patches
-    from tracefoundry_sdk.replay.session import Session
+    from tracefoundry_sdk.replay.guards import Interceptor, Patches
+
+_MAX_WATCHED = 10_000  # replies that are being read at a time
 
 
-def guard(session: Session, patches: Patches, module: Any) -> None:
-    """Answer the requests of ``aiohttp``."""
+def guard(interceptor: Interceptor, patches: Patches, module: Any) -> None:
+    """Answer or watch the requests of ``aiohttp``."""
     from aiohttp.client_proto import ResponseHandler
+    from aiohttp.connector import BaseConnector, Connection
+    from aiohttp.streams import StreamReader
+
+    watched: dict[int, Exchange] = {}  # by the identity of the body's reader, until its end
 
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         async def connect(self: Any, req: Any, *args: Any, **options: Any) -> Any:
-            if is_telemetry():
+            if interceptor.stops and is_telemetry():
                 raise ConnectionRefusedError("no telemetry leaves a replay")
-            reply = session.http_reply(req.method, str(req.url))
+            reply = interceptor.http_reply(req.method, str(req.url))
             if reply is None:
                 return await original(self, req, *args, **options)
             loop = asyncio.get_running_loop()
             protocol = ResponseHandler(loop=loop)
             protocol.connection_made(_Memory(protocol))
             protocol.data_received(_as_bytes(reply))
-            return module.Connection(self, req.connection_key, protocol, loop)
+            return Connection(self, req.connection_key, protocol, loop)
 
         return connect
 
-    patches.replace(module.BaseConnector, "connect", make)
+    def starting(original: Callable[..., Any]) -> Callable[..., Any]:
+        async def start(self: Any, connection: Any) -> Any:
+            response = await original(self, connection)
+            exchange = interceptor.exchange()
+            if exchange is not None:
+                # aiohttp has taken the compression off already.
+                exchange.begin(self.status, self.headers.get("content-type"), None)
+                for piece in self.content._buffer:
+                    exchange.add(piece)
+                if not self.content.is_eof() and len(watched) < _MAX_WATCHED:
+                    watched[id(self.content)] = exchange
+            return response
+
+        return start
+
+    def feeding(original: Callable[..., Any]) -> Callable[..., Any]:
+        def feed_data(self: Any, data: bytes, *args: Any) -> Any:
+            exchange = watched.get(id(self)) if watched else None
+            if exchange is not None:
+                exchange.add(data)
+            return original(self, data, *args)
+
+        return feed_data
+
+    def ending(original: Callable[..., Any]) -> Callable[..., Any]:
+        def end(self: Any, *args: Any) -> Any:
+            watched.pop(id(self), None)
+            return original(self, *args)
+
+        return end
+
+    patches.replace(BaseConnector, "connect", make)
+    patches.replace(module.ClientResponse, "start", starting)
+    patches.replace(StreamReader, "feed_data", feeding)
+    patches.replace(StreamReader, "feed_eof", ending)
+    patches.replace(StreamReader, "set_exception", ending)
 
 
 class _Memory(asyncio.Transport):

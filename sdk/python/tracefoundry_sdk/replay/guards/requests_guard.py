@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracefoundry_sdk.replay.guards import Patches
-    from tracefoundry_sdk.replay.session import Session
+    from tracefoundry_sdk.replay.guards import Interceptor, Patches
 
 
-def guard(session: Session, patches: Patches, module: Any) -> None:
+def guard(interceptor: Interceptor, patches: Patches, module: Any) -> None:
     """Nothing to replace: ``requests.adapters`` has imported urllib3, which is guarded."""

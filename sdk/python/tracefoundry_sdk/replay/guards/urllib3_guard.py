@@ -6,24 +6,34 @@ import io
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from tracefoundry_sdk.replay.exchanges import PLAIN_ENCODINGS, Exchange
 from tracefoundry_sdk.replay.guards import is_telemetry
 
 if TYPE_CHECKING:
-    from tracefoundry_sdk.replay.guards import Patches
-    from tracefoundry_sdk.replay.session import Session
+    from tracefoundry_sdk.replay.guards import Interceptor, Patches
 
 
-def guard(session: Session, patches: Patches, module: Any) -> None:
-    """Answer the requests of ``urllib3``."""
+def guard(interceptor: Interceptor, patches: Patches, module: Any) -> None:
+    """Answer or watch the requests of ``urllib3``."""
     from urllib3.response import HTTPResponse
 
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def urlopen(self: Any, method: str, url: str, *args: Any, **options: Any) -> Any:
-            if is_telemetry():
+            if interceptor.stops and is_telemetry():
                 raise ConnectionRefusedError("no telemetry leaves a replay")
-            reply = session.http_reply(method, f"{self.scheme}://{self.host}:{self.port}{url}")
+            reply = interceptor.http_reply(method, f"{self.scheme}://{self.host}:{self.port}{url}")
             if reply is None:
-                return original(self, method, url, *args, **options)
+                exchange = interceptor.exchange()
+                if exchange is None or len(args) > 1:  # headers by position: nobody does that
+                    return original(self, method, url, *args, **options)
+                headers = options.get("headers") or self.headers or {}
+                options["headers"] = _with_plain_encodings(headers)
+                preload = options.get("preload_content", True)
+                options["preload_content"] = False
+                response = _watched(original(self, method, url, *args, **options), exchange)
+                if preload:
+                    response.read(cache_content=True)
+                return response
             return HTTPResponse(
                 body=_Pieces(reply.chunks),
                 headers=reply.headers,
@@ -38,6 +48,32 @@ def guard(session: Session, patches: Patches, module: Any) -> None:
         return urlopen
 
     patches.replace(module.HTTPConnectionPool, "urlopen", make)
+
+
+def _with_plain_encodings(headers: Any) -> dict[str, str]:
+    others = {name: value for name, value in headers.items() if name.lower() != "accept-encoding"}
+    return others | PLAIN_ENCODINGS
+
+
+def _watched(response: Any, exchange: Exchange) -> Any:
+    """The response, of which every read of the wire is kept.
+
+    All ways of reading go through one of two methods: one for chunked bodies, one for others, which
+    is named differently in urllib3 1.26.
+    """
+    headers = response.headers
+    exchange.begin(response.status, headers.get("content-type"), headers.get("content-encoding"))
+    plain = "_raw_read" if hasattr(response, "_raw_read") else "_fp_read"
+    for name in (plain, "_handle_chunk"):
+        read = getattr(response, name)
+
+        def kept(*args: Any, _read: Any = read, **options: Any) -> Any:
+            piece = _read(*args, **options)
+            exchange.add(piece)
+            return piece
+
+        setattr(response, name, kept)
+    return response
 
 
 class _Pieces(io.RawIOBase):
