@@ -7,6 +7,7 @@ import io
 
 import pytest
 
+from payloads.fault_proxy import FaultProxy
 from tracefoundry.payloads import bundle_objects
 from tracefoundry.payloads.bundle_objects import BundleObjects, split
 from tracefoundry.payloads.errors import (
@@ -78,6 +79,29 @@ def test_a_server_that_is_not_there_is_reported(
     bundles = BundleObjects()
     with pytest.raises(ObjectStoreUnavailable, match="nothing answers there"):
         bundles.upload(f"s3://{bucket}/a.zip", io.BytesIO(DATA))
+    bundles.close()
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_full_bucket_is_reported_and_keeps_nothing(
+    bucket: str, fault_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    """Also where the bundle goes there in parts: a half one never appears."""
+    monkeypatch.setattr(bundle_objects, "MULTIPART_FROM_BYTES", 6 * 1024 * 1024)
+    monkeypatch.setattr(bundle_objects, "PART_BYTES", 5 * 1024 * 1024)
+    bundles, uri = BundleObjects(), f"s3://{bucket}/exports/a.zip"
+    data = DATA * 30 if large else DATA
+
+    def fill(_: int) -> None:
+        fault_proxy.fault = "full"
+
+    if not large:
+        fill(0)
+    with pytest.raises(ObjectStoreUnavailable, match="the bucket's quota is used up"):
+        bundles.upload(uri, io.BytesIO(data), progress=fill)
+    fault_proxy.fault = "none"
+    with pytest.raises(ObjectMissing):
+        bundles.download(uri, io.BytesIO())
     bundles.close()
 
 
