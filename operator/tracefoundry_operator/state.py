@@ -11,7 +11,6 @@ the exports of an instance. The methods return their keys, and the caller wakes 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from tracefoundry_operator import references
 from tracefoundry_operator.api.export import Export
 from tracefoundry_operator.api.instance import Instance
+from tracefoundry_operator.children import Children
 from tracefoundry_operator.conditions import Checks
 from tracefoundry_operator.kinds import (
     EXPORT,
@@ -56,10 +56,8 @@ class State:
     """Records of all objects, and the results of passes and probes."""
 
     __slots__ = (
-        "_applied",
         "_checks",
         "_children",
-        "_children_by_owner",
         "_export_targets",
         "_instances",
         "_pods",
@@ -72,8 +70,7 @@ class State:
         self._resources: dict[ObjectKey, Resource] = {}
         self._secrets: dict[ObjectKey, Secret] = {}
         self._pods: dict[ObjectKey, Pod] = {}
-        self._children: dict[ObjectKey, Child] = {}
-        self._children_by_owner: defaultdict[str, set[ObjectKey]] = defaultdict(set)
+        self._children = Children()
         # Each instance as the last pass read it.
         self._instances: dict[ObjectKey, Instance] = {}
         # The instance that each TraceExport refers to.
@@ -82,7 +79,6 @@ class State:
         self._checks: dict[ObjectKey, Checks] = {}
         # resourceVersion of each custom resource after our last write of its status.
         self._status_versions: dict[ObjectKey, str] = {}
-        self._applied: dict[ObjectKey, Applied] = {}
 
     # Objects of the cluster.
 
@@ -122,7 +118,7 @@ class State:
         if key.kind == POD.name:
             pod = self._pods.pop(key, None)
             return NO_RESOURCES if pod is None else self._users_of_pod(pod)
-        child = self._drop_child(key)
+        child = self._children.drop(key)
         return NO_RESOURCES if child is None else _owner(child)
 
     def versions(self, kind: Kind) -> dict[ObjectKey, str]:
@@ -152,16 +148,12 @@ class State:
         """
         child = read_child(kind, body)
         if child is not None:
-            known = self._children.get(child.key)
-            if known is not None and known.owner_uid != child.owner_uid:
-                self._drop_child(child.key)
-            self._children[child.key] = child
-            self._children_by_owner[child.owner_uid].add(child.key)
+            self._children.put(child)
         return child
 
     def record_apply(self, key: ObjectKey, applied: Applied) -> None:
         """Note what was applied to an object."""
-        self._applied[key] = applied
+        self._children.record_apply(key, applied)
 
     def record_status(self, key: ObjectKey, resource_version: str) -> None:
         """Note the version of a custom resource after a write of its status."""
@@ -229,11 +221,10 @@ class State:
         """What is known of an instance. ConfigMaps are not watched, so the caller reads them."""
         key = ObjectKey(INSTANCE.name, instance.namespace, instance.name)
         label = instance_label(instance.name)
-        children = sorted(self._children_by_owner.get(instance.uid, ()))
         return Snapshot(
             instance=instance,
             status=status,
-            children=MappingProxyType({child: self._children[child] for child in children}),
+            children=self._children.of(instance.uid),
             pods=tuple(
                 pod
                 for _, pod in sorted(self._pods.items())
@@ -243,9 +234,7 @@ class State:
             ),
             secrets=self._secrets_of(instance, references.secret_keys(instance.spec)),
             config_maps=MappingProxyType(dict(config_maps)),
-            applied=MappingProxyType(
-                {child: self._applied[child] for child in children if child in self._applied}
-            ),
+            applied=self._children.applied_of(instance.uid),
             checks=self._checks.get(key),
             now=now,
         )
@@ -261,14 +250,14 @@ class State:
         now: dt.datetime,
     ) -> ExportSnapshot:
         """What is known of a TraceExport."""
-        children = sorted(self._children_by_owner.get(export.uid, ()))
+        children = self._children.of(export.uid)
         jobs = {key.name for key in children}
         return ExportSnapshot(
             export=export,
             instance=instance,
             instance_status=instance_status,
             status=status,
-            children=MappingProxyType({child: self._children[child] for child in children}),
+            children=children,
             pods=tuple(
                 pod
                 for _, pod in sorted(self._pods.items())
@@ -307,17 +296,7 @@ class State:
             return self._resources
         if kind == SECRET.name:
             return self._secrets
-        return self._pods if kind == POD.name else self._children
-
-    def _drop_child(self, key: ObjectKey) -> Child | None:
-        child = self._children.pop(key, None)
-        self._applied.pop(key, None)
-        if child is not None:
-            keys = self._children_by_owner[child.owner_uid]
-            keys.discard(key)
-            if not keys:
-                del self._children_by_owner[child.owner_uid]
-        return child
+        return self._pods if kind == POD.name else self._children.records
 
     def _with_exports(self, key: ObjectKey) -> Affected:
         exports = (export for export, target in self._export_targets.items() if target == key)
