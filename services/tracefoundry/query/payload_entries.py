@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from tracefoundry.model.payload import LOG
-from tracefoundry.model.times import day_of, rfc3339_microseconds
+from tracefoundry.model.times import rfc3339_microseconds
 from tracefoundry.schemas.spans import PayloadEntry
 from tracefoundry.store.api import Snapshot
 from tracefoundry.store.payload_states import payload_now, stored_digest
