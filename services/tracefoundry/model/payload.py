@@ -31,12 +31,18 @@ Slot = Literal[
 ]
 """The role of a piece of content in its span; ``attribute`` is content without a known role."""
 
-StoredState = Literal["present", "redacted", "withheld", "expired", "reference"]
+StoredState = Literal["present", "redacted", "withheld", "expired", "excluded", "reference"]
 """State of a payload when its span was stored. The API derives the present state from it.
 
 ``redacted`` and ``withheld``: redaction took the value out. ``expired``: the span came after the
-payload retention of its day had passed. ``reference``: the sender stored the content elsewhere, and
-the attribute only points at it."""
+payload retention of its day had passed. ``excluded``: the span was imported from a bundle without
+payloads; the ref is a keyed hash (``hmac-sha256:``). ``reference``: the sender stored the content
+elsewhere, and the attribute only points at it."""
+
+PayloadState = Literal[
+    "present", "redacted", "withheld", "expired", "deleted", "missing", "dangling", "excluded"
+]
+"""State of a payload at the time of reading."""
 
 RESOURCE, SCOPE, SPAN, LOG = "resource", "scope", "span", "log"
 """Places where a value can stand, besides ``events/<i>`` and ``links/<i>``."""

@@ -101,6 +101,7 @@ def api_app(
         objects=stores.objects,
         keys=configuration.keys,
         registry=registry,
+        patterns=configuration.patterns,
     )
     app.include_router(health_router(readiness(stores), registry))
     return app

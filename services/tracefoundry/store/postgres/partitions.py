@@ -20,6 +20,11 @@ PARTITIONED: dict[str, int] = {
 }
 """Partitioned tables and how long a day is in the unit of their range: ns or days."""
 
+IMPORT_TABLES = ("imported_spans", "imported_span_logs")
+"""Tables that only imports write, for the day of the import."""
+WINDOW_TABLES = tuple(table for table in PARTITIONED if table not in IMPORT_TABLES)
+"""Tables that need a partition for every day of the window of accepted start times."""
+
 ADVISORY_LOCK = 0x7F0D_DA75
 """Key of the advisory lock under which partitions are made and dropped."""
 
@@ -38,16 +43,17 @@ def window_days(now_ns: int, retention_ns: int, ahead_ns: int) -> range:
     return range(day_of(now_ns - retention_ns), day_of(now_ns + ahead_ns) + 2)
 
 
-def ensure(connection: psycopg.Connection, days: Iterable[int]) -> list[str]:
-    """Create and attach the partitions that are missing for these days; returns their names.
+def ensure(
+    connection: psycopg.Connection, days: Iterable[int], tables: Iterable[str] = WINDOW_TABLES
+) -> list[str]:
+    """Create and attach the partitions that are missing of some tables for these days; returns
+    their names.
 
     Runs in transactions of its own, one per table and day, so that an interruption leaves whole
     partitions only.
     """
     made = []
-    wanted = [
-        (table, day, partition_name(table, day)) for table in PARTITIONED for day in sorted(days)
-    ]
+    wanted = [(table, day, partition_name(table, day)) for table in tables for day in sorted(days)]
     with connection.transaction():
         rows = connection.execute(
             "SELECT c.relname FROM pg_inherits i"

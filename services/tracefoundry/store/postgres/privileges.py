@@ -48,6 +48,10 @@ _PRIVILEGES: dict[DatabaseRole, dict[str, str]] = {
         "projects": "SELECT",
         "tokens": "SELECT",
         "audit_log": _REFUSALS_COUNTED,
+        "imported_spans": _NONE,
+        "imported_span_logs": _NONE,
+        "staged_imports": _NONE,
+        "exports": _NONE,
     },
     "query": {
         "": "SELECT",
@@ -64,6 +68,7 @@ _PRIVILEGES: dict[DatabaseRole, dict[str, str]] = {
         "projects": "SELECT, INSERT, UPDATE",
         "tokens": "SELECT, INSERT, UPDATE",
         "audit_log": "SELECT, INSERT, UPDATE (count)",
+        "exports": "SELECT, INSERT, UPDATE",
     },
     "retention": {
         "": "SELECT, UPDATE, DELETE",

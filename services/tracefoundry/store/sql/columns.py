@@ -23,6 +23,8 @@ Types
 
 from __future__ import annotations
 
+import dataclasses
+
 from tracefoundry.store.sql.schema import FIRST_REVISION, Column, Growth, Index, Part, Table, Type
 from tracefoundry.store.values import ID_BYTES
 
@@ -142,6 +144,61 @@ the key: two records of one span and time are two, a resend is none. ``extra`` h
 ``observed_time_ns``, ``flags``, ``dropped_attributes_count`` and ``mended_strings``; ``genai`` what
 the event says about its span, NULL if nothing."""
 
+
+def _imported(table: Table) -> Table:
+    """The table that holds the same rows of imported traces, partitioned by the day of import."""
+    return dataclasses.replace(
+        table,
+        name=f"imported_{table.name}",
+        columns=(Column("import_day", Type.INT, "import_day", part=Part.KEPT), *table.columns),
+        key=(*table.key, "import_day"),
+        arguments=("import_day", *table.arguments),
+        partition_by="import_day",
+        indexes=tuple(
+            dataclasses.replace(index, name=f"imported_{index.name}") for index in table.indexes
+        ),
+        since="0006",
+    )
+
+
+IMPORTED_SPANS = _imported(SPANS)
+IMPORTED_SPAN_LOGS = _imported(SPAN_LOGS)
+"""Spans and logs of traces that were imported from a file, in tables of their own: an old trace
+lives as long after its import as a new one after its arrival. Rows are written before the row of
+their trace in ``traces``, and nothing reads them without that row."""
+
+STAGED_IMPORTS = Table(
+    "staged_imports",
+    (
+        Column("project_id", Type.INT),
+        _id("trace_id"),
+        Column("import_day", Type.INT),
+        Column("started_at_ns", Type.BIGINT),
+    ),
+    key=("project_id", "trace_id"),
+    since="0006",
+)
+"""Traces of which an import may have written rows already. An import writes these rows first and
+removes them in the transaction that makes its traces visible; rows that are left when no import
+runs name what an interrupted import has left behind."""
+
+EXPORTS = Table(
+    "exports",
+    (
+        Column("object_key", Type.TEXT),
+        Column("project_id", Type.INT, null=True),
+        Column("bytes", Type.BIGINT),
+        Column("sha256", Type.BYTES, size=32),
+        Column("created_at_ns", Type.BIGINT),
+        Column("expires_at_ns", Type.BIGINT, null=True),
+    ),
+    key=("object_key",),
+    indexes=(Index("exports_expiry", ("expires_at_ns",)),),
+    since="0006",
+)
+"""Bundles that export Jobs put into the object store. ``project_id`` is NULL for a bundle of
+several projects; retention removes the object at ``expires_at_ns``, and never where it is NULL."""
+
 RESOURCES = Table(
     "resources",
     (
@@ -225,6 +282,8 @@ TRACES = Table(
         Column("missing_expired", Type.BOOL, default=False),
         Column("totals_pending", Type.BOOL, default=False),
         Column("recomputed_at_ns", Type.BIGINT, "now_ns"),
+        Column("original_environment", Type.TEXT, null=True, since="0006"),
+        Column("import_digest", Type.BYTES, size=32, null=True, since="0006"),
     ),
     key=("project_id", "trace_id"),
     arguments=("project_id", "trace_id", "summary", "now_ns"),
@@ -251,7 +310,9 @@ TRACES = Table(
 earliest and latest span start (``start_time_ns``, ``last_start_ns``) prune partitions for reads by
 id. ``totals_pending`` is true while a very large trace waits for its next recompute.
 ``started_ns`` and ``last_started_ns`` are NULL unless runs are unfinished; a trace of which only
-the start of a run is known has a row too."""
+the start of a run is known has a row too. Of an imported trace ``import_day`` is the day of the
+import, ``original_environment`` the environment it had in the file, and ``import_digest`` the
+SHA-256 of its content there; all three are NULL for traces that came over OTLP."""
 
 TOMBSTONES = Table(
     "tombstones",
@@ -360,11 +421,13 @@ PROJECTS = Table(
         Column("quota_spans_per_day", Type.BIGINT, null=True, since="0004"),
         Column("quota_content_bytes_per_day", Type.BIGINT, null=True, since="0004"),
         Column("personal_data", Type.TEXT, null=True, since="0005"),
+        Column("export_key", Type.BYTES, size=32, null=True, since="0006"),
     ),
     key=("project_id",),
 )
 """``redaction`` (strict, standard or off), ``personal_data`` (on or off), the retentions and the
-quotas are NULL where the project has none of its own and follows the platform's settings."""
+quotas are NULL where the project has none of its own and follows the platform's settings.
+``export_key`` is the HMAC key of refs in exports without payloads, NULL until first needed."""
 
 PROJECT_USAGE = Table(
     "project_usage",
@@ -440,4 +503,8 @@ TABLES = (
     TOKENS,
     AUDIT_LOG,
     PROJECT_USAGE,
+    IMPORTED_SPANS,
+    IMPORTED_SPAN_LOGS,
+    STAGED_IMPORTS,
+    EXPORTS,
 )
