@@ -129,6 +129,19 @@ def test_spans_are_stored_read_and_deleted(
     assert b"trace deleted" in resent.content
 
 
+@pytest.mark.parametrize("payloads", [True, False])
+def test_traces_are_exported(ingest: Platform, query: Platform, payloads: bool) -> None:
+    """With contents, and without: then the project's key is made by the query process."""
+    trace_id = new_trace_id()
+    assert 200 == post(ingest, chat(trace_id)).status_code
+    answer = query.client.post(
+        f"{query.api}/api/traces/{trace_id.hex()}/export", json={"payloads": payloads}
+    )
+    assert 200 == answer.status_code, answer.text
+    assert answer.content.startswith(b"PK")
+    assert 200 == query.client.get(f"{query.api}/readyz").status_code
+
+
 def test_traces_are_deleted_in_bulk_with_their_logs(ingest: Platform, query: Platform) -> None:
     """Content of the logs goes too."""
     trace_id, span_id = new_trace_id(), b"l" * 8
