@@ -2,12 +2,12 @@
 
 Spans ask for contents in the order of traces, while a bundle stores them by hash, many in one
 compressed pack: reading them in place would inflate a pack for every span. Memory holds 40 bytes a
-content.
+content, and an index by the first two bytes of hashes.
 """
 
 from __future__ import annotations
 
-import os
+import mmap
 import tempfile
 from array import array
 from bisect import bisect_left
@@ -20,6 +20,7 @@ from tracefoundry.bundle.errors import NotABundle
 from tracefoundry.model.payload import digest_of, ref_from_digest
 
 _DIGEST_BYTES = 32
+_BUCKETS = 1 << 16
 
 
 class ContentFile:
@@ -38,6 +39,9 @@ class ContentFile:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by close()
         self._digests = bytearray()
         self._ends = array("Q", [0])
+        self._buckets = array("Q")
+        """By the first two bytes of a hash: how many contents come before."""
+        self._mapped: mmap.mmap | None = None
         try:
             before = b""
             for sha256, content in contents:
@@ -45,10 +49,14 @@ class ContentFile:
                 if digest <= before:
                     raise NotABundle("its payloads are not sorted, or one stands twice")
                 before = digest
+                self._begin_bucket(digest[0] << 8 | digest[1])
                 self._file.write(content)
                 self._digests += digest
                 self._ends.append(self._ends[-1] + len(content))
+            self._begin_bucket(_BUCKETS)
             self._file.flush()
+            if self._ends[-1]:
+                self._mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         except BaseException:
             self._file.close()
             raise
@@ -65,6 +73,8 @@ class ContentFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._mapped is not None:
+            self._mapped.close()
         self._file.close()
 
     def find(self, refs: Collection[str]) -> dict[str, bytes]:
@@ -74,12 +84,18 @@ class ContentFile:
             place = self._place_of(digest_of(ref))
             if place is not None:
                 start, end = self._ends[place], self._ends[place + 1]
-                found[ref] = os.pread(self._file.fileno(), end - start, start)
+                found[ref] = b"" if self._mapped is None else self._mapped[start:end]
         return found
 
     def _place_of(self, digest: bytes) -> int | None:
-        place = bisect_left(range(len(self)), digest, key=self._digest)
-        return place if place < len(self) and self._digest(place) == digest else None
+        bucket = digest[0] << 8 | digest[1]
+        first, end = self._buckets[bucket], self._buckets[bucket + 1]
+        place = bisect_left(range(end), digest, lo=first, key=self._digest)
+        return place if place < end and self._digest(place) == digest else None
+
+    def _begin_bucket(self, bucket: int) -> None:
+        while len(self._buckets) <= bucket:
+            self._buckets.append(len(self))
 
     def _digest(self, place: int) -> bytes:
         return bytes(self._digests[place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES])

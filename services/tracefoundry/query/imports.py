@@ -34,7 +34,7 @@ from tracefoundry.payloads.codec import BlobCodec
 from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.payloads.storing import PayloadWriter
-from tracefoundry.query.access import AdminCaller, Audit
+from tracefoundry.query.access import AdminCaller, Audit, readable
 from tracefoundry.query.answers import json_response
 from tracefoundry.query.errors import ApiError
 from tracefoundry.query.openapi import answers
@@ -79,8 +79,7 @@ def import_router(
             "requestBody": {
                 "required": True,
                 "content": {
-                    kind: {"schema": {"type": "string", "format": "binary"}}
-                    for kind in ("application/zip", "application/octet-stream")
+                    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
                 },
             }
         },
@@ -90,15 +89,20 @@ def import_router(
         caller: AdminCaller,
         record: Audit,
         project: Annotated[
-            str | None, Query(description="Puts all traces into this project.")
+            str | None,
+            Query(description="Puts all traces into this project.", examples=["default"]),
         ] = None,
         redact: Annotated[
-            bool, Query(description="Applies the project's redaction policy to a bundle.")
+            bool,
+            Query(
+                description="Applies the project's redaction policy to a bundle.", examples=[True]
+            ),
         ] = False,
         format: Annotated[
             Format | None, Query(description="The format; told by the content if left out.")
         ] = None,
     ) -> Response:
+        await run_in_threadpool(_check_project, store, project, caller)
         with tempfile.TemporaryFile() as file:
             await _receive(request, file, settings.import_max_bytes)
             work = partial(
@@ -113,6 +117,12 @@ def import_router(
             return json_response(_answer(await run_in_threadpool(work)))
 
     return router
+
+
+def _check_project(store: Store, project: str | None, caller: Caller) -> None:
+    """Refuse a project that the caller may not write to, before the body is received."""
+    with store.reader.snapshot() as snapshot:
+        readable(snapshot, project, caller)
 
 
 async def _receive(request: Request, file: IO[bytes], most_bytes: int) -> None:

@@ -8,14 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import psycopg
 
 from tracefoundry.model.genai.view import GenAI
 from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.summary import SpanFacts, TraceKey
-from tracefoundry.store.api import AnotherProcess, Imports, StoreUnavailable
+from tracefoundry.store.api import (
+    AnotherProcess,
+    Imports,
+    PreparedLog,
+    PreparedSpan,
+    StoreUnavailable,
+)
 from tracefoundry.store.import_api import ImportRun
 from tracefoundry.store.postgres import partitions, statements
 from tracefoundry.store.postgres.rows import imported_log_row, imported_span_row
@@ -36,7 +42,7 @@ from tracefoundry.store.staging import (
     import_day,
     remove_staged,
 )
-from tracefoundry.store.transaction import Transaction
+from tracefoundry.store.transaction import Transaction, log_key, span_key
 
 _Result = TypeVar("_Result")
 
@@ -66,6 +72,12 @@ _OF_WANTED = f"{_KEY('imported_span_logs')} AND imported_span_logs.import_day = 
 _RUN_STARTS = (
     f"SELECT wanted.project_id, wanted.trace_id, found.* FROM {_TRACES} CROSS JOIN LATERAL"
     f" ({run_starts(_OF_WANTED, 'imported_span_logs')}) AS found"
+)
+_PRESENT_SPANS = statements.present_keys(
+    columns.IMPORTED_SPANS, columns.SPAN_KEY, "import_day = %b"
+)
+_PRESENT_LOGS = statements.present_keys(
+    columns.IMPORTED_SPAN_LOGS, columns.SPAN_LOGS.key, "import_day = %b"
 )
 _FIND_TRACES = (
     "SELECT traces.project_id, traces.trace_id, traces.import_digest"
@@ -108,6 +120,32 @@ class PostgresImportTransaction(PostgresTransaction):
     def __init__(self, writer: PostgresImportWriter, connection: psycopg.Connection) -> None:
         super().__init__(connection, writer.resends)
         self._day = writer.day
+
+    def insert_spans(self, spans: Sequence[PreparedSpan]) -> list[int]:
+        keys = [span_key(span) for span in spans]
+        return self._insert(self.spans, _PRESENT_SPANS, keys, [span.row for span in spans])
+
+    def insert_logs(self, logs: Sequence[PreparedLog]) -> list[int]:
+        keys = [log_key(log) for log in logs]
+        return self._insert(self.logs, _PRESENT_LOGS, keys, [log.row for log in logs])
+
+    def _insert(
+        self,
+        insert: statements.Insert,
+        present: str,
+        keys: Sequence[tuple[Any, ...]],
+        rows: list[bytes],
+    ) -> list[int]:
+        """Insert; returns the positions of those that were there. No other import runs, so the keys
+        can be looked up; that needs no temporary table, which the role of imports may not make."""
+        if self._copied(insert, rows):
+            return []
+        values = [*arrays(keys), self._day]
+        there = set(self._connection.execute(present, values, binary=True).fetchall())
+        self._copy(
+            insert.copy, [row for key, row in zip(keys, rows, strict=True) if key not in there]
+        )
+        return [position for position, key in enumerate(keys) if key in there]
 
     def facts(self, keys: Sequence[TraceKey]) -> dict[TraceKey, list[SpanFacts]]:
         return self._facts(keys, MOST_FACTS)

@@ -70,6 +70,16 @@ def insert_keys(table: Table) -> str:
     return insert_arrays(table, "DO NOTHING", table.typed(table.key))
 
 
+def present_keys(table: Table, key: Sequence[str], where: str) -> str:
+    """Finds those of the keys bound as arrays that are in a table, looked up one by one."""
+    keys = table.typed(key)
+    return (
+        f"SELECT {names(keys, 'wanted.')} FROM {_arrays(keys, 'wanted')} CROSS JOIN LATERAL"
+        f" (SELECT 1 FROM {table.name} WHERE {_match(keys, table.name, 'wanted')} AND {where}"
+        " LIMIT 1) AS stored"
+    )
+
+
 def delete_keys(table: Table, key: Sequence[str]) -> str:
     """Deletes the rows of keys bound as arrays."""
     keys = table.typed(key)
