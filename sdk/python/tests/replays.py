@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -22,7 +22,12 @@ from tracefoundry_sdk.replay.span_records import TracedSpan, recorded_calls
 def recording_of(spans: Any) -> Recording:
     """The calls that an SDK has recorded, which is stopped: a replay has no exporter."""
     spans.stop()
-    return Recording(recorded_calls(traced(span) for span in spans.all()))
+    return recorded_spans(spans.all())
+
+
+def recorded_spans(spans: Iterable[ReadableSpan]) -> Recording:
+    """The calls of spans."""
+    return Recording(recorded_calls(traced(span) for span in spans))
 
 
 def traced(span: ReadableSpan) -> TracedSpan:

@@ -62,6 +62,20 @@ def texts(n: int) -> str:
 
 
 @tf.tool_call
+def untyped(n):  # type: ignore[no-untyped-def] # the point: nothing says that it is text
+    """A tool whose text looks like JSON, and whose annotation does not say so."""
+    ran.append(n)
+    return f"[{n}]"
+
+
+@tf.llm_call(model="t")
+def number(prompt: str) -> str:
+    """A model call whose answer is a number as text."""
+    ran.append(prompt)
+    return "42"
+
+
+@tf.tool_call
 async def slow_search(q: str) -> str:
     """An asynchronous tool."""
     ran.append(q)
@@ -119,7 +133,7 @@ def agent() -> list[Any]:
     """Uses all kinds of helpers."""
     with tf.trace_agent_run("a"):
         return [
-            search("x"), search("y"), typed(7), texts(1), list(numbers(3)),
+            search("x"), search("y"), typed(7), texts(1), untyped(2), number("n"), list(numbers(3)),
             asyncio.run(slow_search("z")),
             ask([{"role": "user", "content": "hi"}])["choices"][0]["message"]["content"],
             asyncio.run(_collected("p")),
@@ -133,7 +147,11 @@ def test_decorated_functions_are_answered_without_running(start: Any, record: bo
     spans = start(record=record)
 
     def run() -> list[Any]:
-        return agent() if record else [search("x"), typed(7), texts(1), look("query")]
+        return (
+            agent()
+            if record
+            else [search("x"), typed(7), texts(1), untyped(2), number("n"), look("query")]
+        )
 
     wanted = run()
     assert ran

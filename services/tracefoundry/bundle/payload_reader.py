@@ -14,7 +14,7 @@ from typing import Protocol
 
 import msgspec
 
-from tracefoundry.bundle.errors import NotABundle
+from tracefoundry.bundle.errors import UNREADABLE, NotABundle
 from tracefoundry.bundle.members import (
     MAX_PAYLOAD_BYTES,
     PAYLOADS,
@@ -132,7 +132,7 @@ class PayloadReader:
             raise NotABundle("is missing among its numbered members", member=name)
         try:
             index = msgspec.json.decode(self._read(member), type=PayloadIndex)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except UNREADABLE as error:
             raise NotABundle(f"cannot be read: {error}", member=name) from None
         return name, index.payloads
 

@@ -25,6 +25,7 @@ from tracefoundry.query.body_limit import BodyLimit
 from tracefoundry.query.dry_replays import dry_replay_router
 from tracefoundry.query.exporting import ContentSource, Exporting
 from tracefoundry.query.exports import export_router
+from tracefoundry.query.imports import import_router
 from tracefoundry.query.metrics import RequestMetrics
 from tracefoundry.query.openapi import describe, operation_id
 from tracefoundry.query.parameters import DropEmptyParameters, known_parameters
@@ -90,6 +91,7 @@ def create_app(
     exporting = Exporting(store, access.projects, contents, patterns or UserPatterns())
     app.include_router(export_router(exporting, settings))
     app.include_router(dry_replay_router(store.reader, contents))
+    app.include_router(import_router(store, settings, access.projects, objects, keys))
     app.include_router(administration_router(access))
 
     @app.get("/docs", include_in_schema=False)

@@ -95,6 +95,9 @@ def _run_steps(run: Run, settings: Settings, store: Store, measure: Measure) -> 
         expire_spans(run, keep)
     with run.step("records"):
         delete_records(run, keep)
+    if not run.dry_run:
+        with run.step("interrupted imports"):
+            store.imports.remove_leftovers()
     with run.step("objects"):
         delete_orphans(run, keep)
     with run.step("exports"):

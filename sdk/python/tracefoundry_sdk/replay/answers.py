@@ -65,8 +65,7 @@ def value(record: dict[str, Any], function: Callable[..., Any]) -> Any:
             return typed(as_objects(reply), annotation)
         return _text_of_messages(record, annotation)
     if annotation is str:
-        text = record["result_text"]
-        found = record["result"] if text is None else text
+        found = record["result"]  # parsed, where another instrumentation has recorded it
         return found if isinstance(found, str) else dumps(found)
     return typed(record["result"], annotation)
 

@@ -14,7 +14,7 @@ import difflib
 import json
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tracefoundry_sdk.replay.arguments import canonical, digest, has_marker, matches
@@ -40,6 +40,7 @@ class Call:
     agent_path: list[str] = field(default_factory=list)
     call_id: str | None = None
     arguments: Any = None
+    alternatives: list[Any] = field(default_factory=list)  # other forms of the arguments
     wanted: Wanted = "result"  # what the answer must hold: a result, a reply of HTTP, or neither
 
 
@@ -86,6 +87,11 @@ class Matcher:
     def take(self, call: Call) -> Match | Miss:
         """The recorded call for this one, which is then used up; else why there is none."""
         index, how = self._find(call)
+        for arguments in call.alternatives:
+            if index is not None and _arguments_match(self._calls[index], call.arguments):
+                break
+            call = replace(call, arguments=arguments)
+            index, how = self._find(call)
         if index is None:
             return self._miss(call)
         record = self._calls[index]

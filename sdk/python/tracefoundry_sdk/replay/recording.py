@@ -15,7 +15,7 @@ A call::
                                            model any of {"model", "input", "system", "tools",
                                            "parameters"}: what is not there is not compared
      "arguments_state": "present",         or redacted, excluded, expired, deleted, missing
-     "result": ..., "result_text": "..." | null,   the value, and its exact text if it was text
+     "result": ...,                        of a model its output messages
      "result_state": "present",
      "raw_response": ... | null,           reply of the model as its client saw it
      "error": {"type": "ValueError", "message": "..."} | null}
@@ -61,7 +61,6 @@ class RecordedCall:
     arguments: Any = None
     arguments_state: str = PRESENT
     result: Any = None
-    result_text: str | None = None
     result_state: str = PRESENT
     raw_response: Any = None
     error: dict[str, Any] | None = None

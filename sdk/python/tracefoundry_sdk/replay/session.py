@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import Any
 
+from tracefoundry_sdk.http_exchanges import Exchange
 from tracefoundry_sdk.replay import answers
 from tracefoundry_sdk.replay.client import ReplayClient
 from tracefoundry_sdk.replay.errors import ReplayMiss
-from tracefoundry_sdk.replay.exchanges import Exchange
 from tracefoundry_sdk.replay.guards import HTTP_LIBRARIES, TOOL_LIBRARIES, Guards, sockets_guard
 from tracefoundry_sdk.replay.http_replies import HttpReply, http_replies
 from tracefoundry_sdk.replay.matching import Call, Wanted
@@ -108,7 +108,11 @@ class Session:
         self._guards.remove()
 
     def take(
-        self, identity: Identity, agent_path: tuple[str, ...], wanted: Wanted
+        self,
+        identity: Identity,
+        agent_path: tuple[str, ...],
+        wanted: Wanted,
+        alternatives: Sequence[Any] = (),
     ) -> dict[str, Any] | None:
         """Ask the server for a recorded call."""
         call = Call(
@@ -117,6 +121,7 @@ class Session:
             agent_path=list(agent_path),
             call_id=identity.call_id,
             arguments=identity.arguments,
+            alternatives=list(alternatives),
             wanted=wanted,
         )
         return self.client.take(call)
@@ -140,7 +145,7 @@ class Session:
     ) -> Callable[..., Any]:
         """A function of the same form that gives the recorded answer."""
         call = operation.replay
-        if call is None:
+        if not isinstance(call, OpenCall):
             return function
         if form == "generator":
             return _generator(call, function)
@@ -166,7 +171,7 @@ class Session:
         if self._stopped:
             return None
         operation = innermost()
-        if operation is not None and operation.replay is not None:
+        if operation is not None and isinstance(operation.replay, OpenCall):
             return operation.replay.http_reply()
         message = "a request outside of llm_call, tool_call and retrieval"
         self.client.blocked("http", f"{method} {_without_query(url)}", message)
@@ -177,21 +182,23 @@ class Session:
         return None
 
     def tool_record(
-        self, name: str, arguments: Any, call_id: str | None = None
+        self, name: str, arguments: list[Any], call_id: str | None = None
     ) -> dict[str, Any] | None:
         """The recorded call of a tool that another library calls; None if it may go out.
 
-        Where the agent has a ``tool_call`` of the same name around it, the two are one call.
+        ``arguments`` are the forms in which they may have been recorded. Where the agent has a
+        ``tool_call`` of the same name around it, the two are one call.
         """
         if self._stopped:
             return None
         operation = innermost()
-        if operation is not None and operation.replay is not None:
+        if operation is not None and isinstance(operation.replay, OpenCall):
             around = operation.replay.identity
             if around.kind == "tool" and around.name == name:
                 return operation.replay.look_up("result")
         path = () if operation is None else operation.agents_below()
-        return self.take(Identity("tool", name, arguments, call_id), path, "result")
+        first, *others = arguments
+        return self.take(Identity("tool", name, first, call_id), path, "result", others)
 
     @property
     def stops(self) -> bool:

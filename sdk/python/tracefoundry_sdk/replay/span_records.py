@@ -105,8 +105,8 @@ def _error(span: TracedSpan) -> dict[str, Any] | None:
 
 
 def _fill_tool(call: RecordedCall, span: TracedSpan) -> None:
-    call.arguments, call.arguments_state, _ = _content(span, c.TOOL_CALL_ARGUMENTS)
-    call.result, call.result_state, call.result_text = _content(span, c.TOOL_CALL_RESULT)
+    call.arguments, call.arguments_state = _content(span, c.TOOL_CALL_ARGUMENTS)
+    call.result, call.result_state = _result(span, c.TOOL_CALL_RESULT)
     call.raw_response = _content(span, c.RAW_RESPONSE)[0]
     kept_nothing = any(key.startswith(c.CONTENT_PREFIX) for key in span.attributes)
     if kept_nothing:  # the capture mode was `metadata`
@@ -120,7 +120,7 @@ def _fill_retrieval(call: RecordedCall, span: TracedSpan) -> None:
     state = span.absent.get(c.RETRIEVAL_QUERY_TEXT, PRESENT)
     call.arguments = {"query": span.attributes.get(c.RETRIEVAL_QUERY_TEXT)}
     call.arguments_state = state
-    call.result, call.result_state, call.result_text = _content(span, c.RETRIEVAL_DOCUMENTS)
+    call.result, call.result_state = _result(span, c.RETRIEVAL_DOCUMENTS)
     call.raw_response = _content(span, c.RAW_RESPONSE)[0]
     if any(key.startswith(c.CONTENT_PREFIX) for key in span.attributes):
         call.arguments_state = call.result_state = _ABSENT
@@ -134,20 +134,20 @@ def _fill_llm(call: RecordedCall, span: TracedSpan) -> None:
     }
     arguments: dict[str, Any] = {"model": span.attributes.get(c.REQUEST_MODEL)}
     for name, key in members.items():
-        arguments[name], state, _ = _content(span, key)
+        arguments[name], state = _content(span, key)
         if state != PRESENT:
             call.arguments_state = state
-    request, state, _ = _content(span, c.RAW_REQUEST)
+    request, state = _content(span, c.RAW_REQUEST)
     if isinstance(request, dict):
         arguments["parameters"] = call_parameters(request.get("parameters") or {})
         # What an official instrumentation added to the span was not given to the helper.
         arguments |= {name: None for name in ("input", "tools") if request.get(name) is None}
     elif state != PRESENT:
         call.arguments_state = state
-    call.result, call.result_state, _ = _content(span, c.OUTPUT_MESSAGES)
+    call.result, call.result_state = _content(span, c.OUTPUT_MESSAGES)
     if call.result is None and call.result_state == PRESENT:
         call.result_state = _ABSENT
-    call.raw_response, raw_state, _ = _content(span, c.RAW_RESPONSE)
+    call.raw_response, raw_state = _content(span, c.RAW_RESPONSE)
     if raw_state != PRESENT:
         call.result_state = raw_state
     if request is None and any(key.startswith(c.CONTENT_PREFIX) for key in span.attributes):
@@ -155,14 +155,21 @@ def _fill_llm(call: RecordedCall, span: TracedSpan) -> None:
     call.arguments = arguments
 
 
-def _content(span: TracedSpan, key: str) -> tuple[Any, str, str | None]:
-    """The value of an attribute, its state, and its text where it was text."""
+def _result(span: TracedSpan, key: str) -> tuple[Any, str]:
+    """The value of a result and its state; text stays text, whatever it looks like."""
+    if span.attributes.get(c.RESULT_IS_TEXT) and key not in span.absent:
+        return span.attributes.get(key), PRESENT
+    return _content(span, key)
+
+
+def _content(span: TracedSpan, key: str) -> tuple[Any, str]:
+    """The value of an attribute, read as JSON where it is, and its state."""
     if key in span.absent:
-        return None, span.absent[key], None
-    text = span.attributes.get(key)
-    if not isinstance(text, str):
-        return text, PRESENT, None
+        return None, span.absent[key]
+    value = span.attributes.get(key)
+    if not isinstance(value, str):
+        return value, PRESENT
     try:
-        return json.loads(text), PRESENT, text
+        return json.loads(value), PRESENT
     except (ValueError, RecursionError):
-        return text, PRESENT, text
+        return value, PRESENT

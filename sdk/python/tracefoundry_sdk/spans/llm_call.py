@@ -51,6 +51,12 @@ class LlmCall(Operation):
     """A model call: what it was sent, what it answered, for how many tokens."""
 
     kind = SpanKind.CLIENT
+    _output: Any = None
+    _inner: Any = None  # what a suppressed instrumentation tells
+    _stream: Stream | None = None
+    _started_ns = 0
+    _raw_response: dict[str, Any] | None = None  # its member is `reply` or `chunks`
+    _raw_request: Any = None
 
     def __init__(
         self,
@@ -68,13 +74,7 @@ class LlmCall(Operation):
         self._tools = tools
         self._parameters = parameters or {}
         self._operation = operation
-        self._output: Any = None
         self._attributes: dict[str, Any] = {}  # set when the call ends
-        self._inner: Any = None  # what a suppressed instrumentation tells
-        self._stream: Stream | None = None
-        self._started_ns = 0
-        self._raw_response: dict[str, Any] | None = None  # its member is `reply` or `chunks`
-        self._raw_request: Any = None
 
     @property
     def output(self) -> Any:
@@ -215,9 +215,9 @@ class LlmCall(Operation):
 
     def extended(self, current: Context) -> Context:
         """Official client instrumentations below make no span of their own."""
-        capture = self._runtime is not None and self._runtime.capture.full
         if not suppression.present():
             return current
+        capture = self._runtime is not None and self._runtime.capture.full
         if self._conversation_id is not None:
             current = suppression.with_conversation(current, self._conversation_id) or current
         published, self._inner = suppression.publish(current, capture_content=capture)
@@ -240,10 +240,12 @@ class LlmCall(Operation):
 
     def leave(self, error: BaseException | None) -> None:
         """End, unless the stream was handed on and nobody has begun to read it."""
-        stream, self._stream = self._stream, None
+        stream = self._stream
         if stream is None:
             self.end(error)
-        elif stream.started or error is not None:
+            return
+        self._stream = None
+        if stream.started or error is not None:
             self._stream = stream  # not handed on: closing must not end the span yet
             stream.close_recording(error)
             self._stream = None

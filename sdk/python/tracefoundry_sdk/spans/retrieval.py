@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 from opentelemetry.trace import SpanKind
 
 from tracefoundry_sdk import conventions as c
-from tracefoundry_sdk.json_text import snapshot, text_of
+from tracefoundry_sdk.json_text import looks_like_json, snapshot, text_of
 from tracefoundry_sdk.replaying import Identity
 from tracefoundry_sdk.spans.base import Operation
 from tracefoundry_sdk.spans.helper import Helper
@@ -51,6 +51,8 @@ class Retrieval(Operation):
         self._documents = value
         if value is not None and self._wants_content():
             self.content(c.RETRIEVAL_DOCUMENTS, snapshot(value))
+        if looks_like_json(value):
+            self.attribute(c.RESULT_IS_TEXT, True)
 
     def span_name(self) -> str:
         """``retrieval {source}``."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, overload
 
 from tracefoundry_sdk import conventions as c
-from tracefoundry_sdk.json_text import snapshot
+from tracefoundry_sdk.json_text import looks_like_json, snapshot
 from tracefoundry_sdk.replaying import Identity
 from tracefoundry_sdk.spans.base import Operation
 from tracefoundry_sdk.spans.helper import Helper
@@ -50,6 +50,8 @@ class ToolCall(Operation):
     def result(self, value: Any) -> None:
         self._result = value
         self._keep(c.TOOL_CALL_RESULT, value)
+        if looks_like_json(value):
+            self.attribute(c.RESULT_IS_TEXT, True)
 
     def span_name(self) -> str:
         """``execute_tool {name}``."""

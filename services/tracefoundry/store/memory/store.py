@@ -11,6 +11,7 @@ from tracefoundry.store.api import AnotherProcess, Capabilities, Store
 from tracefoundry.store.memory.administration import MemoryAdministration, MemoryChange
 from tracefoundry.store.memory.deletion import MemoryDeletion
 from tracefoundry.store.memory.exports import MemoryExports
+from tracefoundry.store.memory.imports import MemoryImports
 from tracefoundry.store.memory.reader import MemoryReader
 from tracefoundry.store.memory.tables import Memory
 from tracefoundry.store.memory.writer import MemoryWriter
@@ -30,6 +31,7 @@ class MemoryStore:
         self._only_writer = threading.Lock()
         self.reader = MemoryReader(self._memory)
         self.deletion = MemoryDeletion(self._memory)
+        self.imports = MemoryImports(self._memory)
         self.administration = MemoryAdministration(self._memory)
         self.exports = MemoryExports(self._memory)
         with self._memory.changing() as tables:

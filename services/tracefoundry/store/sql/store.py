@@ -20,6 +20,7 @@ from tracefoundry.store.api import (
     DatabaseRole,
     Deletion,
     Exports,
+    Imports,
     Reader,
     SchemaNotReady,
     Writer,
@@ -88,6 +89,16 @@ class SqlStore:
         from tracefoundry.store.postgres.deletion import PostgresDeletion
 
         return PostgresDeletion(engine)
+
+    @property
+    def imports(self) -> Imports:
+        if self._file is not None:
+            from tracefoundry.store.sqlite.imports import SqliteImports
+
+            return SqliteImports(self._url)
+        from tracefoundry.store.postgres.imports import PostgresImports
+
+        return PostgresImports(self._url)
 
     @property
     def administration(self) -> Administration:

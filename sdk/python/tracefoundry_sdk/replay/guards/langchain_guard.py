@@ -19,8 +19,8 @@ def guard(session: Session, patches: Patches, module: Any) -> None:
     messages = import_module("langchain_core.messages")
 
     def record_of(tool: Any, tool_input: Any, options: dict[str, Any]) -> dict[str, Any] | None:
-        arguments = _arguments(tool, tool_input)
-        return session.tool_record(tool.name, arguments, options.get("tool_call_id"))
+        call_id = options.get("tool_call_id")
+        return session.tool_record(tool.name, _arguments(tool, tool_input, call_id), call_id)
 
     def answer(tool: Any, record: dict[str, Any], options: dict[str, Any]) -> Any:
         if record["error"] is not None:
@@ -28,7 +28,7 @@ def guard(session: Session, patches: Patches, module: Any) -> None:
         found = record["result"]
         call_id = options.get("tool_call_id")
         if call_id is None:
-            return found if record["result_text"] is None else record["result_text"]
+            return found
         if isinstance(found, dict) and found.get("type") == "tool":  # a whole message was recorded
             found = found.get("content")
         return messages.ToolMessage(content=text_of(found), tool_call_id=call_id, name=tool.name)
@@ -55,9 +55,18 @@ def guard(session: Session, patches: Patches, module: Any) -> None:
     patches.replace(module.BaseTool, "arun", asynchronous)
 
 
-def _arguments(tool: Any, tool_input: Any) -> Any:
-    """The arguments by name; a tool of one argument may be given the bare value."""
-    if isinstance(tool_input, dict):
-        return snapshot(tool_input)
+def _arguments(tool: Any, tool_input: Any, call_id: str | None) -> list[Any]:
+    """What the tool's function is called with, and what the tool was given.
+
+    LangChain adds defaults and converts values between the two; a decorated function was recorded
+    with the former, instrumentations of LangChain record the latter.
+    """
+    given = snapshot(tool_input)
     names = list(getattr(tool, "args", None) or {})
-    return {names[0]: snapshot(tool_input)} if len(names) == 1 else snapshot(tool_input)
+    if not isinstance(tool_input, dict) and len(names) == 1:
+        given = {names[0]: given}
+    try:
+        positional, named = tool._to_args_and_kwargs(tool_input, call_id)
+    except Exception:  # noqa: BLE001 - the input does not fit, or another release of LangChain
+        return [given]
+    return [snapshot(dict(zip(names, positional, strict=False)) | named), given]

@@ -26,7 +26,7 @@ def guard(session: Session, patches: Patches, module: Any) -> None:
         async def call_tool(
             self: Any, name: str, arguments: Any = None, *args: Any, **options: Any
         ) -> Any:
-            record = session.tool_record(name, snapshot(arguments or {}))
+            record = session.tool_record(name, [snapshot(arguments or {})])
             if record is None:
                 return await original(self, name, arguments, *args, **options)
             if record["error"] is not None:
