@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,29 @@ def command(*arguments: str | Path) -> tuple[int, str]:
         [program, *arguments], capture_output=True, text=True, timeout=120, check=False
     )
     return done.returncode, done.stdout
+
+
+@contextlib.contextmanager
+def another_platform(folder: Path) -> Iterator[str]:
+    """A platform on this machine, with a database of its own; the URL of its API."""
+    program = Path(sys.executable).with_name("tracefoundry")
+    ports = [part for name in ("--port", "--otlp-port", "--grpc-port") for part in (name, "0")]
+    log = folder / "serve.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [program, "serve", "--data", folder / "data", *ports], stdout=output, stderr=output
+        )
+    try:
+
+        def ready() -> bool:
+            assert process.poll() is None, log.read_text()
+            return "ready api=" in log.read_text()
+
+        wait_for("another platform", ready, deadline_s=60)
+        yield log.read_text().split("ready api=")[1].split()[0]
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
 
 
 def json_of(*arguments: str | Path) -> tuple[int, Any]:

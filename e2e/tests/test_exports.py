@@ -7,13 +7,14 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 import content_traces
 import release
 from backends import S3, Postgres
 from cluster.access import Access
-from exports import Exported, command, json_of
+from exports import Exported, another_platform, command, json_of
 from figures import Figures
 from instance import Instance
 from kube import Kube, wait_for
@@ -66,10 +67,11 @@ def trace(shop: Instance) -> str:
     return made
 
 
-def test_a_bundle_is_verified_and_replayed_without_the_cluster(
+def test_a_bundle_is_verified_imported_and_replayed_without_the_cluster(
     shop: Instance, trace: str, s3: S3, keys: Path, tmp_path: Path, figures: Figures
 ) -> None:
-    """Signed with the Secret's key, checked in the cluster, equal to what the status says."""
+    """Signed with the Secret's key, checked in the cluster, equal to what the status says; and
+    imported into a platform with another database."""
     export = Exported.make(
         shop, "incident-42", traceIds=[trace], payloads="Include", redaction="standard",
         destination={"prefix": "incidents/42"}, dryReplay={"mode": "Verify"},
@@ -97,6 +99,14 @@ def test_a_bundle_is_verified_and_replayed_without_the_cluster(
     )  # fmt: skip
     code, found = json_of("replay", file)
     assert (0, True, 1) == (code, found["ok"], found["traces"])
+    with another_platform(tmp_path) as url:
+        code, imported = json_of("import", file, "--url", url)
+        assert (0, 1, 1) == (code, imported["traces"], imported["spans"])
+        code, found = json_of("replay", trace, "--url", url)
+        assert (0, True) == (code, found["ok"])
+        stored = httpx.get(f"{url}/api/traces/{trace}").json()
+        assert ("bundle_import", "offline") == (stored["source"], stored["environment"])
+
     assert not export.get()["metadata"].get("finalizers")
     line = shop.kube.run("get", "tfx", "-n", shop.namespace).splitlines()[1]
     assert ["incident-42", "shop", "True", "True", "True", "1"] == line.split()[:6]

@@ -7,7 +7,8 @@ from typing import Any
 
 from tracefoundry_operator.api.export import Export, read_export
 from tracefoundry_operator.api.instance import Instance, read_instance
-from tracefoundry_operator.manifests.rendering import ContainerImage, Rendering
+from tracefoundry_operator.manifests import export_jobs as manifests
+from tracefoundry_operator.manifests.rendering import ContainerImage, Manifest, Rendering
 
 SECRETS = {
     name: str(100 + index)
@@ -145,6 +146,16 @@ def export(*, name: str = "incident", **spec: Any) -> Export:
 def instance(spec: Mapping[str, Any], *, name: str = "main") -> Instance:
     """The instance with this spec."""
     return read_instance(body(spec, name=name))
+
+
+def export_jobs(found: Rendering) -> list[Manifest]:
+    """The Jobs of an export."""
+    asked = export(traceIds=["0af7651916cd43dd8448eb211c80319c"], dryReplay={"mode": "Verify"})
+    bundle = {"uri": "s3://traces/exports/incident/incident.zip", "sha256": "ab" * 32}
+    return [
+        manifests.export_job(found, asked),
+        manifests.replay_job(found, asked, bundle),
+    ]
 
 
 def rendering(

@@ -493,7 +493,7 @@ def test_the_document_of_the_job_is_complete() -> None:
         "redaction": "strict",
         "destination": {
             "bucket": "traces",
-            "key": f"team/exports/incident/incident-{digest}.zip",
+            "key": f"exports/incident/incident-{digest}.zip",
         },
         "own_bucket": True,
         "object_ttl": "30d",

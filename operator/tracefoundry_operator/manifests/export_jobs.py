@@ -39,7 +39,7 @@ SIGNING_KEY_FILE = "key.pem"
 SIGNING_FOLDER = f"{environment.FOLDER}/signing"
 
 OWN_BUCKET_FOLDER = "exports"
-"""Bundles in the instance's bucket are under this prefix, beside its payloads."""
+"""Bundles in the instance's bucket are under this prefix, whatever the prefix of its payloads."""
 
 PERMANENT = 2
 """Exit status of the commands when another attempt would fail too."""
@@ -80,8 +80,7 @@ def destination(export: Export, spec: TraceFoundrySpec) -> dict[str, str]:
     digest = export_job_name(export).rpartition("-")[2]
     parts = [wanted.prefix or export.name, f"{export.name}-{digest}.zip"]
     if wanted.bucket is None:
-        store = spec.object_store
-        parts = [*([store.prefix] if store.prefix else []), OWN_BUCKET_FOLDER, *parts]
+        parts = [OWN_BUCKET_FOLDER, *parts]
     return {"bucket": wanted.bucket or spec.object_store.bucket, "key": "/".join(parts)}
 
 

@@ -37,9 +37,12 @@ class Jobs:
     environment: dict[str, str]
     folder: Path
 
-    def send(self, service: str = "shop") -> str:
+    def send(
+        self, service: str = "shop", *, trace: str | None = None, project: str = "default"
+    ) -> str:
         """Store a trace of one LLM call; its id."""
-        trace, start_ns = secrets.token_hex(16), time.time_ns() - 60 * 1_000_000_000
+        trace = trace or secrets.token_hex(16)
+        start_ns = time.time_ns() - 60 * 1_000_000_000
         span = {
             "traceId": trace,
             "spanId": secrets.token_hex(8),
@@ -61,7 +64,10 @@ class Jobs:
         resource = {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}
         body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}
         url = f"{self.platform.otlp}/v1/traces"
-        self.platform.client.post(url, json=body).raise_for_status()
+        headers = {"x-tracefoundry-project": project}
+        answer = self.platform.client.post(url, json=body, headers=headers)
+        answer.raise_for_status()
+        assert "partialSuccess" not in answer.json(), answer.text
         return trace
 
     def document(self, **changed: Any) -> dict[str, Any]:
@@ -205,6 +211,19 @@ def test_a_query_selects_the_newest(jobs: Jobs) -> None:
     assert 2 == jobs.made(jobs.document(query=query))["traces"]
     status, message = jobs.export(jobs.document(query={**query, "service": "nobody"}))
     assert (2, True) == (status, "selects no trace" in message)
+
+
+def test_an_id_of_several_projects_needs_the_project(jobs: Jobs) -> None:
+    """The message names them; with ``project`` the one of that project is exported."""
+    done = run_command("project", "create", "other", environment=jobs.environment)
+    assert 0 == done.returncode, done.stderr
+    trace = jobs.send()
+    jobs.send(trace=trace, project="other")
+    status, message = jobs.export(jobs.document(trace_ids=[trace]))
+    assert (2, True) == (status, "default, other" in message), message
+    made = jobs.made(jobs.document(trace_ids=[trace], project="other"))
+    (facts,) = Bundle(jobs.download(made["uri"])).traces()
+    assert "other" == facts.project
 
 
 def test_a_bundle_is_signed_with_the_key_of_the_secret(jobs: Jobs, tmp_path: Path) -> None:
