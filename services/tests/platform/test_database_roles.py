@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from ingest.sending import assert_stored, post
 from platform_process import Platform, eventually, run_command, running
 from postgres_server import PostgresServer, system_binaries, wheel_binaries
 from tracefoundry.model.times import DAY_NS
+from tracefoundry.store.api import open_store
+from tracefoundry.store.export_api import StoredBundle
 from tracefoundry.store.postgres.partitions import PARTITIONED
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "operations.md"
@@ -241,11 +244,13 @@ def test_retention_owns_all_days_and_migration_all_else(installation: Installati
         ("ingest", "UPDATE projects SET redaction = 'off'"),
         ("ingest", "SELECT actor FROM audit_log"),
         ("ingest", "DELETE FROM audit_log"),
+        ("ingest", "SELECT object_key FROM exports"),
         ("ingest", "SET ROLE tracefoundry_migrate"),
         ("query", "INSERT INTO spans (project_id) VALUES (1)"),
         ("query", "UPDATE spans SET name = ''"),
         ("query", "DROP TABLE spans"),
         ("query", "TRUNCATE traces"),
+        ("query", "DELETE FROM exports"),
         ("query", "DELETE FROM audit_log"),
         ("query", "UPDATE audit_log SET actor = ''"),
         ("query", "CREATE TABLE x (y int)"),
@@ -268,6 +273,27 @@ def test_a_role_can_do_no_more_than_its_process(
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         connection.execute(statement.encode())
+
+
+def test_exports_are_recorded_by_query_and_removed_by_retention(
+    installation: Installation,
+) -> None:
+    """The Job of a TraceExport has the role of query."""
+    bundle = StoredBundle(
+        uri="s3://traces/exports/a.zip",
+        project_id=1,
+        size_bytes=12,
+        sha256=b"s" * 32,
+        created_at_ns=1,
+        expires_at_ns=2,
+    )
+    with closing(open_store(installation.url("query"))) as store:
+        store.exports.record(bundle)
+        store.exports.record(bundle)
+    with closing(open_store(installation.url("retention"))) as store:
+        assert [bundle] == store.exports.expired(now_ns=2, after="", limit=10)
+        store.exports.forget([bundle.uri])
+        assert [] == store.exports.expired(now_ns=2, after="", limit=10)
 
 
 def test_the_role_of_another_process_is_one_clear_line(installation: Installation) -> None:
