@@ -15,7 +15,8 @@ ARGS ?=
 
 export PYTHON DEMO_PORT DEMO_OTLP_PORT DEMO_GRPC_PORT DEMO_DATA DEMO_TRACES
 
-.PHONY: help setup setup-dev demo test test-interop interop-requirements faults lint format recall bench images test-operator e2e e2e-up e2e-down requirements clean clean-data
+.PHONY: help setup setup-dev demo test test-interop record-interop interop-requirements faults lint format recall bench images test-operator e2e e2e-up e2e-down requirements clean clean-data
+.PHONY: help setup setup-dev demo export-trace test test-interop interop-requirements faults lint format recall bench images test-operator e2e e2e-up e2e-down requirements clean clean-data
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
 
@@ -35,6 +36,12 @@ $(DEV): requirements/dev.txt $(MEMBERS)
 demo: setup  ## run the platform with demo traces in it, until Ctrl-C
 	@scripts/demo.sh
 
+# PAYLOADS=1 adds contents; OUT names the file. TRACEFOUNDRY_URL and TRACEFOUNDRY_TOKEN are used.
+export-trace: setup  ## write a trace as a bundle: TRACE_ID=... [OUT=FILE] [PAYLOADS=1] [REDACTION=MODE]
+	@test -n "$(TRACE_ID)" || { echo "give the trace: make export-trace TRACE_ID=..." >&2; exit 2; }
+	@$(BIN)/tracefoundry export "$(TRACE_ID)" -o "$(or $(OUT),trace-$(TRACE_ID).zip)" \
+	  $(if $(PAYLOADS),--payloads) $(if $(REDACTION),--redaction "$(REDACTION)")
+
 test: setup-dev  ## run the whole test suite (ARGS are passed to pytest)
 	@echo "==> The S3 server of the tests (built once with Go, in about 2 minutes, then cached)"
 	@$(BIN)/python services/tests/payloads/s3_server.py
@@ -42,6 +49,9 @@ test: setup-dev  ## run the whole test suite (ARGS are passed to pytest)
 
 test-interop: setup-dev  ## agents of other libraries, each in its own environment, against the platform
 	$(BIN)/pytest -c interop/pytest.ini --rootdir interop interop $(ARGS)
+
+record-interop: setup-dev  ## record what these agents send, for make test (ARGS=library ...)
+	PYTHONPATH=services/tests:sdk/python/tests:examples:interop $(BIN)/python interop/record.py $(ARGS)
 
 faults: setup-dev  ## kill -9 of everything under load, object stores that hang, crashes of retention
 	@$(BIN)/python services/tests/payloads/s3_server.py

@@ -19,6 +19,7 @@ import payload_rates
 import reads
 import retention
 import sdk
+import sdk_typescript
 
 
 def main() -> None:
@@ -49,6 +50,7 @@ PARTS = {
     "payloads": payload_rates.rates,
     "dedup": payload_rates.dedup,
     "sdk": sdk.costs,
+    "sdk_typescript": sdk_typescript.costs,
 }
 
 
@@ -126,6 +128,11 @@ def report(results: dict[str, Any]) -> str:
         line("a tool span, endpoint refuses", f"{part['tool_span_refused_us']:.0f} us")
         line("a tool span, endpoint is silent", f"{part['tool_span_silent_us']:.0f} us")
         line("import, more than opentelemetry-sdk", f"{part['import_more_ms']:.0f} ms", "< 60 ms")
+    if part := results.get("sdk_typescript"):
+        lines.append("TypeScript SDK, on the agent's thread")
+        line("helper span / bare span with its attributes, both exported",
+             f"{part['helper_to_bare']:.2f}", "< 1.5")  # fmt: skip
+        line("10 kB of messages add", f"{part['content_10_kb_us']:.0f} us", "< 60 us")
     if part := results.get("footprint"):
         lines.append("idle")
         line("start of serve until /readyz", f"{part['ready_s']:.2f} s", "< 3 s")

@@ -8,6 +8,8 @@ import os
 from tracing import MODEL, QUESTION, provider
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "true"
+os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "gen_ai_latest_experimental"
+os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "SPAN_ONLY"
 provider()
 
 from google.adk.agents import Agent  # noqa: E402 - takes its tracer when it is imported

@@ -36,6 +36,19 @@ def provider() -> Any:
     return made
 
 
+def logger_provider() -> Any:
+    """The same for log records."""
+    from opentelemetry._logs import set_logger_provider
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
+
+    made = LoggerProvider()
+    made.add_log_record_processor(SimpleLogRecordProcessor(OTLPLogExporter()))
+    set_logger_provider(made)
+    return made
+
+
 def chat_with_openai(client: Any) -> None:
     """A tool call, the answer to it, and a stream, by OpenAI's client."""
     messages: list[Any] = [{"role": "user", "content": QUESTION}]

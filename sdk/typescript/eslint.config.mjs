@@ -5,7 +5,7 @@ export default tseslint.config(
     { ignores: ["dist/", "node_modules/", "src/conventions.ts"] },
     eslint.configs.recommended,
     {
-        files: ["src/**/*.ts", "tests/**/*.ts"],
+        files: ["src/**/*.ts", "tests/**/*.ts", "bench/**/*.ts"],
         extends: [tseslint.configs.strictTypeChecked],
         languageOptions: {
             parserOptions: {

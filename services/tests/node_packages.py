@@ -32,6 +32,11 @@ def node() -> list[str]:
     return [str(_wheel() / "bin" / "node")]
 
 
+def npm() -> list[str]:
+    """The command line of npm."""
+    return [*node(), str(_wheel() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+
+
 def run_node(*arguments: str, folder: Path) -> str:
     """The standard output of node, which must succeed."""
     done = subprocess.run(
@@ -52,9 +57,8 @@ def installed(project: Path) -> Path:
         if not (folder / "complete").exists():
             for name in _MANIFEST:
                 shutil.copy(project / name, folder / name)
-            npm = _wheel() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
             subprocess.run(
-                [*node(), str(npm), "ci", "--ignore-scripts"],
+                [*npm(), "ci", "--ignore-scripts"],
                 cwd=folder, check=True, capture_output=True, timeout=INSTALL_TIMEOUT_S,
             )  # fmt: skip
             (folder / "complete").touch()

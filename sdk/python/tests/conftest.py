@@ -22,8 +22,13 @@ _ENDPOINT = "http://127.0.0.1:9"  # the discard port: nothing listens
 class Recorded:
     """The spans that ended, by name."""
 
-    def __init__(self, exporter: InMemorySpanExporter) -> None:
+    def __init__(self, exporter: InMemorySpanExporter, handle: tf.Handle) -> None:
         self._exporter = exporter
+        self._handle = handle
+
+    def stop(self) -> None:
+        """Send no more."""
+        self._handle.stop()
 
     def all(self) -> list[ReadableSpan]:
         """In the order of their ends."""
@@ -47,7 +52,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Recorded]]:
         handles.append(handle)
         exporter = InMemorySpanExporter()
         handle.tracer_provider.add_span_processor(SimpleSpanProcessor(exporter))
-        return Recorded(exporter)
+        return Recorded(exporter, handle)
 
     yield begin
     for handle in handles:

@@ -84,7 +84,7 @@ def collector() -> Iterator[Collector]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = _body(self)
             status, headers = 200, dict[str, str]()
             with kept.arrived:
                 if self.path == "/v1/traces" and kept.answers:
@@ -113,6 +113,19 @@ def collector() -> Iterator[Collector]:
         server.shutdown()
         server.server_close()
         thread.join(10)
+
+
+def _body(request: BaseHTTPRequestHandler) -> bytes:
+    """The body of a request, which may come in chunks, as exporters of Node.js send it."""
+    length = request.headers["content-length"]
+    if length is not None:
+        return request.rfile.read(int(length))
+    pieces = []
+    while size := int(request.rfile.readline(), 16):
+        pieces.append(request.rfile.read(size))
+        request.rfile.readline()
+    request.rfile.readline()
+    return b"".join(pieces)
 
 
 @contextmanager

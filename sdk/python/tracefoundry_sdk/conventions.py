@@ -59,6 +59,7 @@ TAGS: Final = "tracefoundry.tags"
 CONTENT_PREFIX: Final = "tracefoundry.content."
 TRUNCATED: Final = "tracefoundry.truncated"
 STREAM_ENDED_EARLY: Final = "tracefoundry.stream.ended_early"
+RESULT_IS_TEXT: Final = "tracefoundry.result.is_text"
 
 # operations
 OPERATION_CHAT: Final = "chat"

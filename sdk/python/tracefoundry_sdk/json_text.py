@@ -19,6 +19,7 @@ MAX_DEPTH = 60
 """Deeper nesting (or a cycle) is replaced by a note: it breaks the encoders of JSON."""
 
 TOO_DEEP = "[nested too deeply]"
+_FIRST_OF_JSON = frozenset('{["-0123456789tfnNI')
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
@@ -75,6 +76,11 @@ def dumps(value: Any) -> str:
 def text_of(value: Any) -> str:
     """A string as it is, anything else as JSON."""
     return utf8_safe(value) if isinstance(value, str) else dumps(snapshot(value))
+
+
+def looks_like_json(value: Any) -> bool:
+    """A text that may be read as JSON by whoever does not know that it is text."""
+    return isinstance(value, str) and value.lstrip()[:1] in _FIRST_OF_JSON
 
 
 def utf8_safe(text: str) -> str:

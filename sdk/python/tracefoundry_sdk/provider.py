@@ -22,16 +22,17 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.version import __version__ as otel_version
 
 from tracefoundry_sdk import conventions as c
-from tracefoundry_sdk import runtime
+from tracefoundry_sdk import replaying, runtime
 from tracefoundry_sdk.capture import Capture, Redact, capture_mode
 from tracefoundry_sdk.ids import ReplaceableIds
 from tracefoundry_sdk.resource import ENVIRONMENT, SERVICE_NAME, resource_attributes
-from tracefoundry_sdk.runtime import Runtime
+from tracefoundry_sdk.runtime import Discarded, Outbox, Runtime
 from tracefoundry_sdk.safety import logger, never_raises
 from tracefoundry_sdk.settings import export_settings
 
 if TYPE_CHECKING:
     from tracefoundry_sdk.export.processor import ExportProcessor
+    from tracefoundry_sdk.export.worker import ExportWorker
 
 
 class Handle:
@@ -57,6 +58,7 @@ class Handle:
             return
         if runtime.installed() is started:
             runtime.install(None)
+            replaying.stop_recording()
         if started.worker is not None:
             started.worker.stop()
         if started.processor is not None:
@@ -105,6 +107,7 @@ def quick_start(
         record: also keep raw requests and replies of LLM calls, for replay.
         isolated: leave OpenTelemetry's global provider alone; only the helpers are traced.
 
+    In a replay (``TRACEFOUNDRY_REPLAY``) calls are answered from a recording and nothing is sent.
     A second call changes nothing, gives the first handle and warns.
     """
     return start(
@@ -134,23 +137,14 @@ def start(
     clock_ns: Callable[[], int] | None = None,
 ) -> Handle:
     """:func:`quick_start` with injected ids and clock, for agents whose traces are reproducible."""
-    # The exporter's libraries take 100 ms to import, so they are not imported with the package.
-    from tracefoundry_sdk.export.transport import HttpTransport
-    from tracefoundry_sdk.export.worker import ExportWorker, Target
-
     global _kept
     with _lock:
         if _kept is not None and runtime.installed() is not None:
             logger.warning("TraceFoundry: quick_start was called before; the first call counts")
             return _kept
-        settings = export_settings(endpoint=endpoint, headers=headers)
         resource = _resource(service, environment)
         provider, owned = _provider(resource, isolated, id_generator, given=service or environment)
-        worker = ExportWorker(
-            HttpTransport(settings),
-            Target(traces_url=settings.traces_url, logs_url=settings.logs_url),
-            timeout_s=settings.timeout_s,
-        )
+        worker: Outbox = Discarded() if replaying.notice() else _worker(endpoint, headers)
         policy = Capture(mode=capture_mode(capture), redact=redact)
         processor = _processor_of(provider)
         processor.attach(worker, policy)
@@ -167,8 +161,23 @@ def start(
             injected_clock=clock_ns is not None,
         )
         runtime.install(started)
+        if record and not replaying.session():
+            replaying.record()
         _kept = Handle(started)
         return _kept
+
+
+def _worker(endpoint: str | None, headers: Mapping[str, str] | None) -> ExportWorker:
+    # The exporter's libraries take 100 ms to import, so they are not imported with the package.
+    from tracefoundry_sdk.export.transport import HttpTransport
+    from tracefoundry_sdk.export.worker import ExportWorker, Target
+
+    settings = export_settings(endpoint=endpoint, headers=headers)
+    return ExportWorker(
+        HttpTransport(settings),
+        Target(traces_url=settings.traces_url, logs_url=settings.logs_url),
+        timeout_s=settings.timeout_s,
+    )
 
 
 def flush(timeout_s: float = c.EXIT_TIMEOUT_S) -> bool:

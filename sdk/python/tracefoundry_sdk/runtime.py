@@ -36,6 +36,22 @@ class Outbox(Protocol):
         """Deliver the rest and take no more; True if nothing was left."""
 
 
+class Discarded:
+    """The outbox of a replay, in which nothing is sent: these calls were traced before."""
+
+    def put(self, item: Item, *, urgent: bool = False) -> bool:
+        """Drop the item."""
+        return True
+
+    def flush(self, timeout_s: float) -> bool:
+        """Nothing waits."""
+        return True
+
+    def stop(self) -> bool:
+        """Nothing is left."""
+        return True
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Runtime:
     """Settings of the helpers; immutable, replaced as a whole."""

@@ -1,45 +1,31 @@
 // Chunks of a streamed reply, added up to the reply that the same call without streaming gives.
 import { count, fields, list, text, type Fields } from "./json.js";
-import { textPart, toolCall, type Part } from "./messages.js";
+import { contentParts, outputItem, toolCall, type Part } from "./messages.js";
+import { ReplyDraft } from "./reply-draft.js";
+import { isLangChain, readReply, type Reply } from "./replies.js";
 import {
   aiSdkUsage,
   anthropicUsage,
-  assistant,
   googleUsage,
   langChainUsage,
   openAiUsage,
-  readReply,
-  type Reply,
   type Usage,
-} from "./replies.js";
-import { contentParts } from "./messages.js";
-
-/** Characters kept of one reply; the export would cut what is beyond. */
-const MAX_CHARACTERS = 4 * 1024 * 1024;
-
-interface Draft {
-  kind: "text" | "reasoning" | "tool";
-  content: string;
-  id?: string | undefined;
-  name?: string | undefined;
-}
+} from "./usage.js";
 
 /** Adds up the chunks of OpenAI, Anthropic, Google, LangChain and the AI SDK, and plain text. */
 export class ReplyBuilder {
-  #drafts = new Map<string, Draft>();
-  #finished: Part[] = [];
+  readonly #draft = new ReplyDraft();
   #whole: Reply | undefined;
   #id: string | undefined;
   #model: string | undefined;
-  #finishReasons: string[] = [];
   #usage: Usage | undefined;
   #anthropicUsage: Fields = {};
-  #characters = 0;
+  #step = 0;
 
   /** Adds one chunk. A chunk of unknown shape adds nothing. */
   add(chunk: unknown): void {
     if (typeof chunk === "string") {
-      this.#append("text", "text", chunk);
+      this.#draft.append(0, "text", "text", chunk);
       return;
     }
     const from = fields(chunk);
@@ -48,9 +34,8 @@ export class ReplyBuilder {
     if (Array.isArray(from["choices"])) this.#addOpenAiChat(from);
     else if (Array.isArray(from["candidates"]) || "usageMetadata" in from) this.#addGoogle(from);
     else if (type?.startsWith("response.")) this.#addOpenAiResponse(type, from);
-    else if (typeof from["getType"] === "function" || typeof from["_getType"] === "function") {
-      this.#addLangChain(from);
-    } else if (type !== undefined) {
+    else if (isLangChain(from)) this.#addLangChain(from);
+    else if (type !== undefined) {
       this.#addAnthropic(type, from);
       this.#addAiSdk(type, from);
     }
@@ -58,34 +43,15 @@ export class ReplyBuilder {
 
   /** The reply so far. */
   reply(): Reply {
-    if (this.#whole !== undefined) return this.#whole;
-    const parts = [...this.#finished, ...[...this.#drafts.values()].map(finishedPart)];
-    const reason = this.#finishReasons[0];
-    return {
-      messages: parts.length > 0 || reason !== undefined ? [assistant(parts, reason)] : [],
-      id: this.#id,
-      model: this.#model,
-      finishReasons: this.#finishReasons,
-      usage: this.#usage ?? anthropicUsage(this.#anthropicUsage),
-    };
-  }
-
-  #append(key: string, kind: Draft["kind"], content: string | undefined): Draft {
-    let draft = this.#drafts.get(key);
-    if (draft === undefined) {
-      draft = { kind, content: "" };
-      this.#drafts.set(key, draft);
-    }
-    if (content !== undefined && this.#characters < MAX_CHARACTERS) {
-      draft.content += content;
-      this.#characters += content.length;
-    }
-    return draft;
-  }
-
-  #finish(reason: unknown): void {
-    const given = text(reason);
-    if (given !== undefined) this.#finishReasons = [...this.#finishReasons, given];
+    return (
+      this.#whole ?? {
+        messages: this.#draft.messages(),
+        id: this.#id,
+        model: this.#model,
+        finishReasons: this.#draft.finishReasons(),
+        usage: this.#usage,
+      }
+    );
   }
 
   #addOpenAiChat(from: Fields): void {
@@ -94,33 +60,69 @@ export class ReplyBuilder {
     this.#usage = openAiUsage(from["usage"]) ?? this.#usage;
     for (const choice of list(from["choices"]).map((entry) => fields(entry) ?? {})) {
       const delta = fields(choice["delta"]) ?? {};
-      const index = String(count(choice["index"]) ?? 0);
+      const index = count(choice["index"]) ?? 0;
       const reasoning = text(delta["reasoning_content"]) ?? text(delta["reasoning"]);
-      if (reasoning !== undefined) this.#append(`${index}/reasoning`, "reasoning", reasoning);
-      const content = text(delta["content"]) ?? text(delta["refusal"]) ?? text(choice["text"]);
-      if (content !== undefined) this.#append(`${index}/text`, "text", content);
-      for (const call of list(delta["tool_calls"]).map((entry) => fields(entry) ?? {})) {
-        const called = fields(call["function"]);
-        const key = `${index}/tool/${count(call["index"]) ?? 0}`;
-        const draft = this.#append(key, "tool", text(called?.["arguments"]));
-        draft.id ??= text(call["id"]);
-        draft.name ??= text(called?.["name"]);
+      if (reasoning !== undefined) this.#draft.append(index, "reasoning", "reasoning", reasoning);
+      const content =
+        text(delta["content"]) ??
+        text(delta["refusal"]) ??
+        text(fields(delta["audio"])?.["transcript"]) ??
+        text(choice["text"]);
+      if (content !== undefined) this.#draft.append(index, "text", "text", content);
+      const older = fields(delta["function_call"]);
+      const calls = older === undefined ? list(delta["tool_calls"]) : [{ function: older }];
+      for (const call of calls.map((entry) => fields(entry) ?? {})) {
+        const called = fields(call["function"]) ?? fields(call["custom"]);
+        this.#draft.appendTool(index, `tool/${count(call["index"]) ?? 0}`, {
+          id: call["id"],
+          name: called?.["name"],
+          piece: called?.["arguments"] ?? called?.["input"],
+        });
       }
-      this.#finish(choice["finish_reason"]);
+      this.#draft.finish(index, choice["finish_reason"]);
     }
   }
 
+  /** The last event has the whole reply; the pieces count where the stream ends before it. */
   #addOpenAiResponse(type: string, from: Fields): void {
     const response = fields(from["response"]);
-    if (response !== undefined) {
-      this.#id ??= text(response["id"]);
-      this.#model ??= text(response["model"]);
+    this.#id ??= text(response?.["id"]);
+    this.#model ??= text(response?.["model"]);
+    const key = `item/${count(from["output_index"]) ?? 0}`;
+    const item = fields(from["item"]);
+    switch (type) {
+      case "response.output_text.delta":
+      case "response.refusal.delta":
+        this.#draft.append(0, `${key}/${count(from["content_index"]) ?? 0}`, "text", from["delta"]);
+        break;
+      case "response.reasoning_text.delta":
+      case "response.reasoning_summary_text.delta":
+        this.#draft.append(0, key, "reasoning", from["delta"]);
+        break;
+      case "response.output_item.added":
+        if (item?.["type"] === "function_call" || item?.["type"] === "custom_tool_call") {
+          this.#draft.appendTool(0, key, { id: item["call_id"], name: item["name"] });
+        }
+        break;
+      case "response.function_call_arguments.delta":
+      case "response.custom_tool_call_input.delta":
+        this.#draft.appendTool(0, key, { piece: from["delta"] });
+        break;
+      case "response.output_item.done":
+        // Results of the provider's own tools come whole.
+        if (item !== undefined && !this.#draft.has(0, key)) this.#addItem(key, item);
+        break;
+      case "response.completed":
+      case "response.incomplete":
+      case "response.failed":
+        this.#whole = readReply({ object: "response", ...response });
     }
-    if (type === "response.output_text.delta") {
-      this.#append(`text/${count(from["output_index"]) ?? 0}`, "text", text(from["delta"]));
-    } else if (/^response\.(completed|incomplete|failed)$/.test(type)) {
-      this.#whole = readReply({ object: "response", ...response });
-    }
+  }
+
+  #addItem(key: string, item: Fields): void {
+    const type = text(item["type"]);
+    if (type === "message" || type === "reasoning") return; // came piece by piece
+    for (const part of outputItem(item)) this.#draft.add(0, part, key);
   }
 
   #addAnthropic(type: string, from: Fields): void {
@@ -129,81 +131,105 @@ export class ReplyBuilder {
       const message = fields(from["message"]);
       this.#id = text(message?.["id"]);
       this.#model = text(message?.["model"]);
-      this.#anthropicUsage = fields(message?.["usage"]) ?? {};
+      this.#addAnthropicUsage(message?.["usage"]);
     } else if (type === "content_block_start") {
-      const block = fields(from["content_block"]);
-      if (block?.["type"] === "tool_use") {
-        const draft = this.#append(key, "tool", undefined);
-        draft.id = text(block["id"]);
-        draft.name = text(block["name"]);
-      }
+      this.#startBlock(key, fields(from["content_block"]) ?? {});
     } else if (type === "content_block_delta") {
-      const delta = fields(from["delta"]);
-      if (delta?.["type"] === "text_delta") this.#append(key, "text", text(delta["text"]));
-      else if (delta?.["type"] === "thinking_delta") {
-        this.#append(key, "reasoning", text(delta["thinking"]));
-      } else if (delta?.["type"] === "input_json_delta") {
-        this.#append(key, "tool", text(delta["partial_json"]));
+      const delta = fields(from["delta"]) ?? {};
+      if (delta["type"] === "text_delta") this.#draft.append(0, key, "text", delta["text"]);
+      else if (delta["type"] === "thinking_delta") {
+        this.#draft.append(0, key, "reasoning", delta["thinking"]);
+      } else if (delta["type"] === "input_json_delta") {
+        this.#draft.appendTool(0, key, { piece: delta["partial_json"] });
       }
     } else if (type === "message_delta") {
-      this.#finish(fields(from["delta"])?.["stop_reason"]);
-      this.#anthropicUsage = { ...this.#anthropicUsage, ...fields(from["usage"]) };
+      this.#draft.finish(0, fields(from["delta"])?.["stop_reason"]);
+      this.#addAnthropicUsage(from["usage"]);
     }
   }
 
+  /** A block of text, thought or tool call grows by deltas; any other comes whole. */
+  #startBlock(key: string, block: Fields): void {
+    const type = text(block["type"]);
+    if (type === "text") this.#draft.append(0, key, "text", block["text"]);
+    else if (type === "thinking") this.#draft.append(0, key, "reasoning", block["thinking"]);
+    else if (type?.endsWith("tool_use") === true) {
+      this.#draft.appendTool(0, key, { id: block["id"], name: block["name"] });
+    } else for (const part of contentParts(block)) this.#draft.add(0, part, key);
+  }
+
+  /** The last event has null for counts that it does not repeat. */
+  #addAnthropicUsage(given: unknown): void {
+    const counts = Object.entries(fields(given) ?? {}).filter(
+      (entry) => count(entry[1]) !== undefined,
+    );
+    this.#anthropicUsage = { ...this.#anthropicUsage, ...Object.fromEntries(counts) };
+    this.#usage = anthropicUsage(this.#anthropicUsage);
+  }
+
   #addGoogle(from: Fields): void {
-    const part = readReply({ candidates: [], ...from });
-    this.#id ??= part.id;
-    this.#model ??= part.model;
+    this.#id ??= text(from["responseId"]);
+    this.#model ??= text(from["modelVersion"]);
     this.#usage = googleUsage(from["usageMetadata"]) ?? this.#usage;
-    this.#finishReasons.push(...part.finishReasons);
-    part.messages.forEach((message, index) => {
-      this.#addParts(`${index}`, message.parts);
+    this.#draft.finish(0, fields(from["promptFeedback"])?.["blockReason"]);
+    list(from["candidates"]).forEach((entry, position) => {
+      const candidate = fields(entry) ?? {};
+      const index = count(candidate["index"]) ?? position;
+      this.#addParts(index, contentParts(fields(candidate["content"])?.["parts"]));
+      this.#draft.finish(index, candidate["finishReason"]);
     });
   }
 
   #addLangChain(from: Fields): void {
     const part = readReply(from);
-    this.#id ??= part.id;
-    this.#model ??= part.model;
-    this.#finishReasons.push(...part.finishReasons);
+    this.#id ??= part?.id;
+    this.#model ??= part?.model;
+    this.#draft.finish(0, part?.finishReasons[0]);
     const usage = langChainUsage(from["usage_metadata"]);
     if (usage !== undefined) this.#usage = sum(this.#usage, usage);
-    this.#addParts("0", contentParts(from["content"]));
+    // Blocks of tool calls are those of `tool_call_chunks` once more, in the provider's form.
+    const parts = contentParts(from["content"]);
+    this.#addParts(
+      0,
+      parts.filter((each) => !/^tool_call$|^input_json_delta$/.test(each.type)),
+    );
     for (const call of list(from["tool_call_chunks"]).map((entry) => fields(entry) ?? {})) {
-      const key = `tool/${count(call["index"]) ?? 0}`;
-      const draft = this.#append(key, "tool", text(call["args"]));
-      draft.id ??= text(call["id"]);
-      draft.name ??= text(call["name"]);
+      this.#draft.appendTool(0, `tool/${count(call["index"]) ?? 0}`, {
+        id: call["id"],
+        name: call["name"],
+        piece: call["args"],
+      });
     }
   }
 
+  /** Parts of `fullStream`; versions 4 to 7 have different names for some. */
   #addAiSdk(type: string, from: Fields): void {
-    if (type === "text-delta") {
-      this.#append("text", "text", text(from["text"]) ?? text(from["delta"]));
-    } else if (type === "reasoning-delta") {
-      this.#append("reasoning", "reasoning", text(from["text"]) ?? text(from["delta"]));
-    } else if (type === "tool-call") this.#finished.push(toolCall(from));
-    else if (type === "finish") {
+    const key = `${this.#step}/${text(from["id"]) ?? ""}`;
+    const piece = text(from["text"]) ?? text(from["delta"]) ?? text(from["textDelta"]);
+    if (type === "text-delta") this.#draft.append(0, `text/${key}`, "text", piece);
+    else if (type === "reasoning-delta" || type === "reasoning") {
+      this.#draft.append(0, `reasoning/${key}`, "reasoning", piece);
+    } else if (type === "tool-call") this.#draft.add(0, toolCall(from));
+    else if (type === "start-step" || type === "step-start") this.#step += 1;
+    else if (type === "response-metadata" || type === "finish-step" || type === "step-finish") {
+      const response = fields(from["response"]) ?? from;
+      this.#id = text(response["id"]) ?? this.#id;
+      this.#model = text(response["modelId"]) ?? this.#model;
+    } else if (type === "finish") {
+      const reason = from["finishReason"];
       this.#usage = aiSdkUsage(from["totalUsage"] ?? from["usage"]) ?? this.#usage;
-      this.#finish(from["finishReason"]);
+      this.#draft.finish(0, fields(reason)?.["unified"] ?? reason);
     }
   }
 
-  /** Text joins the text before it; other parts come whole. */
-  #addParts(key: string, parts: readonly Part[]): void {
+  /** Text joins the text right before it; other parts come whole. */
+  #addParts(index: number, parts: readonly Part[]): void {
     for (const part of parts) {
       if (part.type === "text" || part.type === "reasoning") {
-        this.#append(`${key}/${part.type}`, part.type, text(part["content"]));
-      } else this.#finished.push(part);
+        this.#draft.appendToLast(index, part.type, part["content"]);
+      } else this.#draft.add(index, part);
     }
   }
-}
-
-function finishedPart(draft: Draft): Part {
-  if (draft.kind === "text") return textPart(draft.content);
-  if (draft.kind === "reasoning") return { type: "reasoning", content: draft.content };
-  return toolCall({ id: draft.id, name: draft.name, arguments: draft.content });
 }
 
 function sum(left: Usage | undefined, right: Usage): Usage {

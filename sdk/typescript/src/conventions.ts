@@ -53,6 +53,7 @@ export const TAGS = "tracefoundry.tags";
 export const CONTENT_PREFIX = "tracefoundry.content.";
 export const TRUNCATED = "tracefoundry.truncated";
 export const STREAM_ENDED_EARLY = "tracefoundry.stream.ended_early";
+export const RESULT_IS_TEXT = "tracefoundry.result.is_text";
 
 // operations
 export const OPERATION_CHAT = "chat";

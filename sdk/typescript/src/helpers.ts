@@ -31,7 +31,7 @@ export function llmCall<T>(options: LlmOptions, fn: (call: LlmCall) => T): Trace
 
 /**
  * Runs `fn`, which gives a stream of a model's reply, and returns that stream. The span ends when
- * the stream is read to its end, left early, or fails.
+ * the stream is read to its end, left early, or fails. A reply that is no stream is recorded.
  */
 llmCall.stream = async function stream<S extends object>(
   options: LlmOptions,
@@ -40,6 +40,10 @@ llmCall.stream = async function stream<S extends object>(
   const call = new LlmCall(options);
   try {
     const source = await context.with(call.context, () => fn(call));
+    if (!isStream(source)) {
+      call.finishWithReply(source);
+      return source;
+    }
     return call.watch(source, (error) => {
       if (error === undefined) call.finish();
       else call.fail(error.thrown);
@@ -49,6 +53,10 @@ llmCall.stream = async function stream<S extends object>(
     throw error;
   }
 };
+
+function isStream(value: object): boolean {
+  return Symbol.asyncIterator in value || Symbol.iterator in value;
+}
 
 /** Makes a tool of `fn`: each call of it is a span with its arguments and its result. */
 export function toolCall<A extends unknown[], R>(

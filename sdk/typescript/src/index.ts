@@ -3,7 +3,7 @@
 export { flush } from "./flush.js";
 export { llmCall, retrieval, toolCall, traceAgentRun, type Traced } from "./helpers.js";
 export type { LlmCall, LlmOptions } from "./llm-call.js";
-export type { Usage } from "./replies.js";
+export type { Usage } from "./usage.js";
 export {
   active,
   type AgentRun,

@@ -2,12 +2,15 @@
 import { SpanKind, type Attributes } from "@opentelemetry/api";
 import { ReplyBuilder } from "./chunks.js";
 import * as names from "./conventions.js";
-import { count } from "./json.js";
-import { inputMessages, systemParts } from "./messages.js";
-import { readReply, type Reply, type Usage } from "./replies.js";
+import { count, toJson } from "./json.js";
+import { inputMessages, systemParts, textPart } from "./messages.js";
+import { RawChunks } from "./raw-chunks.js";
+import { assistant, readReply, type Reply } from "./replies.js";
 import { named, TracedSpan } from "./spans.js";
-import { safely } from "./state.js";
+import { safely, state } from "./state.js";
 import { observeStream } from "./streaming.js";
+import { warnOfUnknownReply } from "./unknown-reply.js";
+import type { Usage } from "./usage.js";
 
 /** Options of `llmCall`. */
 export interface LlmOptions {
@@ -65,19 +68,33 @@ export class LlmCall extends TracedSpan {
       const system = systemParts(options.system);
       if (system.length > 0) this.content(names.SYSTEM_INSTRUCTIONS, system);
       if (options.tools?.length) this.content(names.TOOL_DEFINITIONS, options.tools);
+      if (state().record === true) this.content(names.RAW_REQUEST, rawRequest(options));
     }, undefined);
   }
 
-  /** Records the reply: an object of OpenAI, Anthropic, Google, LangChain or the AI SDK. */
+  /**
+   * Records the reply: an object of OpenAI, Anthropic, Google, LangChain or the AI SDK. Of any other
+   * value the JSON is recorded, with a warning, since its tokens are not known.
+   */
   record(reply: unknown): void {
     safely(() => {
-      this.recordReply(readReply(reply));
+      this.recordRaw(reply);
+      const read = readReply(reply);
+      if (read === undefined) warnOfUnknownReply(reply);
+      this.recordReply(read ?? asText(reply));
     }, undefined);
   }
 
   /** What the model answered, where it is no object that `record` knows. */
   set output(value: unknown) {
-    this.record(value);
+    safely(() => {
+      this.recordReply(readReply(value) ?? asText(value));
+    }, undefined);
+  }
+
+  /** Keeps the reply as it came, if `quickStart` was told to `record`. @internal */
+  recordRaw(reply: unknown): void {
+    if (state().record === true) this.content(names.RAW_RESPONSE, reply);
   }
 
   /** Token counts and cost; counts that are left out stay as they are. */
@@ -103,19 +120,28 @@ export class LlmCall extends TracedSpan {
   /** The same stream, watched; `ended` is called once, when nobody reads it any more. @internal */
   watch<S extends object>(source: S, ended: (error?: { thrown: unknown }) => void): S {
     const builder = new ReplyBuilder();
+    const raw = new RawChunks();
     return observeStream(source, this.context, {
       chunk: (chunk) => {
         this.firstChunk();
         builder.add(chunk);
+        raw.add(chunk);
       },
       end: (how) => {
         safely(() => {
           this.recordReply(builder.reply());
+          this.recordChunks(raw);
           this.streamed(how.early);
         }, undefined);
         ended(how.error);
       },
     });
+  }
+
+  /** Keeps the chunks as they came, if `quickStart` was told to `record`. @internal */
+  recordChunks(raw: RawChunks): void {
+    const chunks = raw.json();
+    if (chunks !== undefined) this.content(names.RAW_RESPONSE, chunks);
   }
 
   /** Says that the reply came as a stream, and whether its reader left early. @internal */
@@ -144,11 +170,33 @@ export class LlmCall extends TracedSpan {
     if (reply.usage !== undefined) this.usage(reply.usage);
   }
 
+  /** Ends the span of a call whose reply came whole. @internal */
+  finishWithReply(reply: unknown): void {
+    if (readReply(reply) === undefined) warnOfUnknownReply(reply);
+    this.finish(reply);
+  }
+
   protected override onResult(value: unknown): void {
     if (this.#hasReply || value === undefined) return;
     const reply = readReply(value);
-    if (reply.messages.length > 0 || reply.usage !== undefined) this.recordReply(reply);
+    if (reply === undefined) return;
+    this.recordRaw(value);
+    this.recordReply(reply);
   }
+}
+
+/** A reply of unknown shape: the conventions have messages only, so its JSON is the text of one. */
+function asText(value: unknown): Reply {
+  if (value === undefined || value === null) return { messages: [], finishReasons: [] };
+  return { messages: [assistant([textPart(toJson(value))])], finishReasons: [] };
+}
+
+/** The request in full, for replay; never headers. The members are those of the Python SDK. */
+function rawRequest(options: LlmOptions): unknown {
+  const { provider, model, input, tools, system } = options;
+  const parameters = { ...(system === undefined ? {} : { system }), ...options.parameters };
+  const operation = options.operation ?? names.OPERATION_CHAT;
+  return { operation, provider, model, input, tools, parameters };
 }
 
 function parameterAttributes(parameters: Readonly<Record<string, unknown>>): Attributes {

@@ -17,7 +17,10 @@ const ROLES: Readonly<Record<string, string>> = {
   human: "user",
   ai: "assistant",
   model: "assistant",
+  AIMessageChunk: "assistant",
+  function: "tool",
 };
+const ITEM_ROLES = new Set(["human", "ai", "AIMessageChunk", "system", "tool", "function"]);
 
 /** The input of a call: a text, one message, or a list of messages of any provider. */
 export function inputMessages(input: unknown): Message[] {
@@ -37,16 +40,11 @@ export function systemParts(instructions: unknown): Part[] {
   return contentParts(google ?? instructions);
 }
 
-function message(item: unknown): Message {
-  const value = fields(item);
-  if (value === undefined) {
-    return { role: "user", parts: contentParts(item) };
-  }
-  const type = text(value["type"]);
-  const callId = text(value["call_id"]);
-  if (type === "function_call") return { role: "assistant", parts: [toolCall(value, callId)] };
-  if (type === "function_call_output") {
-    return { role: "tool", parts: [toolResponse(callId, value["output"])] };
+function message(given: unknown): Message {
+  const value = fields(given);
+  if (value === undefined) return { role: "user", parts: contentParts(given) };
+  if (value["role"] === undefined && value["content"] === undefined) {
+    if (!Array.isArray(value["parts"]) && value["tool_calls"] === undefined) return item(value);
   }
   const role = roleOf(value);
   const name = text(value["name"]);
@@ -54,12 +52,42 @@ function message(item: unknown): Message {
   return name === undefined ? { role, parts } : { role, name, parts };
 }
 
+/** An item that is no message: of OpenAI's responses API, or a bare part of Google's. */
+function item(value: Fields): Message {
+  const parts = outputItem(value);
+  const type = text(value["type"]);
+  if (type?.endsWith("_output") === true) return { role: "tool", parts };
+  return { role: type === "reasoning" || type?.endsWith("_call") ? "assistant" : "user", parts };
+}
+
+/** The parts of one item that OpenAI's responses API takes and gives. */
+export function outputItem(value: Fields): Part[] {
+  const callId = text(value["call_id"]);
+  switch (value["type"]) {
+    case "message":
+      return contentParts(value["content"]);
+    case "reasoning": {
+      const told = [...list(value["summary"]), ...list(value["content"])];
+      return contentParts(told).map((part) => ({ ...part, type: "reasoning" }));
+    }
+    case "function_call":
+    case "custom_tool_call":
+      return [toolCall(value, callId)];
+    case "function_call_output":
+    case "custom_tool_call_output":
+      return [toolResponse(callId, value["output"])];
+    default:
+      return contentParts([value]);
+  }
+}
+
 function roleOf(value: Fields): string {
   const getType = value["getType"] ?? value["_getType"]; // messages of LangChain
+  const type = text(value["type"]); // the same as JSON
   const role =
     text(value["role"]) ??
     (typeof getType === "function" ? text((getType as () => unknown).call(value)) : undefined) ??
-    "user";
+    (type !== undefined && ITEM_ROLES.has(type) ? type : "user");
   return ROLES[role] ?? role;
 }
 
@@ -75,11 +103,19 @@ function messageParts(value: Fields, role: string): Part[] {
 /** Reasoning, content and tool calls of a message of OpenAI, Anthropic or LangChain. */
 export function assistantParts(value: Fields): Part[] {
   const parts: Part[] = [];
-  const reasoning = text(value["reasoning_content"]) ?? text(value["reasoning"]);
+  const reasoning =
+    text(value["reasoning_content"]) ??
+    text(value["reasoning"]) ??
+    text(fields(value["additional_kwargs"])?.["reasoning_content"]);
   if (reasoning !== undefined) parts.push({ type: "reasoning", content: reasoning });
   parts.push(...contentParts(value["content"]));
-  const refusal = text(value["refusal"]);
-  if (refusal !== undefined) parts.push(textPart(refusal));
+  // A refusal, or what was said aloud, stands in place of the content.
+  for (const said of [value["refusal"], fields(value["audio"])?.["transcript"]]) {
+    const words = text(said);
+    if (words !== undefined) parts.push(textPart(words));
+  }
+  const older = fields(value["function_call"]);
+  if (older !== undefined) parts.push(toolCall(older));
   const known = new Set(parts.map((part) => part["id"]));
   for (const call of list(value["tool_calls"])) {
     const made = toolCall(fields(call) ?? {});
@@ -108,9 +144,17 @@ function contentPart(block: Fields): Part {
     case "output_text":
     case "summary_text":
       return textPart(text(block["text"]) ?? "");
+    case "refusal":
+      return textPart(text(block["refusal"]) ?? "");
     case "thinking":
       return { type: "reasoning", content: text(block["thinking"]) ?? "" };
+    case "reasoning": {
+      const content = block["content"] ?? block["text"] ?? block["reasoning"]; // AI SDK, LangChain
+      return typeof content === "string" ? { type, content } : { ...block, type };
+    }
     case "tool_use":
+    case "server_tool_use":
+    case "mcp_tool_use":
     case "tool-call":
       return toolCall(block);
     case "tool_result":
@@ -119,8 +163,9 @@ function contentPart(block: Fields): Part {
       return toolResponse(text(block["toolCallId"]), block["output"] ?? block["result"]);
     case "image_url":
     case "input_image": {
-      const url = block["image_url"];
-      return media(text(url) ?? text(fields(url)?.["url"]) ?? "", "image");
+      const url = text(block["image_url"]) ?? text(fields(block["image_url"])?.["url"]);
+      if (url !== undefined) return media(url, "image");
+      return { type: "file", modality: "image", file_id: block["file_id"] };
     }
     case "image":
     case "document":
@@ -154,11 +199,12 @@ function googlePart(block: Fields): Part {
 
 /** A call of a tool, as OpenAI, Anthropic, Google, LangChain or the AI SDK write it. */
 export function toolCall(call: Fields, callId?: string): Part {
-  const called = fields(call["function"]) ?? call;
+  const called = fields(call["function"]) ?? fields(call["custom"]) ?? call;
   const id = callId ?? text(call["id"]) ?? text(call["toolCallId"]);
   const name = text(called["name"]) ?? text(call["toolName"]) ?? "";
   const given = called["arguments"] ?? called["input"] ?? called["args"];
-  return { type: "tool_call", ...(id === undefined ? {} : { id }), name, arguments: parsed(given) };
+  const made = given === "" ? {} : parsed(given); // a stream of a call without arguments
+  return { type: "tool_call", ...(id === undefined ? {} : { id }), name, arguments: made };
 }
 
 function toolResponse(id: string | undefined, response: unknown): Part {
@@ -168,8 +214,18 @@ function toolResponse(id: string | undefined, response: unknown): Part {
 function source(block: Fields, modality: string): Part {
   const from = fields(block["source"]);
   if (from === undefined) return { ...block, type: modality };
-  if (from["type"] === "base64") return blob(text(from["media_type"]), from["data"]);
-  return { type: "uri", modality, uri: from["url"] ?? from["file_id"] };
+  switch (from["type"]) {
+    case "base64":
+      return blob(text(from["media_type"]), from["data"]);
+    case "url":
+      return { type: "uri", modality, uri: from["url"] };
+    case "file":
+      return { type: "file", modality, file_id: from["file_id"] };
+    case "text":
+      return textPart(text(from["data"]) ?? "");
+    default:
+      return { ...block, type: modality };
+  }
 }
 
 function media(url: string, modality: string): Part {

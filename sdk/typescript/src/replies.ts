@@ -1,23 +1,22 @@
 // Replies of OpenAI, Anthropic, Google, LangChain and the AI SDK, read into one form.
-import { count, fields, list, text, type Fields } from "./json.js";
+import { fields, list, text, toJson, type Fields } from "./json.js";
 import {
   assistantParts,
   contentParts,
+  outputItem,
   textPart,
   toolCall,
   type Message,
   type Part,
 } from "./messages.js";
-
-/** Token counts and cost of one call. Input includes cached tokens, output those of reasoning. */
-export interface Usage {
-  inputTokens?: number | undefined;
-  outputTokens?: number | undefined;
-  cachedTokens?: number | undefined;
-  cacheWriteTokens?: number | undefined;
-  reasoningTokens?: number | undefined;
-  costUsd?: number | undefined;
-}
+import {
+  aiSdkUsage,
+  anthropicUsage,
+  googleUsage,
+  langChainUsage,
+  openAiUsage,
+  type Usage,
+} from "./usage.js";
 
 /** What a reply says, whichever provider it is from. */
 export interface Reply {
@@ -35,35 +34,80 @@ const FINISH_REASONS: Readonly<Record<string, string>> = {
   completed: "stop",
   max_tokens: "length",
   max_output_tokens: "length",
+  model_context_window_exceeded: "length",
+  incomplete: "length",
   tool_calls: "tool_call",
   "tool-calls": "tool_call",
   tool_use: "tool_call",
   function_call: "tool_call",
   safety: "content_filter",
   refusal: "content_filter",
+  "content-filter": "content_filter",
+  prohibited_content: "content_filter",
+  blocklist: "content_filter",
+  spii: "content_filter",
+  recitation: "content_filter",
+  image_safety: "content_filter",
+  failed: "error",
+  malformed_function_call: "error",
 };
 
-/** The reply in one form. A value of unknown shape has no messages and no usage. */
-export function readReply(value: unknown): Reply {
+/** The reply in one form; undefined if its shape is not known. */
+export function readReply(value: unknown): Reply | undefined {
   if (typeof value === "string") return reply([assistant([textPart(value)])]);
   const from = fields(value);
-  if (from === undefined) return reply([]);
+  if (from === undefined) return undefined;
   if (Array.isArray(from["choices"])) return openAiChat(from);
   if (from["object"] === "response") return openAiResponse(from);
   if (from["type"] === "message" && Array.isArray(from["content"])) return anthropic(from);
-  if (Array.isArray(from["candidates"])) return google(from);
-  if (typeof from["getType"] === "function" || typeof from["_getType"] === "function") {
-    return langChain(from);
+  if (isGoogle(from)) return google(from);
+  if (isLangChain(from)) return langChain(from);
+  // The results of its streams are left alone: their getters begin to read the stream.
+  if ("textStream" in from || "partialObjectStream" in from) return undefined;
+  if ("finishReason" in from && ("text" in from || "object" in from || "content" in from)) {
+    return aiSdk(from);
   }
-  if ("toolCalls" in from && "text" in from) return aiSdk(from);
-  if (Array.isArray(from["data"]) && fields(from["usage"]) !== undefined) {
-    return { ...reply([]), model: text(from["model"]), usage: openAiUsage(from["usage"]) };
+  return wrapped(from) ?? embeddings(from) ?? message(from);
+}
+
+function isGoogle(from: Fields): boolean {
+  return Array.isArray(from["candidates"]) || "usageMetadata" in from || "promptFeedback" in from;
+}
+
+/** A message of LangChain, or its JSON. */
+export function isLangChain(from: Fields): boolean {
+  return (
+    typeof from["getType"] === "function" ||
+    typeof from["_getType"] === "function" ||
+    (["ai", "AIMessageChunk"].includes(String(from["type"])) && "content" in from)
+  );
+}
+
+/** A reply inside another object: of Google's older client, or LangChain's `LLMResult`. */
+function wrapped(from: Fields): Reply | undefined {
+  const response = fields(from["response"]);
+  if (response !== undefined && isGoogle(response)) return google(response);
+  const generation = fields(list(list(from["generations"])[0])[0]);
+  const inner = fields(generation?.["message"]);
+  return inner !== undefined && isLangChain(inner) ? langChain(inner) : undefined;
+}
+
+/** Embeddings have no messages. */
+function embeddings(from: Fields): Reply | undefined {
+  const usage = fields(from["usage"]);
+  if (Array.isArray(from["data"]) && usage !== undefined) {
+    return { ...reply([]), model: text(from["model"]), usage: openAiUsage(usage) };
   }
-  if (typeof from["role"] === "string") {
-    const parts = Array.isArray(from["parts"]) ? contentParts(from["parts"]) : assistantParts(from);
-    return reply([assistant(parts, from["finish_reason"])]);
+  if (Array.isArray(from["embedding"]) || Array.isArray(from["embeddings"])) {
+    return { ...reply([]), usage: aiSdkUsage(usage) };
   }
-  return reply([]);
+  return undefined;
+}
+
+function message(from: Fields): Reply | undefined {
+  if (typeof from["role"] !== "string") return undefined;
+  const parts = Array.isArray(from["parts"]) ? contentParts(from["parts"]) : assistantParts(from);
+  return reply([assistant(parts, from["finish_reason"])]);
 }
 
 function reply(messages: Message[]): Reply {
@@ -93,31 +137,8 @@ function openAiChat(from: Fields): Reply {
   };
 }
 
-/** Usage of OpenAI's chat and responses APIs. */
-export function openAiUsage(given: unknown): Usage | undefined {
-  const usage = fields(given);
-  if (usage === undefined) return undefined;
-  const input = fields(usage["prompt_tokens_details"] ?? usage["input_tokens_details"]);
-  const output = fields(usage["completion_tokens_details"] ?? usage["output_tokens_details"]);
-  return {
-    inputTokens: count(usage["prompt_tokens"]) ?? count(usage["input_tokens"]),
-    outputTokens: count(usage["completion_tokens"]) ?? count(usage["output_tokens"]),
-    cachedTokens: count(input?.["cached_tokens"]),
-    reasoningTokens: count(output?.["reasoning_tokens"]),
-  };
-}
-
 function openAiResponse(from: Fields): Reply {
-  const parts: Part[] = [];
-  for (const item of list(from["output"]).map((entry) => fields(entry) ?? {})) {
-    if (item["type"] === "message") parts.push(...contentParts(item["content"]));
-    else if (item["type"] === "reasoning") {
-      const summary = contentParts(item["summary"]);
-      parts.push(...summary.map((part) => ({ ...part, type: "reasoning" })));
-    } else if (item["type"] === "function_call") {
-      parts.push(toolCall(item, text(item["call_id"])));
-    } else parts.push({ ...item, type: text(item["type"]) ?? "unknown" });
-  }
+  const parts = list(from["output"]).flatMap((entry) => outputItem(fields(entry) ?? {}));
   const reason = text(fields(from["incomplete_details"])?.["reason"]) ?? text(from["status"]);
   return {
     messages: [assistant(parts, reason)],
@@ -139,86 +160,44 @@ function anthropic(from: Fields): Reply {
   };
 }
 
-/** Anthropic counts cached tokens beside the input; here, as in the conventions, input has them. */
-export function anthropicUsage(given: unknown): Usage | undefined {
-  const usage = fields(given);
-  if (usage === undefined) return undefined;
-  const input = count(usage["input_tokens"]);
-  const cached = count(usage["cache_read_input_tokens"]);
-  const written = count(usage["cache_creation_input_tokens"]);
-  return {
-    inputTokens: input === undefined ? undefined : input + (cached ?? 0) + (written ?? 0),
-    outputTokens: count(usage["output_tokens"]),
-    cachedTokens: cached,
-    cacheWriteTokens: written,
-  };
-}
-
 function google(from: Fields): Reply {
   const candidates = list(from["candidates"]).map((candidate) => fields(candidate) ?? {});
+  const blocked = text(fields(from["promptFeedback"])?.["blockReason"]);
   return {
     messages: candidates.map((candidate) =>
       assistant(contentParts(fields(candidate["content"])?.["parts"]), candidate["finishReason"]),
     ),
     id: text(from["responseId"]),
     model: text(from["modelVersion"]),
-    finishReasons: candidates.flatMap((candidate) => text(candidate["finishReason"]) ?? []),
+    finishReasons: [
+      ...candidates.flatMap((candidate) => text(candidate["finishReason"]) ?? []),
+      ...(blocked === undefined ? [] : [blocked]),
+    ],
     usage: googleUsage(from["usageMetadata"]),
-  };
-}
-
-/** Google counts thoughts beside the candidates; here, as in the conventions, output has them. */
-export function googleUsage(given: unknown): Usage | undefined {
-  const usage = fields(given);
-  if (usage === undefined) return undefined;
-  const candidates = count(usage["candidatesTokenCount"]);
-  const thoughts = count(usage["thoughtsTokenCount"]);
-  return {
-    inputTokens: count(usage["promptTokenCount"]),
-    outputTokens:
-      candidates === undefined && thoughts === undefined
-        ? undefined
-        : (candidates ?? 0) + (thoughts ?? 0),
-    cachedTokens: count(usage["cachedContentTokenCount"]),
-    reasoningTokens: thoughts,
   };
 }
 
 function langChain(from: Fields): Reply {
   const metadata = fields(from["response_metadata"]);
-  const reason = text(metadata?.["finish_reason"]) ?? text(metadata?.["stop_reason"]);
+  const reason = ["finish_reason", "stop_reason", "finishReason"]
+    .map((key) => text(metadata?.[key]))
+    .find((found) => found !== undefined);
   return {
     messages: [assistant(assistantParts(from), reason)],
     id: text(from["id"]),
     model: text(metadata?.["model_name"]) ?? text(metadata?.["model"]),
     finishReasons: reason === undefined ? [] : [reason],
-    usage: langChainUsage(from["usage_metadata"]),
+    usage: langChainUsage(from["usage_metadata"]) ?? aiSdkUsage(metadata?.["tokenUsage"]),
   };
 }
 
-/** Usage as LangChain gives it for every provider; input includes cached tokens. */
-export function langChainUsage(given: unknown): Usage | undefined {
-  const usage = fields(given);
-  if (usage === undefined) return undefined;
-  const input = fields(usage["input_token_details"]);
-  return {
-    inputTokens: count(usage["input_tokens"]),
-    outputTokens: count(usage["output_tokens"]),
-    cachedTokens: count(input?.["cache_read"]),
-    cacheWriteTokens: count(input?.["cache_creation"]),
-    reasoningTokens: count(fields(usage["output_token_details"])?.["reasoning"]),
-  };
-}
-
+/** A result of `generateText` or `generateObject`, or of a model's own `doGenerate`. */
 function aiSdk(from: Fields): Reply {
-  const reason = text(from["finishReason"]);
+  const given = from["finishReason"];
+  const reason = text(given) ?? text(fields(given)?.["raw"]) ?? text(fields(given)?.["unified"]);
   const response = fields(from["response"]);
-  const parts = [
-    ...contentParts(from["text"]),
-    ...list(from["toolCalls"]).map((call) => toolCall(fields(call) ?? {})),
-  ];
   return {
-    messages: [assistant(parts, reason)],
+    messages: [assistant(aiSdkParts(from), fields(given)?.["unified"] ?? reason)],
     id: text(response?.["id"]),
     model: text(response?.["modelId"]),
     finishReasons: reason === undefined ? [] : [reason],
@@ -226,14 +205,13 @@ function aiSdk(from: Fields): Reply {
   };
 }
 
-/** Usage of Vercel's AI SDK. */
-export function aiSdkUsage(given: unknown): Usage | undefined {
-  const usage = fields(given);
-  if (usage === undefined) return undefined;
-  return {
-    inputTokens: count(usage["inputTokens"]),
-    outputTokens: count(usage["outputTokens"]),
-    cachedTokens: count(usage["cachedInputTokens"]),
-    reasoningTokens: count(usage["reasoningTokens"]),
-  };
+function aiSdkParts(from: Fields): Part[] {
+  if (Array.isArray(from["content"])) return contentParts(from["content"]);
+  if (!("text" in from)) return [textPart(toJson(from["object"]))];
+  const reasoning = text(from["reasoningText"]) ?? text(from["reasoning"]);
+  return [
+    ...(reasoning === undefined ? [] : [{ type: "reasoning", content: reasoning }]),
+    ...contentParts(from["text"]),
+    ...list(from["toolCalls"]).map((call) => toolCall(fields(call) ?? {})),
+  ];
 }

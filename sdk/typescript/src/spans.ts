@@ -249,12 +249,11 @@ function isData(value: unknown): boolean {
 }
 
 function outputMessages(value: unknown): Reply["messages"] {
-  const { messages } = readReply(value);
+  const messages = readReply(value)?.messages ?? [];
   if (messages.length > 0) return messages;
   const items: unknown[] = Array.isArray(value) ? value : [];
-  if (items.length > 0 && items.every((item) => readReply(item).messages.length > 0)) {
-    return items.flatMap((item) => readReply(item).messages);
-  }
+  const each = items.map((item) => readReply(item)?.messages ?? []);
+  if (each.length > 0 && each.every((found) => found.length > 0)) return each.flat();
   // Some other value: the conventions have messages only, so its JSON is the text of one.
   return [{ role: "assistant", parts: [textPart(jsonText(value))] }];
 }

@@ -15,6 +15,10 @@ export type Redact = (value: string, key: string) => string;
 export interface State {
   capture?: Capture | undefined;
   redact?: Redact | undefined;
+  /** Raw requests and replies of model calls are kept, for replay. */
+  record?: boolean | undefined;
+  /** When the next warning of an unknown reply may come, on the clock of `performance.now()`. */
+  nextReplyWarningMs?: number | undefined;
   /** The provider of an isolated `quickStart`; the helpers use it in place of the global one. */
   isolatedProvider?: TracerProvider | undefined;
   /** Delivers all that waits. Resolves to whether all of it arrived in time. */

@@ -13,54 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from foreign_traces import trajectory
 from tracefoundry.interchange.atif_export import NoSpans, to_atif
 from tracefoundry.interchange.errors import UnreadableFile
 from tracefoundry.interchange.files import ImportedFile, read_file
 from tracefoundry.model.genai.registry import derive
 from tracefoundry.model.span import Resource, Scope, Span
-
-
-def trajectory() -> dict[str, Any]:
-    """A booking agent that asks a tool and a sub-agent."""
-    return {
-        "schema_version": "ATIF-v1.7",
-        "session_id": "s-1",
-        "trajectory_id": "t-1",
-        "agent": {
-            "name": "booking", "version": "2.1", "model_name": "gpt-4o",
-            "tool_definitions": [{"type": "function", "function": {"name": "search"}}],
-            "extra": {"region": "eu"},
-        },
-        "notes": "one call was repeated",
-        "steps": [
-            {"step_id": 1, "source": "system", "message": "You book trips."},
-            {"step_id": 2, "source": "user", "message": "To Oslo, please.",
-             "timestamp": "2026-01-02T03:04:05Z"},
-            {"step_id": 3, "source": "agent", "message": "", "is_copied_context": True,
-             "metrics": {"prompt_tokens": 9999}},
-            {"step_id": 4, "source": "agent", "message": "I look.", "reasoning_content": "hm",
-             "timestamp": "2026-01-02T03:04:06.5Z", "model_name": "gpt-4o-mini",
-             "tool_calls": [
-                 {"tool_call_id": "c1", "function_name": "search", "arguments": {"to": "Oslo"}},
-                 {"tool_call_id": "c2", "function_name": "ask", "arguments": {}},
-             ],
-             "observation": {"results": [
-                 {"source_call_id": "c1", "content": "3 trains"},
-                 {"source_call_id": "c2", "subagent_trajectory_ref": [{"trajectory_id": "sub"}]},
-                 {"content": "the page was reloaded"},
-             ]},
-             "metrics": {"prompt_tokens": 100, "completion_tokens": 20, "cached_tokens": 60,
-                         "cost_usd": 0.5, "logprobs": [-0.1]}},
-            {"step_id": 5, "source": "agent", "message": "Booked.", "llm_call_count": 0},
-        ],
-        "final_metrics": {"total_prompt_tokens": 100, "total_steps": 5},
-        "subagent_trajectories": [{
-            "schema_version": "ATIF-v1.7", "trajectory_id": "sub",
-            "agent": {"name": "prices", "version": "1"},
-            "steps": [{"step_id": 1, "source": "agent", "message": "42 euros",
-                       "metrics": {"prompt_tokens": 7, "completion_tokens": 3}}],
-        }],
-    }  # fmt: skip
 
 
 def imported(document: Any) -> ImportedFile:
@@ -253,6 +211,23 @@ def test_a_cycle_of_agents_is_a_loss() -> None:
     assert [(loss.what, loss.count) for loss in export.report if "cycle" in loss.what] == [
         ("spans in or below a cycle of parents", 2)
     ]
+
+
+def test_agents_nested_too_deep_are_a_loss() -> None:
+    root = spans_of(trajectory())[-1]
+    spans = [
+        replace(
+            root,
+            span_id=number.to_bytes(8, "big"),
+            parent_span_id=(number - 1).to_bytes(8, "big") if number > 1 else b"",
+            start_time_ns=number,
+            attributes={"gen_ai.operation.name": "invoke_agent"},
+            events=[],
+        )
+        for number in range(1, 3_000)
+    ]
+    losses = {loss.what: loss.count for loss in to_atif(spans).report}
+    assert losses["agents nested deeper than 20"] == 1
 
 
 def test_no_spans_are_no_trajectory() -> None:

@@ -8,36 +8,11 @@ from typing import Any
 import orjson
 import pytest
 
+from foreign_traces import AGENT, GENERATION, TOOL, TRACE, TRACE_ID
 from tracefoundry.interchange.errors import UnreadableFile
 from tracefoundry.interchange.files import ImportedFile, read_file
 from tracefoundry.model.genai.registry import derive
 from tracefoundry.model.span import Span, StatusCode
-
-TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
-GENERATION: dict[str, Any] = {
-    "id": "b7ad6b7169203331", "traceId": TRACE_ID, "type": "GENERATION", "name": "answer",
-    "parentObservationId": "00f067aa0ba902b7", "startTime": "2026-03-04T05:06:07.123Z",
-    "endTime": "2026-03-04T05:06:08Z", "model": "gpt-4o",
-    "modelParameters": {"temperature": 0.2},
-    "input": [{"role": "user", "content": "Where is it?"}], "output": "On its way.",
-    "usageDetails": {"input": 12, "output": 4, "total": 16}, "costDetails": {"total": 0.002},
-    "metadata": {"attempt": 1}, "level": "DEFAULT", "latency": 0.877,
-}  # fmt: skip
-TOOL: dict[str, Any] = {
-    "id": "obs-tool", "traceId": TRACE_ID, "type": "TOOL", "name": "lookup",
-    "parentObservationId": "00f067aa0ba902b7", "startTime": "2026-03-04T05:06:07Z",
-    "endTime": "2026-03-04T05:06:07.5Z", "input": {"order": 7}, "level": "ERROR",
-    "statusMessage": "not found",
-}  # fmt: skip
-AGENT: dict[str, Any] = {
-    "id": "00f067aa0ba902b7", "traceId": TRACE_ID, "type": "AGENT", "name": "support",
-    "startTime": "2026-03-04T05:06:06Z", "endTime": "2026-03-04T05:06:09Z",
-}  # fmt: skip
-TRACE: dict[str, Any] = {
-    "id": TRACE_ID, "timestamp": "2026-03-04T05:06:06Z", "name": "support run",
-    "sessionId": "session 1", "userId": "user 1", "tags": ["shop"], "environment": "staging",
-    "observations": [AGENT, GENERATION, TOOL], "scores": [],
-}  # fmt: skip
 
 
 def imported(*lines: Any) -> ImportedFile:

@@ -96,6 +96,7 @@ def test_metrics_other_logs_and_refused_spans_are_reported() -> None:
         (b"PK\x03\x04....", "the file: is a zip archive"),
         (b"time,name\n1,2\n", "line 1: is not valid JSON"),
         (LINES + b"{broken\n", "line 4: is not valid JSON"),
+        (LINES + b'{"resourceSpans": [\n', "line 4: the body is not valid JSON"),
         (LINES + b'{"name": "x"}\n', "line 4: is no OTLP export request"),
         (LINES + b"[1]\n", "line 4: is no object"),
         (b'{"resourceSpans": 7}', "line 1: resourceSpans: expected an array"),
@@ -113,6 +114,17 @@ def test_a_bad_file_is_refused_with_its_place_and_a_remedy(content: bytes, messa
             pass
     assert str(refused.value).startswith(message)
     assert "; " in str(refused.value)
+
+
+def test_spans_and_logs_of_one_record_are_both_read() -> None:
+    log = {
+        "traceId": "01" * 16, "spanId": "02" * 8, "eventName": "gen_ai.choice", "timeUnixNano": "5"
+    }  # fmt: skip
+    both = orjson.loads(LINES.splitlines()[0]) | {
+        "resourceLogs": [{"scopeLogs": [{"logRecords": [log]}]}]
+    }
+    (chunk,) = read_file(io.BytesIO(orjson.dumps(both))).chunks()
+    assert (chunk.spans, [found.name for found in chunk.logs]) == ([SPANS[0]], ["gen_ai.choice"])
 
 
 def test_a_bomb_is_refused() -> None:

@@ -8,27 +8,12 @@ from typing import Any
 import orjson
 import pytest
 
+from foreign_traces import PHOENIX_SPAN as SPAN
 from tracefoundry.interchange.errors import UnreadableFile
 from tracefoundry.interchange.files import ImportedFile, read_file
 from tracefoundry.model.genai.registry import derive
 from tracefoundry.model.span import Span, StatusCode
 
-SPAN: dict[str, Any] = {
-    "id": "U3BhbjoxMg==", "name": "ChatCompletion",
-    "context": {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"},
-    "span_kind": "LLM", "parent_id": "00f067aa0ba902b7",
-    "start_time": "2026-03-04T05:06:07.123456+00:00", "end_time": "2026-03-04T05:06:08+00:00",
-    "status_code": "ERROR", "status_message": "rate limit",
-    "attributes": {
-        "llm.model_name": "gpt-4o", "llm.token_count.prompt": 12,
-        "llm.token_count.completion": 4, "session.id": "session 1",
-        "llm.input_messages.0.message.role": "user",
-        "llm.input_messages.0.message.content": "Where is it?",
-        "input.value": "Where is it?",
-    },
-    "events": [{"name": "exception", "timestamp": "2026-03-04T05:06:07.5Z",
-                "attributes": {"exception.type": "RateLimitError"}}],
-}  # fmt: skip
 NESTED: dict[str, Any] = SPAN | {
     "attributes": {
         "llm": {

@@ -71,6 +71,11 @@ MATRIX: dict[str, Entry] = {
     ),
     "GET /api/stats": Entry("viewer", "/api/stats"),
     "GET /api/payloads/{ref}": Entry("engineer", f"/api/payloads/{REF}"),
+    "POST /api/traces/{trace_id}/dry-replay": Entry(
+        "engineer", f"/api/traces/{TRACE.hex()}/dry-replay", {}
+    ),
+    "POST /api/traces/{trace_id}/export": Entry("engineer", f"/api/traces/{TRACE.hex()}/export"),
+    "POST /api/export": Entry("engineer", "/api/export?start=0&service=nobody"),
     "DELETE /api/traces/{trace_id}": Entry("admin", f"/api/traces/{ABSENT}"),
     "DELETE /api/traces": Entry("admin", "/api/traces?before=1"),
     "GET /api/session": Entry("viewer", "/api/session", scoped=False),

@@ -51,6 +51,32 @@ def test_a_store_has_the_project_default_from_the_start(store: Store) -> None:
     assert (project.project_id, project.name, project.redaction) == (1, "default", None)
 
 
+def test_the_export_key_of_a_project_is_made_once(store: Store) -> None:
+    """Every project has its own, and it stays as it is."""
+    (zoo,) = add_projects(store, "zoo")
+    key = store.administration.export_key(1)
+    assert len(key) == 32
+    assert store.administration.export_key(zoo) != key
+    assert store.administration.export_key(1) == key
+    with pytest.raises(StoreError, match="no project 999"):
+        store.administration.export_key(999)
+
+
+def test_two_who_ask_at_once_get_one_export_key(store: Store) -> None:
+    """The one that was stored first."""
+    found: list[bytes] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(store.administration.export_key(1)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(found) == 4
+    assert len(set(found)) == 1
+
+
 def test_projects_are_made_found_and_changed(store: Store) -> None:
     """By name; lists are in the order of names."""
     (zoo,) = add_projects(store, "zoo")

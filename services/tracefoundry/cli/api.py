@@ -21,6 +21,9 @@ IMPORT_TIMEOUT_S = 3_600.0
 """A large file is proven and stored before the answer comes."""
 UPLOAD_BYTES = 256 * 1024
 
+UNREACHABLE = 3
+"""Exit status of commands on bundles where the instance does not answer."""
+
 Params = Mapping[str, str | int | float | None]
 """Query parameters; those that are None are not sent."""
 
@@ -49,13 +52,21 @@ _REMEDIES = {
 class Api:
     """One TraceFoundry instance, by its base URL.
 
+    ``unreachable_status`` is the exit status where it does not answer.
+
     Raises:
         CommandError: the URL or the token cannot be used (at once), or a request failed.
     """
 
     def __init__(
-        self, url: str, token: str | None, *, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        token: str | None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        unreachable_status: int = 1,
     ) -> None:
+        self._unreachable_status = unreachable_status
         base = _base_url(url)
         self.url = str(base).rstrip("/")
         headers = {"accept": "application/json"}
@@ -87,6 +98,10 @@ class Api:
         """The body of a GET, as received."""
         return self._request("GET", path, params, READ_TIMEOUT_S)
 
+    def post(self, path: str, params: Params | None = None) -> bytes:
+        """The body of the answer to a POST without a body of its own."""
+        return self._request("POST", path, params, DELETE_TIMEOUT_S)
+
     def delete(self, path: str, params: Params | None = None) -> bytes:
         """The body of a DELETE, as received."""
         return self._request("DELETE", path, params, DELETE_TIMEOUT_S)
@@ -103,6 +118,36 @@ class Api:
 
         headers = {"content-type": "application/octet-stream"}
         return self._request("POST", path, params, IMPORT_TIMEOUT_S, pieces(), headers)
+
+    def download(
+        self, path: str, params: Params, body: object, take: Callable[[bytes], object]
+    ) -> None:
+        """The body of the answer to a POST of JSON, piece by piece as it comes.
+
+        Raises:
+            CommandError: it was refused, or broke off: what was taken is not the whole.
+        """
+        sent = {key: value for key, value in params.items() if value is not None}
+        request = self._client.build_request("POST", self.url + path, params=sent, json=body)
+        begun = False
+        try:
+            response = self._client.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    response.read()
+                    raise self._refusal(response)
+                begun = True
+                for piece in response.iter_bytes():
+                    take(piece)
+            finally:
+                response.close()
+        except httpx.HTTPError as error:
+            if begun:
+                raise CommandError(
+                    f"{self.url} broke off in the middle of its answer ({error})",
+                    "look at the server's log, then try again",
+                ) from error
+            raise self._unreachable(error, READ_TIMEOUT_S) from error
 
     def check_otlp(self, endpoint: str) -> None:
         """Send an empty request, to find out whether an OTLP endpoint takes what we send.
@@ -158,22 +203,26 @@ class Api:
         raise self._refusal(response)
 
     def _unreachable(self, error: httpx.HTTPError, timeout_s: float) -> CommandError:
+        message, remedy = self._trouble(error, timeout_s)
+        return CommandError(message, remedy, exit_status=self._unreachable_status)
+
+    def _trouble(self, error: httpx.HTTPError, timeout_s: float) -> tuple[str, str]:
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-            return CommandError(
+            return (
                 f"no TraceFoundry at {self.url}{_why(error)}",
                 "start one with `tracefoundry serve`, or pass --url",
             )
         if isinstance(error, httpx.TimeoutException):
-            return CommandError(
+            return (
                 f"{self.url} did not answer within {timeout_s:.0f} s",
                 "try again, or narrow what you ask for",
             )
         if isinstance(error, httpx.RemoteProtocolError):
-            return CommandError(
+            return (
                 f"{self.url} does not answer in HTTP ({error})",
                 "pass the address of the API (port 8080 by default), not that of gRPC",
             )
-        return CommandError(f"the request to {self.url} failed: {error}", "try again")
+        return (f"the request to {self.url} failed: {error}", "try again")
 
     def _refusal(self, response: httpx.Response) -> CommandError:
         status = response.status_code

@@ -15,11 +15,14 @@ import typer
 
 from tracefoundry import __version__
 from tracefoundry.cli import processes
+from tracefoundry.cli.bundle import bundle_app
 from tracefoundry.cli.clear import clear
 from tracefoundry.cli.demo import demo
+from tracefoundry.cli.export import export
 from tracefoundry.cli.import_ import import_file
 from tracefoundry.cli.listing import list_traces
 from tracefoundry.cli.project import project_app
+from tracefoundry.cli.replay import replay
 from tracefoundry.cli.retention import retention
 from tracefoundry.cli.show import show
 from tracefoundry.cli.stats import stats
@@ -70,11 +73,14 @@ app.command("list")(list_traces)
 app.command("show")(show)
 app.command("stats")(stats)
 app.command("clear")(clear)
+app.command("export", rich_help_panel="Bundles")(export)
 app.command("import")(import_file)
 app.command("demo")(demo)
+app.command("replay")(replay)
 app.command(rich_help_panel=RUN)(retention)
 app.add_typer(token_app, rich_help_panel="Access")
 app.add_typer(project_app, rich_help_panel="Access")
+app.add_typer(bundle_app, rich_help_panel="Bundles")
 app.command("version")(version)
 
 
@@ -98,7 +104,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         code = app(args=arguments, prog_name="tracefoundry", standalone_mode=False)
         sys.stdout.flush()
     except CommandError as error:
-        return _fail(error.line(), 1)
+        return _fail(error.line(), error.exit_status)
     except typer.TyperException as error:
         if not error.format_message():
             return error.exit_code  # no command was given; the help has been printed

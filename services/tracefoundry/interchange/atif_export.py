@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from tracefoundry.interchange import atif_names as names
-from tracefoundry.interchange.atif_fields import EXPORT_VERSION
+from tracefoundry.interchange.atif_fields import EXPORT_VERSION, MAX_SUBAGENT_DEPTH
 from tracefoundry.interchange.atif_steps import StepList, parsed_json
 from tracefoundry.interchange.report import LossReport
 from tracefoundry.model.genai.registry import derive
@@ -95,7 +95,9 @@ def _kind(span: Span) -> str:
     return (view.kind if view is not None else None) or "other"
 
 
-def _trajectory(tree: _AgentTree, agent: Span | None, report: LossReport) -> dict[str, Any]:
+def _trajectory(
+    tree: _AgentTree, agent: Span | None, report: LossReport, depth: int = 0
+) -> dict[str, Any]:
     steps = StepList(report)
     subagents: list[dict[str, Any]] = []
     moments: list[tuple[int, int, Any]] = [
@@ -115,8 +117,10 @@ def _trajectory(tree: _AgentTree, agent: Span | None, report: LossReport) -> dic
             steps.add_model_call(moment)
         elif kind == "tool":
             steps.add_tool(moment)
+        elif kind == "agent" and depth >= MAX_SUBAGENT_DEPTH:
+            report.add(f"agents nested deeper than {MAX_SUBAGENT_DEPTH}", moment.span_id.hex())
         elif kind == "agent":
-            inner = _trajectory(tree, moment, report)
+            inner = _trajectory(tree, moment, report, depth + 1)
             subagents.append(inner)
             if names.TRAJECTORY not in moment.attributes:
                 parent = tree.by_id.get(moment.parent_span_id)

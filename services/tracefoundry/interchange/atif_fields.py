@@ -12,6 +12,8 @@ from tracefoundry.interchange.fields import Fields
 
 NEWEST_MINOR: Final = 8
 EXPORT_VERSION: Final = "ATIF-v1.7"
+MAX_SUBAGENT_DEPTH: Final = 20
+"""Deepest nesting of embedded sub-agents, read and written."""
 
 _VERSION = re.compile(r"ATIF-v1\.([0-9]{1,3})")
 _AGENT_ONLY = ("model_name", "reasoning_effort", "reasoning_content", "tool_calls", "metrics")
@@ -54,6 +56,7 @@ def check_agent_step(step: Fields, source: str) -> None:
     Raises:
         UnreadableFile: the message names the field.
     """
+    check_content(step, "message")
     if step.get("message") is None and source != "agent":
         raise UnreadableFile(step.place, "has no 'message'", "add it; it may be empty")
     if source != "agent":
@@ -68,6 +71,17 @@ def check_agent_step(step: Fields, source: str) -> None:
                 raise UnreadableFile(
                     f"{step.place}, {name}", "is set, though llm_call_count is 0", "take it out"
                 )
+
+
+def check_content(holder: Fields, name: str) -> None:
+    """Refuse content that is neither a text nor a list of content parts.
+
+    Raises:
+        UnreadableFile: the message names the field.
+    """
+    content = holder.get(name)
+    if content is not None and type(content) is not str:
+        holder.objects(name)
 
 
 def message_text(message: Any) -> str:

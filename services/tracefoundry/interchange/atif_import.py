@@ -14,14 +14,16 @@ file twice gives the same spans.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
 from tracefoundry.interchange import atif_names as names
 from tracefoundry.interchange.atif_clock import StepClock
 from tracefoundry.interchange.atif_fields import (
+    MAX_SUBAGENT_DEPTH,
     check_agent_step,
+    check_content,
     check_step_ids,
     check_version,
     message_text,
@@ -33,8 +35,6 @@ from tracefoundry.interchange.records import Record
 from tracefoundry.interchange.report import LossReport
 from tracefoundry.model.ids import SPAN_ID_BYTES, TRACE_ID_BYTES
 from tracefoundry.model.span import Attributes, Event, Resource, Scope, Span, SpanKind
-
-MAX_SUBAGENT_DEPTH: Final = 20
 
 
 def read(records: Iterable[Record], report: LossReport) -> Iterator[Chunk]:
@@ -275,6 +275,7 @@ class _Trajectory:
             return results
         ids = {call.string("tool_call_id") for call in calls}
         for result in observation.objects("results"):
+            check_content(result, "content")
             source = result.string("source_call_id")
             if source is not None and source not in ids:
                 self.report.add("ATIF results of no tool call of their step", result.place)

@@ -133,7 +133,7 @@ class StepList:
                 self.report.add(f"content that is absent ({entry.slot})", span.span_id.hex())
 
     def numbered(self) -> list[dict[str, Any]]:
-        """The steps with their numbers from 1; if there are none, an empty one, as ATIF needs one."""
+        """The steps with their numbers from 1; an empty one if there are none: ATIF needs one."""
         if not self._steps:
             self.report.add("agents without messages, model calls and tools", "the trace")
             self._last_agent_step(None)

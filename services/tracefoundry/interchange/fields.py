@@ -79,7 +79,9 @@ class Fields:
     def number(self, *names: str) -> float | None:
         """A field that is a number."""
         found = self.get(*names)
-        if found is None or type(found) is int or type(found) is float:
+        if type(found) is int:
+            return found if found in _INT64 else float(found)
+        if found is None or type(found) is float:
             return found
         raise self.wrong(names[0], "a number")
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from tracefoundry.interchange.chunks import Chunk
 from tracefoundry.interchange.detect import OTLP_SIGNALS
 from tracefoundry.interchange.errors import UnreadableFile
-from tracefoundry.interchange.records import Record
+from tracefoundry.interchange.records import Record, parse
 from tracefoundry.interchange.report import LossReport
 from tracefoundry.otlp import json as otlp_json
 from tracefoundry.otlp.decoded import Decoded, TooLarge, Undecodable
+
+_FIRST_KEY: Final = re.compile(rb'\{\s*"(%s)"' % "|".join(OTLP_SIGNALS).encode())
+_ANY_KEY: Final = re.compile(rb'"resource_?[sSlLmMpP]')
+"""The start of each of these keys; a text that holds one only costs time."""
 
 
 def read(records: Iterable[Record], report: LossReport) -> Iterator[Chunk]:
@@ -29,10 +35,15 @@ def read(records: Iterable[Record], report: LossReport) -> Iterator[Chunk]:
 
 
 def _signals(record: Record) -> set[str]:
-    if type(record.value) is not dict:
+    """The signals in a record. It is parsed only if it may hold more than one."""
+    first = _FIRST_KEY.match(record.raw)
+    if first is not None and len(_ANY_KEY.findall(record.raw)) == 1:
+        return {OTLP_SIGNALS[first.group(1).decode()]}
+    value = parse(record.raw, record.place)
+    if type(value) is not dict:
         raise UnreadableFile(record.place, "is no object", "write one export request a line")
-    signals = {OTLP_SIGNALS[key] for key in record.value if key in OTLP_SIGNALS}
-    if not signals and record.value:
+    signals = {OTLP_SIGNALS[key] for key in value if key in OTLP_SIGNALS}
+    if not signals and value:
         raise UnreadableFile(
             record.place,
             "is no OTLP export request (no resourceSpans or resourceLogs)",

@@ -22,15 +22,20 @@ MAX_DEPTH: Final = 100
 
 
 class Record(NamedTuple):
-    """One top-level value: its bytes, its parsed form, and where it stands."""
+    """One top-level value: its bytes, its parsed form (None if not asked for), and its place."""
 
     raw: bytes
     value: Any
     place: str
 
 
-def records(file: BinaryIO) -> Iterator[Record]:
+def records(file: BinaryIO, *, parse_lines: bool = True) -> Iterator[Record]:
     """The records of a file, in order.
+
+    Args:
+        file: a seekable file, read from its start.
+        parse_lines: False if the caller parses ``raw`` itself; then only the first line is parsed,
+            which tells lines from a document.
 
     Raises:
         UnreadableFile: not JSON, a record above a limit, or a broken line.
@@ -43,19 +48,20 @@ def records(file: BinaryIO) -> Iterator[Record]:
     number, line = first
     place = f"line {number}"
     try:
-        value = _parse(line, place)
+        value = parse(line, place)
     except UnreadableFile as of_line:
         # Not a record a line, so the whole file should be one document.
         line = _joined(line, lines)
         try:
-            value = _parse(line, "the file")
+            value = parse(line, "the file")
         except UnreadableFile:
             raise of_line from None
         yield Record(line, value, "the document")
         return
     yield Record(line, value, place)
     for number, line in lines:
-        yield Record(line, _parse(line, f"line {number}"), f"line {number}")
+        place = f"line {number}"
+        yield Record(line, parse(line, place) if parse_lines else None, place)
 
 
 def _joined(first: bytes, lines: Iterator[tuple[int, bytes]]) -> bytes:
@@ -113,7 +119,12 @@ def _refuse_known_binaries(start: bytes) -> None:
         )
 
 
-def _parse(line: bytes, place: str) -> Any:
+def parse(line: bytes, place: str) -> Any:
+    """The value of a record.
+
+    Raises:
+        UnreadableFile: not JSON, or above a limit.
+    """
     if len(line) > MAX_VALUES and sum(map(line.count, (b",", b"{", b"["))) > MAX_VALUES:
         raise UnreadableFile(
             place, f"holds more than {MAX_VALUES:,} values", "export fewer traces a file"

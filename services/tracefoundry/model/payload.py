@@ -39,6 +39,11 @@ payload retention of its day had passed. ``excluded``: the span was imported fro
 payloads; the ref is a keyed hash (``hmac-sha256:``). ``reference``: the sender stored the content
 elsewhere, and the attribute only points at it."""
 
+PayloadState = Literal[
+    "present", "redacted", "withheld", "expired", "deleted", "missing", "dangling", "excluded"
+]
+"""State of a payload at the time of reading."""
+
 RESOURCE, SCOPE, SPAN, LOG = "resource", "scope", "span", "log"
 """Places where a value can stand, besides ``events/<i>`` and ``links/<i>``."""
 

@@ -22,6 +22,9 @@ from tracefoundry.query import errors
 from tracefoundry.query.administration import administration_router
 from tracefoundry.query.authentication import Authentication, json_writes, origin_check
 from tracefoundry.query.body_limit import BodyLimit
+from tracefoundry.query.dry_replays import dry_replay_router
+from tracefoundry.query.exporting import ContentSource, Exporting
+from tracefoundry.query.exports import export_router
 from tracefoundry.query.imports import import_router
 from tracefoundry.query.metrics import RequestMetrics
 from tracefoundry.query.openapi import describe, operation_id
@@ -33,6 +36,7 @@ from tracefoundry.query.settings import QuerySettings
 from tracefoundry.query.span_parts import part_router
 from tracefoundry.query.spans import span_router
 from tracefoundry.query.traces import trace_router
+from tracefoundry.redaction.policy import UserPatterns
 from tracefoundry.settings import Settings
 from tracefoundry.store.api import Store
 
@@ -45,6 +49,7 @@ def create_app(
     objects: ObjectStore | None = None,
     keys: KeyRing | None = None,
     registry: CollectorRegistry | None = None,
+    patterns: UserPatterns | None = None,
 ) -> FastAPI:
     """The application. It does not own ``store``, ``access`` and ``objects``; the caller closes
     them. ``/healthz``, ``/readyz`` and ``/metrics`` belong to the process: ``server`` adds them.
@@ -56,6 +61,7 @@ def create_app(
         objects: the payload store.
         keys: those that its payloads are encrypted with.
         registry: where requests are counted; a new one when None.
+        patterns: what the pattern file adds to the redaction of exports and imports.
     """
     registry = CollectorRegistry() if registry is None else registry
     if access is None:
@@ -79,8 +85,14 @@ def create_app(
     app.include_router(trace_router(store.reader, settings, deletion))
     app.include_router(span_router(store.reader))
     app.include_router(part_router(store.reader))
-    app.include_router(payload_router(store.reader, PayloadReader(store.reader, objects, keys)))
-    app.include_router(import_router(store, settings, access.projects, objects, keys))
+    payloads = PayloadReader(store.reader, objects, keys)
+    app.include_router(payload_router(store.reader, payloads))
+    contents = ContentSource(objects, keys, payloads.read_from)
+    patterns = patterns or UserPatterns()
+    exporting = Exporting(store, access.projects, contents, patterns)
+    app.include_router(export_router(exporting, settings))
+    app.include_router(dry_replay_router(store.reader, contents))
+    app.include_router(import_router(store, settings, access.projects, patterns, objects, keys))
     app.include_router(administration_router(access))
 
     @app.get("/docs", include_in_schema=False)

@@ -4,7 +4,7 @@ FastAPI describes the parameters and bodies, which are pydantic models; the answ
 structs (``tracefoundry.schemas``), which :func:`answers` names at each route and
 :func:`document` describes. The document also says what holds for all routes: the bearer token, the
 roles, and the errors that any route may answer with. Requests are refused with 400 where FastAPI
-would say 422, so 422 is not in it.
+would say 422, so its 422 is not in it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ERRORS = {
     409: "The id is in several projects, or the name is taken.",
     410: "It was there, and was deleted or has expired.",
     413: "The body is too large.",
-    422: "A setting passes a bound of the platform; the message names it.",
+    422: "It passes a bound of the platform or the project; the message names it.",
     500: "The server made a mistake, or the stored bytes are damaged.",
     503: "The database or the object store cannot answer now; try again after `Retry-After` s.",
 }
@@ -41,6 +41,7 @@ TAGS = [
     {"name": "traces", "description": "List, search, open, sum up and delete traces."},
     {"name": "spans", "description": "The spans of a trace: in pages, as a tree, by id."},
     {"name": "payloads", "description": "Prompts, replies, tool data and documents."},
+    {"name": "bundles", "description": "Traces as files: export."},
     {"name": "administration", "description": "Projects, tokens and the audit log."},
     {"name": "health", "description": "Probes and figures of the process. No token is needed."},
 ]
@@ -141,7 +142,8 @@ def _require_what_is_always_sent(part: dict[str, Any]) -> None:
 def _complete(operation: dict[str, Any], path: str, roles: list[str] | None) -> None:
     """What holds for all routes."""
     responses = operation.setdefault("responses", {})
-    responses.pop("422", None)
+    if "HTTPValidationError" in str(responses.get("422")):
+        del responses["422"]
     if not path.startswith("/api/"):
         operation["security"] = []
         return

@@ -155,24 +155,36 @@ class TraceFilters(BaseModel):
     ] = None
 
 
+SearchText = Annotated[
+    str | None,
+    Field(
+        max_length=500,
+        description="Text in span names and string attributes, whatever the case; for engineers"
+        " and admins also in the first 256 characters of payloads. Stops after 2 seconds and"
+        " says so.",
+        examples=["timeout"],
+    ),
+]
+Order = Annotated[Sort, Field(description="Order: by start, duration or cost, each descending.")]
+
+
 class ListTraces(Parameters, Window, TraceFilters, Paged):
     """Parameters of the list of traces."""
 
-    q: Annotated[
-        str | None,
-        Field(
-            max_length=500,
-            description="Text in span names and string attributes, whatever the case; for engineers"
-            " and admins also in the first 256 characters of payloads. Stops after 2 seconds and"
-            " says so.",
-            examples=["timeout"],
-        ),
-    ] = None
-    sort: Annotated[
-        Sort,
-        Field(description="Order: by start, duration or cost, each descending."),
-    ] = "newest"
+    q: SearchText = None
+    sort: Order = "newest"
     limit: Annotated[int, Field(ge=1, le=1000, description="Most traces of a page.")] = 50
+
+
+class SelectTraces(Parameters, Window, TraceFilters):
+    """Parameters of an export: which traces, as in the list of traces."""
+
+    q: SearchText = None
+    sort: Order = "newest"
+    limit: Annotated[
+        int | None,
+        Field(ge=1, le=10_000, description="Most traces; all by default, at most 10,000."),
+    ] = None
 
 
 class ListSpans(Parameters, Paged):
@@ -306,6 +318,43 @@ class NewProject(ProjectSettings):
             json_schema_extra={"pattern": f"^{PROJECT_NAME_PATTERN}$"},
         ),
     ]
+
+
+class ExportTrace(Body):
+    """What the bundle of a trace is to hold."""
+
+    payloads: Annotated[
+        bool,
+        Field(
+            description="Whether contents go with it; else refs are keyed hashes.",
+            examples=[True],
+        ),
+    ] = False
+    redaction: Annotated[
+        Literal["strict", "standard", "off"] | None,
+        Field(
+            description="By default the project's mode. It may be stricter, never weaker; strict"
+            " leaves no content at all.",
+            examples=["strict"],
+        ),
+    ] = None
+    format: Annotated[
+        Literal["protobuf", "json"],
+        Field(description="json adds a copy of the spans in OTLP/JSON.", examples=["json"]),
+    ] = "protobuf"
+
+
+class ExportTraces(ExportTrace):
+    """What the bundle of several traces is to hold."""
+
+    trace_ids: Annotated[
+        list[TraceId] | None,
+        Field(
+            min_length=1,
+            max_length=10_000,
+            description="Exactly these traces, in place of the filters.",
+        ),
+    ] = None
 
 
 class NewToken(Body):

@@ -17,15 +17,15 @@ from typing import Any
 
 import msgspec
 
-from tracefoundry.model.payload import LOG, digest_of
+from tracefoundry.model.payload import LOG
 from tracefoundry.model.times import rfc3339_microseconds
-from tracefoundry.schemas.spans import PayloadEntry, PayloadState
+from tracefoundry.schemas.spans import PayloadEntry
 from tracefoundry.store.api import Snapshot
+from tracefoundry.store.payload_states import payload_now, stored_digest
 from tracefoundry.store.records import PayloadStates, SpanPage, StoredLog, StoredSpan, StoredTrace
 
 Json = dict[str, Any]
 
-_STORED = "present"
 _POINTER = "reference"
 
 
@@ -51,7 +51,7 @@ class PayloadEntries:
             entries: list[Json] = msgspec.json.decode(holder.payloads)
             self._parsed[id(holder)] = entries
             for entry in entries:
-                digest = _digest(entry.get("ref"))
+                digest = stored_digest(entry.get("ref"))
                 if digest is None:
                     continue
                 if entry["state"] == _POINTER:
@@ -92,7 +92,8 @@ class PayloadEntries:
         return self._parsed.get(id(holder), ())
 
     def _shown(self, entry: Json, place: str, day: int) -> PayloadEntry:
-        state, preview, expired_at = self._now(entry, day)
+        now = payload_now(entry["state"], entry["ref"], day, self._states, content=self._content)
+        expired_ns = now.expired_at_ns
         return PayloadEntry(
             slot=entry["slot"],
             place=place,
@@ -101,34 +102,7 @@ class PayloadEntries:
             ref=entry["ref"] if self._content else None,
             bytes=entry["bytes"],
             media_type=entry["media_type"],
-            state=state,
-            preview=preview if self._content else None,
-            expired_at=expired_at,
+            state=now.state,
+            preview=now.preview if self._content else None,
+            expired_at=None if expired_ns is None else rfc3339_microseconds(expired_ns),
         )
-
-    def _now(self, entry: Json, day: int) -> tuple[PayloadState, str | None, str | None]:
-        """(state, preview, expired_at) of an entry."""
-        state: PayloadState = entry["state"]
-        digest = _digest(entry["ref"])
-        if entry["state"] == _POINTER:
-            stored = self._content and digest is not None and digest in self._states.anywhere
-            return ("present" if stored else "dangling"), None, None
-        expired_ns = self._states.expired_at_ns.get(day)
-        expired_at = None if expired_ns is None else rfc3339_microseconds(expired_ns)
-        if state == "expired":
-            return state, None, expired_at
-        if state != _STORED or digest is None:
-            return state, None, None
-        if (digest, day) in self._states.previews:
-            return state, self._states.previews[digest, day], None
-        if expired_at is not None:
-            return "expired", None, expired_at
-        return ("deleted" if digest in self._states.deleted else "missing"), None, None
-
-
-def _digest(ref: Any) -> bytes | None:
-    """The digest of a ref of ours; None for what points elsewhere, and for none."""
-    try:
-        return digest_of(ref) if type(ref) is str else None
-    except ValueError:
-        return None

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from tracefoundry.auth.caller import Caller
 from tracefoundry.model.run_starts import unfinished
+from tracefoundry.model.tree import build_tree
 from tracefoundry.model.usage import fields_of
 from tracefoundry.query.access import Audit, ViewerCaller, readable, the_trace
 from tracefoundry.query.answers import (
@@ -24,7 +25,6 @@ from tracefoundry.query.openapi import answers
 from tracefoundry.query.parameters import FindSpan, ListSpans, Parameters, SpanIdPath, TraceIdPath
 from tracefoundry.query.payload_entries import PayloadEntries
 from tracefoundry.query.span_parts import missing_pointers
-from tracefoundry.query.tree import build_tree
 from tracefoundry.schemas import spans as schemas
 from tracefoundry.store.api import Reader, Snapshot
 from tracefoundry.store.records import LinkPage, SpanPage, SpanSkeleton, StoredTrace

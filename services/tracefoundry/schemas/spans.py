@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tracefoundry.model.genai.view import GenAIKind
-from tracefoundry.model.payload import Slot
+from tracefoundry.model.payload import PayloadState, Slot
 from tracefoundry.schemas.fields import (
     Cursor,
     DurationNs,
@@ -31,11 +31,6 @@ skeleton: the name is longer than 2,048). ``fields_left_out``: a single field or
 than an answer shows. ``envelope_cut``: not all of the resource or scope is here."""
 
 SpanPart = Literal["attributes", "events", "links", "payloads"]
-
-
-PayloadState = Literal[
-    "present", "redacted", "withheld", "expired", "deleted", "missing", "dangling", "excluded"
-]
 
 
 class StatusCode(msgspec.Struct, gc=False):

@@ -96,12 +96,12 @@ def api_app(
             span_retention_ns=settings.retention_spans_ns,
             cors_origins=settings.cors_origins,
             allowed_hosts=allowed_hosts,
-            redaction_patterns=configuration.patterns,
         ),
         access=stores.access,
         objects=stores.objects,
         keys=configuration.keys,
         registry=registry,
+        patterns=configuration.patterns,
     )
     app.include_router(health_router(readiness(stores), registry))
     return app

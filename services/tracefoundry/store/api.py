@@ -615,6 +615,15 @@ class Administration(Protocol):
         """What metered projects stored on a day, by project id."""
         ...
 
+    def export_key(self, project_id: int) -> bytes:
+        """The 32-byte key under which exports without payloads hide a project's refs; made when it
+        is first asked for, and the same ever after.
+
+        Raises:
+            StoreError: there is no project of this id.
+        """
+        ...
+
     def tokens(self) -> list[TokenRecord]:
         """Every token by name, expired and revoked ones too."""
         ...

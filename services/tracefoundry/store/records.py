@@ -49,6 +49,8 @@ COUNTS_LIMIT = 100_000
 """Largest trace, in spans, for which it is worked out whose usage counts."""
 GROUP_LIMIT = 1_000
 """Most groups of statistics; the ones with the most spans."""
+EXPORT_KEY_BYTES = 32
+"""Length of the key of a project's refs in exports without payloads."""
 COPIES_LIMIT = 1_000
 """Most copies of one payload that are looked at, the newest ones."""
 

@@ -18,18 +18,18 @@ from tracefoundry_sdk.export.items import span_item
 from tracefoundry_sdk.safety import never_raises
 
 if TYPE_CHECKING:
-    from tracefoundry_sdk.export.worker import ExportWorker
+    from tracefoundry_sdk.runtime import Outbox
 
 
 class ExportProcessor(SpanProcessor):
     """Puts ended spans into the queue of the worker, if one is attached."""
 
     def __init__(self) -> None:
-        self._worker: ExportWorker | None = None
+        self._worker: Outbox | None = None
         self._capture = Capture()
         self._pending: dict[int, Sequence[Content]] = {}
 
-    def attach(self, worker: ExportWorker, capture: Capture) -> None:
+    def attach(self, worker: Outbox, capture: Capture) -> None:
         """Send spans from now on."""
         self._capture = capture
         self._worker = worker

@@ -79,6 +79,10 @@ class AgentRun(Operation):
             attributes |= {key: plain(key, value) for key, value in self._attributes.items()}
         return attributes
 
+    def agents_below(self) -> tuple[str, ...]:
+        """Ends with this agent."""
+        return (*self.agent_path, self._name or "")
+
     def extended(self, current: Context) -> Context:
         """Official instrumentations below take the conversation from the context."""
         if self._conversation_id is None:

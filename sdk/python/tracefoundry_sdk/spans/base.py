@@ -8,19 +8,31 @@ its token back, which OpenTelemetry reports as "Failed to detach context".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, SpanContext, SpanKind
 
 from tracefoundry_sdk import conventions as c
+from tracefoundry_sdk import replaying
 from tracefoundry_sdk import runtime as runtimes
 from tracefoundry_sdk.capture import Content
 from tracefoundry_sdk.errors import describe, is_error, record_error
 from tracefoundry_sdk.messages.inputs import Message, roles_of, to_messages
 from tracefoundry_sdk.runtime import Runtime
 from tracefoundry_sdk.safety import never_raises
+
+if TYPE_CHECKING:
+    from tracefoundry_sdk.replay.exchanges import Exchange
+    from tracefoundry_sdk.replay.session import OpenCall
+    from tracefoundry_sdk.replaying import Identity
+
+AGENTS_OF_CALLER = ("*",)
+"""Begins the agent path of what another process called: the agents there are not known here."""
+
+MAX_EXCHANGES = 100
+"""Replies of HTTP that are kept of one call."""
 
 _OWNER = context.create_key("tracefoundry.operation")
 """The innermost operation of ours in a context."""
@@ -52,20 +64,34 @@ def context_of_call() -> Context:
     return trace.set_span_in_context(owner.span, current)
 
 
+def innermost() -> Operation | None:
+    """The innermost operation of ours that is open here."""
+    owner = _living(context.get_current()).get(_OWNER)
+    return owner if isinstance(owner, Operation) else None
+
+
 class Operation:
     """What ``with`` gives. Nothing of it raises, before, while or after the operation runs."""
 
     kind: ClassVar[SpanKind] = SpanKind.INTERNAL
 
+    # Defaults stand in the class: setting each in __init__ costs a span 0.5 us.
+    _runtime: Runtime | None = None
+    _span: Span = INVALID_SPAN
+    _recording = False
+    _keeps_content = False
+    _ended = False
+    _conversation_id: str | None = None
+    _context: Context | None = None
+    _ended_context = 0  # identity of the context, once the operation has ended
+    _previous: Context | None = None
+    _exchanges: list[Exchange] | None = None  # replies of HTTP, kept for replay
+    agent_path: tuple[
+        str, ...
+    ] = ()  # names of the agent runs around it in a replay, outermost first
+    replay: OpenCall | None = None  # set in a replay, for calls that are recorded
+
     def __init__(self) -> None:
-        self._runtime: Runtime | None = None
-        self._span: Span = INVALID_SPAN
-        self._recording = False
-        self._keeps_content = False
-        self._ended = False
-        self._conversation_id: str | None = None
-        self._context: Context | None = None
-        self._previous: Context | None = None
         self._contents: dict[str, Content] = {}
 
     # What a helper defines.
@@ -94,6 +120,45 @@ class Operation:
     def take_result(self, result: Any) -> Any:
         """A decorated function has returned; gives what the caller gets."""
         return result
+
+    def take_items(self, items: list[Any]) -> None:
+        """A decorated generator has ended, after these values."""
+        self.take_result(items)
+
+    def identity(self) -> Identity | None:
+        """What a replay finds the recorded call by; None for what is not a call."""
+        return None
+
+    @never_raises(None)
+    def new_exchange(self) -> Exchange | None:
+        """A place for a reply of HTTP inside this call; None if it is not recorded."""
+        from tracefoundry_sdk.replay.exchanges import Exchange
+
+        if self._runtime is None or not self._runtime.record or not self._wants_content():
+            return None
+        if self.identity() is None:  # no call: nothing would find it again
+            return None
+        self._exchanges = self._exchanges or []
+        if len(self._exchanges) == MAX_EXCHANGES:
+            return None
+        self._exchanges.append(Exchange())
+        return self._exchanges[-1]
+
+    def keep_raw_response(self, reply: dict[str, Any] | None) -> None:
+        """Keep a reply for replay, and the replies of HTTP that it was made from."""
+        exchanges = [exchange.as_json() for exchange in self._exchanges or ()]
+        if exchanges and None not in exchanges:  # with one missing the others would be misread
+            reply = {**(reply or {}), "exchanges": exchanges}
+        if reply is not None and reply.keys() == {"reply"}:
+            # A reply that is text is kept as a member, so that it is not taken for JSON.
+            text = isinstance(reply["reply"], str)
+            reply = {"exchanges": [], **reply} if text else reply["reply"]
+        if reply:
+            self.content(c.RAW_RESPONSE, reply)
+
+    def agents_below(self) -> tuple[str, ...]:
+        """The agent path of what runs inside."""
+        return self.agent_path
 
     # What an agent calls.
 
@@ -143,10 +208,11 @@ class Operation:
             self._conversation_id = self._conversation_id or owner._conversation_id
         else:
             owner = None
+        if replaying.session() is not None:
+            self.agent_path = _agent_path(owner, previous)
         parent = _isolated_parent(owner, previous) if runtime.isolated else previous
-        attributes = self.start_attributes()
-        for key in [key for key, value in attributes.items() if value is None]:
-            del attributes[key]
+        given = self.start_attributes().items()
+        attributes = {key: value for key, value in given if value is not None}
         self._span = runtime.tracer.start_span(
             self.span_name(), parent, self.kind, attributes, links, start_time=runtime.now_ns()
         )
@@ -188,6 +254,10 @@ class Operation:
         if self._ended or runtime is None:
             return
         self._ended = True
+        # The context holds the operation: this breaks the cycle, so that no collector is needed.
+        self._ended_context, self._context = id(self._context), None
+        if self.replay is not None:
+            self.replay.close()
         if runtimes.withheld(error):
             return
         if not self._recording:
@@ -241,6 +311,14 @@ class Operation:
             self._span.end(runtime.now_ns())
 
 
+def _agent_path(owner: Operation | None, previous: Context) -> tuple[str, ...]:
+    """Names of the agent runs around an operation."""
+    if owner is not None:
+        return owner.agents_below()
+    where = trace.get_current_span(previous).get_span_context()
+    return AGENTS_OF_CALLER if where.is_remote else ()
+
+
 def _isolated_parent(owner: Operation | None, previous: Context) -> Context:
     """The parent in an isolated SDK: its own span, of this process or another."""
     if owner is not None:
@@ -257,7 +335,7 @@ def _living(current: Context) -> Context:
     A ``with`` inside a generator leaves its context behind when the generator is abandoned.
     """
     owner = current.get(_OWNER)
-    while isinstance(owner, Operation) and owner._ended and owner._context is current:
+    while isinstance(owner, Operation) and owner._ended_context == id(current):
         if owner._previous is None:
             break
         current = owner._previous

@@ -12,6 +12,7 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, ParamSpec, TypeVar, cast
 
+from tracefoundry_sdk import replaying
 from tracefoundry_sdk.safety import never_raises
 from tracefoundry_sdk.spans.base import Operation
 
@@ -72,6 +73,7 @@ def _begin(make: Make, arguments: _Arguments, args: Any, kwargs: Any) -> Operati
     operation = make()
     arguments.give(operation, args, kwargs)
     operation.start()
+    replaying.entered(operation)
     return operation
 
 
@@ -82,7 +84,7 @@ def _plain(function: Any, make: Make) -> Callable[..., Any]:
         operation = _begin(make, arguments, args, kwargs)
         operation.attach()
         try:
-            result = function(*args, **kwargs)
+            result = replaying.body_of(operation, function, "plain")(*args, **kwargs)
         except BaseException as error:
             operation.detach()
             operation.end(error)
@@ -100,7 +102,8 @@ def _coroutine(function: Any, make: Make) -> Callable[..., Any]:
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         operation = _begin(make, arguments, args, kwargs)
-        return await _awaited(function(*args, **kwargs), operation)
+        body = replaying.body_of(operation, function, "coroutine")
+        return await _awaited(body(*args, **kwargs), operation)
 
     return call
 
@@ -133,6 +136,12 @@ def _taken(operation: Operation, result: Any) -> Any:
     return take()
 
 
+@never_raises(None)
+def _take_items(operation: Operation, items: list[Any]) -> None:
+    """A generator has ended."""
+    operation.take_items(items)
+
+
 def _generator(function: Any, make: Make) -> Callable[..., Any]:
     arguments = _Arguments(function)
 
@@ -142,7 +151,7 @@ def _generator(function: Any, make: Make) -> Callable[..., Any]:
         error: BaseException | None = None
         closing = False
         try:
-            generator = function(*args, **kwargs)
+            generator = replaying.body_of(operation, function, "generator")(*args, **kwargs)
             advance, value = generator.send, None
             while True:
                 operation.attach()
@@ -165,7 +174,7 @@ def _generator(function: Any, make: Make) -> Callable[..., Any]:
             error = None if closing else raised
             raise
         finally:
-            _taken(operation, items)
+            _take_items(operation, items)
             operation.end(error)
 
     return call
@@ -180,7 +189,8 @@ def _async_generator(function: Any, make: Make) -> Callable[..., Any]:
         error: BaseException | None = None
         closing = False
         try:
-            generator = function(*args, **kwargs)
+            body = replaying.body_of(operation, function, "async generator")
+            generator = body(*args, **kwargs)
             advance, value = generator.asend, None
             while True:
                 operation.attach()
@@ -205,7 +215,7 @@ def _async_generator(function: Any, make: Make) -> Callable[..., Any]:
             error = None if closing else raised
             raise
         finally:
-            _taken(operation, items)
+            _take_items(operation, items)
             operation.end(error)
 
     return call

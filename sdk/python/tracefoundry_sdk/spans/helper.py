@@ -12,6 +12,7 @@ from typing import Generic, ParamSpec, TypeVar
 
 from opentelemetry import context
 
+from tracefoundry_sdk import replaying
 from tracefoundry_sdk.spans.base import Operation
 from tracefoundry_sdk.spans.functions import traced
 
@@ -34,6 +35,7 @@ class Helper(Generic[OperationT]):
     def __enter__(self) -> OperationT:
         operation = self._make()
         operation.start()
+        replaying.entered(operation)
         operation.attach()
         self._open.append(operation)
         return operation
@@ -61,6 +63,12 @@ class Helper(Generic[OperationT]):
         operation = self._innermost()
         if operation is not None:
             operation.detach(abandoned=isinstance(error, GeneratorExit))
+            if operation.replay is not None:
+                try:
+                    operation.replay.leave(error)
+                except BaseException as miss:
+                    operation.leave(miss)
+                    raise
             operation.leave(error)
 
     def _innermost(self) -> OperationT | None:

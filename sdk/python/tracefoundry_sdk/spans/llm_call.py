@@ -12,8 +12,9 @@ from opentelemetry.trace import SpanKind
 from tracefoundry_sdk import conventions as c
 from tracefoundry_sdk import suppression
 from tracefoundry_sdk.json_text import snapshot
-from tracefoundry_sdk.messages.inputs import roles_of, to_parts
+from tracefoundry_sdk.messages.inputs import roles_of, to_messages, to_parts
 from tracefoundry_sdk.messages.replies import Reply, Usage, read_reply
+from tracefoundry_sdk.replaying import Identity
 from tracefoundry_sdk.safety import never_raises
 from tracefoundry_sdk.spans.base import Operation
 from tracefoundry_sdk.spans.helper import Helper
@@ -41,10 +42,21 @@ _SYSTEM_PARAMETERS = ("system", "instructions", "system_instruction")
 _INPUT_ARGUMENTS = ("messages", "input", "prompt", "contents")
 
 
+def call_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a request without the system instructions, which stand apart."""
+    return {name: value for name, value in parameters.items() if name not in _SYSTEM_PARAMETERS}
+
+
 class LlmCall(Operation):
     """A model call: what it was sent, what it answered, for how many tokens."""
 
     kind = SpanKind.CLIENT
+    _output: Any = None
+    _inner: Any = None  # what a suppressed instrumentation tells
+    _stream: Stream | None = None
+    _started_ns = 0
+    _raw_response: dict[str, Any] | None = None  # its member is `reply` or `chunks`
+    _raw_request: Any = None
 
     def __init__(
         self,
@@ -62,12 +74,7 @@ class LlmCall(Operation):
         self._tools = tools
         self._parameters = parameters or {}
         self._operation = operation
-        self._output: Any = None
         self._attributes: dict[str, Any] = {}  # set when the call ends
-        self._inner: Any = None  # what a suppressed instrumentation tells
-        self._stream: Stream | None = None
-        self._started_ns = 0
-        self._raw_response: Any = None
 
     @property
     def output(self) -> Any:
@@ -88,7 +95,7 @@ class LlmCall(Operation):
         if not self._recording:
             return
         if self._runtime is not None and self._runtime.record:
-            self._raw_response = snapshot(reply)
+            self._raw_response = {"reply": snapshot(reply)}
         found = read_reply(reply)
         if found is None:
             self.output = reply
@@ -178,6 +185,19 @@ class LlmCall(Operation):
         """``chat {model}``."""
         return f"{self._operation} {self._model}" if self._model else self._operation
 
+    def identity(self) -> Identity:
+        """The model and the request, in the form in which the span's attributes hold it."""
+        system = [self._parameters.get(name) for name in _SYSTEM_PARAMETERS]
+        given = [value for value in system if value is not None]
+        arguments = {
+            "model": self._model,
+            "input": None if self._input is None else snapshot(to_messages(self._input)),
+            "system": snapshot(to_parts(given[-1])) if given else None,
+            "tools": snapshot(self._tools),
+            "parameters": snapshot(call_parameters(self._parameters)),
+        }
+        return Identity("llm", self._model or self._operation, arguments)
+
     def start_attributes(self) -> dict[str, Any]:
         """Identity and parameters of the call."""
         attributes: dict[str, Any] = {
@@ -195,9 +215,9 @@ class LlmCall(Operation):
 
     def extended(self, current: Context) -> Context:
         """Official client instrumentations below make no span of their own."""
-        capture = self._runtime is not None and self._runtime.capture.full
         if not suppression.present():
             return current
+        capture = self._runtime is not None and self._runtime.capture.full
         if self._conversation_id is not None:
             current = suppression.with_conversation(current, self._conversation_id) or current
         published, self._inner = suppression.publish(current, capture_content=capture)
@@ -208,6 +228,8 @@ class LlmCall(Operation):
         self._started_ns = self._stopwatch_ns()
         if not self._wants_content():
             return
+        if self.keeps_chunks:
+            self._raw_request = snapshot(self._request())
         if self._input is not None:
             self.messages(c.INPUT_MESSAGES, self._input)
         if self._tools is not None:
@@ -218,10 +240,12 @@ class LlmCall(Operation):
 
     def leave(self, error: BaseException | None) -> None:
         """End, unless the stream was handed on and nobody has begun to read it."""
-        stream, self._stream = self._stream, None
+        stream = self._stream
         if stream is None:
             self.end(error)
-        elif stream.started or error is not None:
+            return
+        self._stream = None
+        if stream.started or error is not None:
             self._stream = stream  # not handed on: closing must not end the span yet
             stream.close_recording(error)
             self._stream = None
@@ -269,6 +293,12 @@ class LlmCall(Operation):
             self.record(result)
         return result
 
+    def take_items(self, items: list[Any]) -> None:
+        """The chunks of a generator are kept apart for replay, too."""
+        self.take_result(items)
+        if self.keeps_chunks and items:
+            self._raw_response = {"chunks": snapshot(items)}
+
     def _stopwatch_ns(self) -> int:
         """A time for differences: the injected clock's, else one that is never set back."""
         now_ns = self._now_ns()
@@ -283,9 +313,9 @@ class LlmCall(Operation):
             reasoning_tokens=usage.reasoning_tokens,
         )
 
-    def _record_raw(self) -> None:
-        """Request and reply in full, for replay; never headers."""
-        request = {
+    def _request(self) -> dict[str, Any]:
+        """The request in full, for replay; never headers."""
+        return {
             "operation": self._operation,
             "provider": self._provider,
             "model": self._model,
@@ -293,9 +323,11 @@ class LlmCall(Operation):
             "tools": self._tools,
             "parameters": dict(self._parameters),
         }
-        self.content(c.RAW_REQUEST, snapshot(request))
-        if self._raw_response is not None:
-            self.content(c.RAW_RESPONSE, self._raw_response)
+
+    def _record_raw(self) -> None:
+        """Request and reply in full, for replay."""
+        self.content(c.RAW_REQUEST, self._raw_request)
+        self.keep_raw_response(self._raw_response)
 
 
 @overload

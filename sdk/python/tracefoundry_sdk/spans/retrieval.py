@@ -8,7 +8,8 @@ from typing import Any, ParamSpec, TypeVar, overload
 from opentelemetry.trace import SpanKind
 
 from tracefoundry_sdk import conventions as c
-from tracefoundry_sdk.json_text import snapshot, text_of
+from tracefoundry_sdk.json_text import looks_like_json, snapshot, text_of
+from tracefoundry_sdk.replaying import Identity
 from tracefoundry_sdk.spans.base import Operation
 from tracefoundry_sdk.spans.helper import Helper
 
@@ -37,6 +38,8 @@ class Retrieval(Operation):
         self._query = value
         if value is not None and self._wants_content():
             self.content(c.RETRIEVAL_QUERY_TEXT, text_of(value))
+        if self.replay is not None:
+            self.replay.identity = self.identity()
 
     @property
     def documents(self) -> Any:
@@ -48,10 +51,17 @@ class Retrieval(Operation):
         self._documents = value
         if value is not None and self._wants_content():
             self.content(c.RETRIEVAL_DOCUMENTS, snapshot(value))
+        if looks_like_json(value):
+            self.attribute(c.RESULT_IS_TEXT, True)
 
     def span_name(self) -> str:
         """``retrieval {source}``."""
         return f"{c.OPERATION_RETRIEVAL} {self._source}" if self._source else c.OPERATION_RETRIEVAL
+
+    def identity(self) -> Identity:
+        """The source and the query."""
+        query = None if self._query is None else text_of(self._query)
+        return Identity("retrieval", self._source or "", {"query": query})
 
     def start_attributes(self) -> dict[str, Any]:
         """Identity of the search."""
@@ -60,6 +70,11 @@ class Retrieval(Operation):
     def began(self) -> None:
         """Keep the query."""
         self.query = self._query
+
+    def finish(self) -> None:
+        """Keep the replies of HTTP, if the call is recorded."""
+        if self._exchanges:
+            self.keep_raw_response(None)
 
     def take_arguments(self, name: str, arguments: dict[str, Any]) -> None:
         """The function's name, and its ``query`` or first argument."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, overload
 
 from tracefoundry_sdk import conventions as c
-from tracefoundry_sdk.json_text import snapshot
+from tracefoundry_sdk.json_text import looks_like_json, snapshot
+from tracefoundry_sdk.replaying import Identity
 from tracefoundry_sdk.spans.base import Operation
 from tracefoundry_sdk.spans.helper import Helper
 
@@ -37,6 +38,8 @@ class ToolCall(Operation):
     def arguments(self, value: Any) -> None:
         self._arguments = value
         self._keep(c.TOOL_CALL_ARGUMENTS, value)
+        if self.replay is not None:
+            self.replay.identity = self.identity()
 
     @property
     def result(self) -> Any:
@@ -47,12 +50,18 @@ class ToolCall(Operation):
     def result(self, value: Any) -> None:
         self._result = value
         self._keep(c.TOOL_CALL_RESULT, value)
+        if looks_like_json(value):
+            self.attribute(c.RESULT_IS_TEXT, True)
 
     def span_name(self) -> str:
         """``execute_tool {name}``."""
         return (
             f"{c.OPERATION_EXECUTE_TOOL} {self._name}" if self._name else c.OPERATION_EXECUTE_TOOL
         )
+
+    def identity(self) -> Identity:
+        """The tool and its arguments."""
+        return Identity("tool", self._name or "", snapshot(self._arguments), self._call_id)
 
     def start_attributes(self) -> dict[str, Any]:
         """Identity of the call."""
@@ -68,6 +77,11 @@ class ToolCall(Operation):
         """Keep the arguments as they are now."""
         self._keep(c.TOOL_CALL_ARGUMENTS, self._arguments)
         self._keep(c.TOOL_DESCRIPTION, self._description)
+
+    def finish(self) -> None:
+        """Keep the replies of HTTP, if the call is recorded."""
+        if self._exchanges:
+            self.keep_raw_response(None)
 
     def take_arguments(self, name: str, arguments: dict[str, Any]) -> None:
         """The function's name and arguments."""

@@ -33,9 +33,14 @@ export interface QuickStartOptions {
   headers?: Readonly<Record<string, string>>;
   capture?: Capture;
   redact?: Redact;
+  /** Also keep requests and raw replies of model calls, for replay; never headers. */
+  record?: boolean;
   /** A provider for the helpers alone: no other library's spans, nothing registered globally. */
   isolated?: boolean;
 }
+
+/** What `quickStart` sets and `stop` takes back. */
+const OURS = ["capture", "redact", "record", "flush", "isolatedProvider", "handle"] as const;
 
 /** What `quickStart` gives. */
 export interface Handle {
@@ -72,6 +77,7 @@ function start(options: QuickStartOptions): Handle {
   const processor = new ExportingProcessor(exporter);
   if (options.capture !== undefined) shared.capture = captureWord(options.capture, "capture");
   shared.redact = options.redact;
+  shared.record = options.record;
   shared.flush = (timeoutMs) => exporter.flush(timeoutMs);
   const detachProvider = attach(options, processor);
   const stopWatching = deliverAtExit(exporter);
@@ -82,9 +88,7 @@ function start(options: QuickStartOptions): Handle {
     processor.detach();
     detachProvider();
     exporter.stop("quickStart was stopped");
-    for (const key of ["capture", "redact", "flush", "isolatedProvider", "handle"] as const) {
-      shared[key] = undefined;
-    }
+    for (const key of OURS) shared[key] = undefined;
   };
   const handle: Handle = {
     flush: (timeoutMs = 2000) => exporter.flush(timeoutMs),

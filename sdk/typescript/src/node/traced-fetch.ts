@@ -4,9 +4,11 @@ import { suppressTracing } from "@opentelemetry/core";
 import { ReplyBuilder } from "../chunks.js";
 import { parsed } from "../json.js";
 import { LlmCall } from "../llm-call.js";
+import { RawChunks } from "../raw-chunks.js";
 import { readReply } from "../replies.js";
 import { active, ToolCall, type TracedSpan } from "../spans.js";
 import { safely } from "../state.js";
+import { warnOfUnknownReply } from "../unknown-reply.js";
 import { llmRequest, requestBody, toolRequest } from "./gateway-request.js";
 import {
   BoundedText,
@@ -114,10 +116,13 @@ function watch(span: TracedSpan, ours: boolean, response: Response): Response {
 
 function replyEvents(call: LlmCall): BodyWatcher {
   const builder = new ReplyBuilder();
+  const raw = new RawChunks();
   const events = new EventStreamParser((data) => {
     if (data === "[DONE]") return;
     call.firstChunk();
-    builder.add(parsed(data));
+    const chunk = parsed(data);
+    builder.add(chunk);
+    raw.add(chunk);
   });
   return {
     text: (piece) => {
@@ -126,6 +131,7 @@ function replyEvents(call: LlmCall): BodyWatcher {
     end: ({ early }) => {
       events.add("\n");
       call.recordReply(builder.reply());
+      call.recordChunks(raw);
       call.streamed(early);
     },
   };
@@ -140,7 +146,12 @@ function wholeBody(span: TracedSpan, ok: boolean): BodyWatcher {
     end: () => {
       const value = parsed(body.toString());
       if (span instanceof ToolCall) span.result = value;
-      else if (span instanceof LlmCall && ok) span.recordReply(readReply(value));
+      else if (span instanceof LlmCall && ok) {
+        span.recordRaw(value);
+        const reply = readReply(value);
+        if (reply === undefined) warnOfUnknownReply(value);
+        else span.recordReply(reply);
+      }
     },
   };
 }

@@ -196,6 +196,21 @@ def test_openinference_llm_wrappers_have_no_usage() -> None:
     assert (found.kind, found.request_model, *tokens(found)[:2]) == ("llm", "m", None, None)
 
 
+def test_openinference_agents_are_named_by_their_node_of_the_graph() -> None:
+    """Its name, else its id (CrewAI), else the span's name: random ids name nothing."""
+    agent = {"openinference.span.kind": "AGENT"}
+    named = {**agent, "graph.node.name": "Planner", "graph.node.id": "node-1"}
+    for attributes, expected in (
+        (named, "Planner"),
+        ({**named, "agent.name": "boss"}, "boss"),
+        ({**agent, "graph.node.id": "planner"}, "planner"),
+        ({**agent, "graph.node.id": "94dfae18-50ec-4c3d-a8cb-2fa894591196"}, "run"),
+        ({**agent, "graph.node.id": "f7ac17f8b2f3894f"}, "run"),
+    ):
+        assert view(attributes, span_name="run").agent == expected
+    assert view({"openinference.span.kind": "TOOL", "graph.node.id": "planner"}).agent is None
+
+
 def test_openinference_tools_are_named_by_attribute_or_span() -> None:
     """``tool.name`` first."""
     base = {"openinference.span.kind": "TOOL"}

@@ -314,6 +314,17 @@ def test_livekit_tools_are_tools() -> None:
             ("gpt-4o", None),
         ),
         (
+            {"mlflow.llm.model": '"gpt-4o-2024-08-06"',
+             "mlflow.spanInputs": json.dumps({"model": "gpt-4o"}),
+             "mlflow.spanOutputs": json.dumps({"model": "gpt-4o-2024-08-06"})},
+            ("gpt-4o", "gpt-4o-2024-08-06"),
+        ),
+        (
+            {"mlflow.llm.model": '"gpt-4o"', "mlflow.spanInputs": json.dumps({"messages": []}),
+             "mlflow.spanOutputs": json.dumps({"model": "gpt-4o"})},
+            ("gpt-4o", "gpt-4o"),
+        ),
+        (
             {"invocation_params": json.dumps({"model_name": "gpt-4o"}),
              "mlflow.spanOutputs": json.dumps(
                  {"generations": [[{"message": {"response_metadata": {"model_name": "m-1"}}}]]}

@@ -1,10 +1,11 @@
 """The MLflow dialect: ``mlflow.*`` attributes. Each value is JSON, so strings have quotes.
 
-Names are those of ``mlflow/tracing/constant.py``. ``mlflow.llm.model`` is the model of the request;
-the model that answered is in the JSON of the span's outputs, and older versions have the requested
-one only in that of the inputs, as the client library spelled both. Usage and cost are JSON objects
-in one attribute each. Sums over the trace (``mlflow.trace.tokenUsage``) are not read, because they
-repeat the calls.
+Names are those of ``mlflow/tracing/constant.py``. The model that answered is in the JSON of the
+span's outputs. ``mlflow.llm.model`` is the model of the request, but in spans of OpenAI's client
+the one that answered. Then, and in older versions, the requested one is only in the JSON of the
+inputs. Both are spelled as the client library does. Usage and cost are JSON objects in one
+attribute each. Sums over the trace (``mlflow.trace.tokenUsage``) are not read, because they repeat
+the calls.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tracefoundry.model.genai.values import (
 from tracefoundry.model.genai.view import CALL_KINDS, GenAI, GenAIKind
 
 DIALECT = "mlflow"
-VERSION = 2
+VERSION = 3
 
 _KINDS: dict[str, GenAIKind] = {
     "LLM": "llm",
@@ -52,8 +53,9 @@ def read(attributes: dict[str, Any]) -> GenAI:
     requested = _unquoted(get, "mlflow.llm.model")
     answered = None
     if kind in CALL_KINDS:
-        requested = requested or _model(get, "mlflow.spanInputs", "invocation_params")
         answered = _model(get, "mlflow.spanOutputs")
+        if requested is None or requested == answered:
+            requested = _model(get, "mlflow.spanInputs", "invocation_params") or requested
     cost = _cost(parse_object(get("mlflow.llm.cost")))
     return GenAI(
         kind=kind,

@@ -23,7 +23,7 @@ from tracefoundry.model.genai.values import (
 from tracefoundry.model.genai.view import GenAI, GenAIKind
 
 DIALECT = "openinference"
-VERSION = 1
+VERSION = 2
 
 _KINDS: dict[str, GenAIKind] = {
     "LLM": "llm",
@@ -38,6 +38,7 @@ _KINDS: dict[str, GenAIKind] = {
 }
 
 _LEADING_ID = re.compile(r'\{\s*"id"\s*:\s*"([A-Za-z0-9_.:-]{4,128})"')
+_RANDOM_ID = re.compile(r"(?:[0-9a-f]-?){16,}", re.IGNORECASE)
 _CALL_KINDS = ("llm", "embedding")
 
 
@@ -54,8 +55,7 @@ def read(attributes: dict[str, Any]) -> GenAI:
         response_model=response_model,
         response_id=_response_id(get) if kind in _CALL_KINDS else None,
         finish_reasons=texts(get("llm.finish_reason")),
-        agent=text(get("agent.name"))
-        or (text(get("graph.node.name")) if kind == "agent" else None),
+        agent=text(get("agent.name")) or (_agent_of_graph(get) if kind == "agent" else None),
         tool=text(get("tool.name")),
         tool_call_id=first_text(get, "tool_call.id", "tool.id"),
         conversation_id=text(get("session.id")),
@@ -81,6 +81,15 @@ def _kind(get: Get) -> GenAIKind:
     if text(get("llm.model_name")) or first_count(get, "llm.token_count.prompt") is not None:
         return "llm"
     return "other"
+
+
+def _agent_of_graph(get: Get) -> str | None:
+    """The agent as a node of the graph: its name, else its id, if that is no random number."""
+    name = text(get("graph.node.name"))
+    if name is not None:
+        return name
+    node = text(get("graph.node.id"))
+    return None if node is None or _RANDOM_ID.fullmatch(node) else node
 
 
 def _models(get: Get) -> tuple[str | None, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from tracefoundry.store.api import Administration, AdministrationChange, NameTaken, StoreError
 from tracefoundry.store.memory.tables import Memory, Tables, usage_of_day
 from tracefoundry.store.records import (
+    EXPORT_KEY_BYTES,
     AuditEntry,
     AuditOutcome,
     AuditPosition,
@@ -30,6 +32,12 @@ class MemoryAdministration:
 
     def usage(self, day: int) -> dict[int, ProjectUsage]:
         return usage_of_day(self._memory.tables, day)
+
+    def export_key(self, project_id: int) -> bytes:
+        with self._memory.changing() as tables:
+            if project_id not in tables.projects:
+                raise StoreError(f"there is no project {project_id}")
+            return tables.export_keys.setdefault(project_id, secrets.token_bytes(EXPORT_KEY_BYTES))
 
     def tokens(self) -> list[TokenRecord]:
         found = self._memory.tables.tokens.values()

@@ -76,6 +76,8 @@ class Tables:
     """Everything that is stored, by key."""
 
     projects: dict[int, ProjectRecord] = field(default_factory=dict)
+    export_keys: dict[int, bytes] = field(default_factory=dict)
+    """By project id."""
     usage: dict[tuple[int, int], ProjectUsage] = field(default_factory=dict)
     """By (project id, day of arrival)."""
     tokens: dict[int, TokenRecord] = field(default_factory=dict)

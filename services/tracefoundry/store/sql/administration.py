@@ -7,6 +7,7 @@ token registration: SQLite has one writing transaction at a time and needs none.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from tracefoundry.store.api import Administration, AdministrationChange, NameTaken, StoreError
 from tracefoundry.store.records import (
+    EXPORT_KEY_BYTES,
     AuditEntry,
     AuditOutcome,
     AuditPosition,
@@ -80,6 +82,23 @@ class SqlAdministration:
                 project: ProjectUsage(int(spans), int(content_bytes))
                 for project, spans, content_bytes in connection.execute(statement)
             }
+
+    def export_key(self, project_id: int) -> bytes:
+        statement = sa.select(projects.c.export_key).where(projects.c.project_id == project_id)
+        with self._reading() as connection:
+            key = connection.execute(statement).scalar()
+        if key is None:
+            with self._writing() as connection:
+                # Of two that make one at the same time, the first one stays.
+                connection.execute(
+                    sa.update(projects)
+                    .where(projects.c.project_id == project_id, projects.c.export_key.is_(None))
+                    .values(export_key=secrets.token_bytes(EXPORT_KEY_BYTES))
+                )
+                key = connection.execute(statement).scalar()
+        if key is None:
+            raise StoreError(f"there is no project {project_id}")
+        return bytes(key)
 
     def tokens(self) -> list[TokenRecord]:
         with self._reading() as connection:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracefoundry.query.tree import Node, Tree, build_tree
+from tracefoundry.model.tree import Node, Tree, build_tree
 
 
 class S(NamedTuple):

@@ -1,0 +1,28 @@
+// The Vercel AI SDK, version 6, with `experimental_telemetry`.
+import { createOpenAI } from "@ai-sdk/openai";
+import { context, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import { SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+import { generateText, stepCountIs, streamText, tool } from "ai";
+import { z } from "zod";
+
+const processor = new SimpleSpanProcessor({ exporter: new OTLPTraceExporter() });
+context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+const resource = resourceFromAttributes({ "service.name": process.env.OTEL_SERVICE_NAME });
+trace.setGlobalTracerProvider(new TracerProvider({ resource, spanProcessors: [processor] }));
+
+const model = createOpenAI({ baseURL: process.env.OPENAI_BASE_URL }).chat("gpt-4o");
+const lookup = tool({
+  description: "Finds an order.",
+  inputSchema: z.object({ order: z.number() }),
+  execute: async () => "shipped",
+});
+const prompt = "Where is order 7?";
+const experimental_telemetry = { isEnabled: true, functionId: "planner" };
+
+await generateText({ model, prompt, experimental_telemetry, tools: { lookup }, stopWhen: stepCountIs(3) });
+const stream = streamText({ model, prompt, experimental_telemetry });
+await stream.consumeStream();
+await processor.forceFlush();

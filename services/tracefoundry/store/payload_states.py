@@ -1,0 +1,61 @@
+"""The state of a payload at the time of reading, from its entry and what the store knows of it.
+
+An entry has the state at which its span was stored. Whether the content is still there, has
+expired or was deleted since is looked up for many entries at once (:class:`PayloadStates`). The API
+and exports tell the same state, because both ask here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tracefoundry.model.payload import PayloadState, StoredState, digest_of
+from tracefoundry.store.records import PayloadStates
+
+
+class PayloadNow(NamedTuple):
+    """What is true of one payload now.
+
+    Attributes:
+        preview: the beginning of its content, where there is one and it may be shown.
+        expired_at_ns: since when its content is gone, where it has expired and that is known.
+    """
+
+    state: PayloadState
+    preview: str | None = None
+    expired_at_ns: int | None = None
+
+
+def payload_now(
+    state: StoredState, ref: str | None, day: int, states: PayloadStates, *, content: bool = True
+) -> PayloadNow:
+    """What is true now of an entry with this state and ref.
+
+    Args:
+        day: the day under which its span's payloads are stored.
+        states: what the store answered; it must have been asked for this ref.
+        content: whether the asker may read content. To others a sender's own reference is always
+            ``dangling``, because a state would confirm a guess of a short text.
+    """
+    digest = stored_digest(ref)
+    if state == "reference":
+        is_here = content and digest is not None and digest in states.anywhere
+        return PayloadNow("present" if is_here else "dangling")
+    expired_at_ns = states.expired_at_ns.get(day)
+    if state == "expired":
+        return PayloadNow(state, None, expired_at_ns)
+    if state != "present" or digest is None:
+        return PayloadNow(state)
+    if (digest, day) in states.previews:
+        return PayloadNow(state, states.previews[digest, day])
+    if expired_at_ns is not None:
+        return PayloadNow("expired", None, expired_at_ns)
+    return PayloadNow("deleted" if digest in states.deleted else "missing")
+
+
+def stored_digest(ref: object) -> bytes | None:
+    """The digest of a ref of ours; None for what points elsewhere, and for none."""
+    try:
+        return digest_of(ref) if type(ref) is str else None
+    except ValueError:
+        return None
