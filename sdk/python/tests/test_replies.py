@@ -228,6 +228,28 @@ def test_googles_json_is_read_like_its_objects() -> None:
     assert "length" == found.messages[0]["finish_reason"]
 
 
+def test_parts_of_google_that_are_no_text() -> None:
+    """Code that it ran, files, and data; of any other part what is not null."""
+    content = {
+        "role": "model",
+        "parts": [
+            {"executableCode": {"code": "1+1", "language": "PYTHON"}, "text": None},
+            {"code_execution_result": {"outcome": "OUTCOME_OK", "output": "2"}},
+            {"inlineData": {"mimeType": "image/png", "data": "AA=="}},
+            {"fileData": {"mimeType": "text/plain", "fileUri": "gs://b/o"}},
+            {"videoMetadata": {"fps": 1}, "text": None},
+        ],
+    }
+    (message,) = to_messages(content)
+    assert [
+        {"type": "executable_code", "code": "1+1", "language": "PYTHON"},
+        {"type": "code_execution_result", "outcome": "OUTCOME_OK", "output": "2"},
+        {"type": "blob", "modality": "image", "mime_type": "image/png", "content": "AA=="},
+        {"type": "uri", "mime_type": "text/plain", "uri": "gs://b/o"},
+        text('{"videoMetadata":{"fps":1}}'),
+    ] == message["parts"]
+
+
 def test_google_may_tell_of_thoughts_alone() -> None:
     """A reply that was cut while the model thought has no tokens of candidates."""
     found = read_reply({"candidates": [], "usage_metadata": {"thoughts_token_count": 4}})

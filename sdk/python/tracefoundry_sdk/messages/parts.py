@@ -44,9 +44,11 @@ def _part(value: Any) -> Part:
     if kind is None and (part := _google_part(value)) is not None:
         return part
     found = snapshot(value)
-    if isinstance(found, dict) and isinstance(found.get("type"), str):
+    if not isinstance(found, dict):
+        return text_part(text_of(found))
+    if isinstance(found.get("type"), str):
         return found
-    return text_part(text_of(found))
+    return text_part(text_of({name: item for name, item in found.items() if item is not None}))
 
 
 def _block(kind: str, value: Any) -> Part | None:
@@ -74,4 +76,16 @@ def _google_part(value: Any) -> Part | None:
         return tool_call_part(field(call, "id"), field(call, "name"), snapshot(field(call, "args")))
     if (answer := google_field(value, "function_response")) is not None:
         return tool_response_part(field(answer, "id"), snapshot(field(answer, "response")))
+    if (data := google_field(value, "inline_data")) is not None:
+        mime_type = str(google_field(data, "mime_type") or "")
+        return {
+            "type": "blob", "modality": mime_type.partition("/")[0] or "file",
+            "mime_type": mime_type, "content": snapshot(field(data, "data")),
+        }  # fmt: skip
+    if (file := google_field(value, "file_data")) is not None:
+        uri = google_field(file, "file_uri")
+        return {"type": "uri", "mime_type": google_field(file, "mime_type"), "uri": uri}
+    for kind in ("executable_code", "code_execution_result"):
+        if (told := snapshot(google_field(value, kind))) is not None:
+            return {"type": kind, **(told if isinstance(told, dict) else {"content": told})}
     return None
