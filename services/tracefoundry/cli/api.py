@@ -17,12 +17,11 @@ READ_TIMEOUT_S = 60.0
 DELETE_TIMEOUT_S = 900.0
 """Deletes of many traces run in batches on the server before the answer comes."""
 
+UNREACHABLE = 3
+"""Exit status of commands on bundles where the instance does not answer."""
 IMPORT_TIMEOUT_S = 3_600.0
 """A large file is proven and stored before the answer comes."""
 UPLOAD_BYTES = 256 * 1024
-
-UNREACHABLE = 3
-"""Exit status of commands on bundles where the instance does not answer."""
 
 Params = Mapping[str, str | int | float | None]
 """Query parameters; those that are None are not sent."""
@@ -106,19 +105,6 @@ class Api:
         """The body of a DELETE, as received."""
         return self._request("DELETE", path, params, DELETE_TIMEOUT_S)
 
-    def post_file(
-        self, path: str, params: Params | None, file: BinaryIO, sent: Callable[[int], object]
-    ) -> bytes:
-        """The answer to a POST whose body is a file; ``sent`` is told of each piece's bytes."""
-
-        def pieces() -> Iterator[bytes]:
-            while piece := file.read(UPLOAD_BYTES):
-                yield piece
-                sent(len(piece))
-
-        headers = {"content-type": "application/octet-stream"}
-        return self._request("POST", path, params, IMPORT_TIMEOUT_S, pieces(), headers)
-
     def download(
         self, path: str, params: Params, body: object, take: Callable[[bytes], object]
     ) -> None:
@@ -148,6 +134,19 @@ class Api:
                     "look at the server's log, then try again",
                 ) from error
             raise self._unreachable(error, READ_TIMEOUT_S) from error
+
+    def post_file(
+        self, path: str, params: Params | None, file: BinaryIO, sent: Callable[[int], object]
+    ) -> bytes:
+        """The answer to a POST whose body is a file; ``sent`` is told of each piece's bytes."""
+
+        def pieces() -> Iterator[bytes]:
+            while piece := file.read(UPLOAD_BYTES):
+                yield piece
+                sent(len(piece))
+
+        headers = {"content-type": "application/octet-stream"}
+        return self._request("POST", path, params, IMPORT_TIMEOUT_S, pieces(), headers)
 
     def check_otlp(self, endpoint: str) -> None:
         """Send an empty request, to find out whether an OTLP endpoint takes what we send.

@@ -44,6 +44,7 @@ from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.store.deletion_api import Deletion as Deletion
 from tracefoundry.store.deletion_api import RetentionRun as RetentionRun
+from tracefoundry.store.export_api import Exports as Exports
 from tracefoundry.store.import_api import Imports as Imports
 from tracefoundry.store.json_slices import JsonSlice
 from tracefoundry.store.records import (
@@ -704,6 +705,11 @@ class Store(Protocol):
     @property
     def administration(self) -> Administration:
         """Projects, tokens and the audit log."""
+        ...
+
+    @property
+    def exports(self) -> Exports:
+        """Records of bundles in object stores."""
         ...
 
     @property

@@ -20,6 +20,7 @@ from tracefoundry.model.payload import BlobKey, BlobRow
 from tracefoundry.model.run_starts import EVENT_NAME, RunStart
 from tracefoundry.model.summary import SpanFacts, TraceKey
 from tracefoundry.store.api import StoreUnavailable
+from tracefoundry.store.export_api import StoredBundle
 from tracefoundry.store.records import (
     AuditEntry,
     ProjectRecord,
@@ -82,6 +83,8 @@ class Tables:
     """By (project id, day of arrival)."""
     tokens: dict[int, TokenRecord] = field(default_factory=dict)
     audit: dict[int, AuditEntry] = field(default_factory=dict)
+    exports: dict[str, StoredBundle] = field(default_factory=dict)
+    """By address."""
     resources: dict[DictionaryKey, StoredResource] = field(default_factory=dict)
     scopes: dict[DictionaryKey, StoredScope] = field(default_factory=dict)
     resource_days: dict[DictionaryKey, int] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from tracefoundry.store.api import (
     Capabilities,
     DatabaseRole,
     Deletion,
+    Exports,
     Imports,
     Reader,
     SchemaNotReady,
@@ -104,6 +105,12 @@ class SqlStore:
         from tracefoundry.store.sql.administration import SqlAdministration
 
         return SqlAdministration(self._engine(ADMINISTRATION_CONNECTIONS))
+
+    @property
+    def exports(self) -> Exports:
+        from tracefoundry.store.sql.exports import SqlExports
+
+        return SqlExports(self._engine(ADMINISTRATION_CONNECTIONS))
 
     def writer(self, *, retention_ns: int, ahead_ns: int) -> Writer:
         if self._file is not None:

@@ -11,6 +11,7 @@ that are put back. The first span of a chunk is read whatever its size is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -32,7 +33,7 @@ from tracefoundry.store.records import (
 from tracefoundry.store.sql.decoding import decode_log, decode_resource, decode_scope, decode_span
 from tracefoundry.store.sql.engine import extend_deadline
 from tracefoundry.store.sql.reader.page_size import dictionary_bytes, text_bytes
-from tracefoundry.store.sql.reader.rows import Statement, columns_of, stream
+from tracefoundry.store.sql.reader.rows import Statement, columns_of, stream_sized
 from tracefoundry.store.sql.reader.sources import tables_of
 from tracefoundry.store.sql.reader.span_pages import resources_of, scopes_of
 from tracefoundry.store.sql.reader.spans import page_of
@@ -160,10 +161,9 @@ def _read(
     found: list[_Stored] = []
     sizes: list[int] = []
     total = 0
-    with stream(connection, statement, few=True) as rows:
-        for row in rows:
+    with closing(stream_sized(connection, statement, text_bytes)) as rows:
+        for row, size in rows:
             stored = record(*row)
-            size = text_bytes(row)
             if contents is not None and stored.payloads is not None:
                 size += _content_bytes(stored.payloads)
             total += size
