@@ -102,6 +102,7 @@ def test_a_trace_in_the_list_has_the_shape_of_the_contract(api: Api) -> None:
             "service": "agent",
             "services": ["agent"],
             "environment": "test",
+            "original_environment": None,
             "status": "ok",
             "start_time_ns": str(NOW_NS),
             "end_time_ns": str(NOW_NS + 30 * MS),
