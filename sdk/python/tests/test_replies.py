@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import tracefoundry_sdk as tf
-from tracefoundry_sdk.messages.chunks import ReplyBuilder
 from tracefoundry_sdk.messages.inputs import to_messages
-from tracefoundry_sdk.messages.replies import Reply, Usage, read_reply
+from tracefoundry_sdk.messages.replies import read_reply
+from tracefoundry_sdk.messages.usage import Usage
 from tracefoundry_sdk.settings import export_settings
 
 ANTHROPIC = {
@@ -111,45 +111,225 @@ def test_inputs_of_all_dialects_become_messages() -> None:
     ] == [message["parts"][0] for message in found]
 
 
-def built(chunks: list[Any]) -> Reply:
-    """The reply of these chunks."""
-    builder = ReplyBuilder()
-    for chunk in chunks:
-        builder.add(chunk)
-    return builder.reply()
+def parts_of(reply: Any) -> list[dict[str, Any]]:
+    """The parts of a reply's only message."""
+    found = read_reply(reply)
+    assert found is not None
+    (message,) = found.messages
+    parts: list[dict[str, Any]] = message["parts"]
+    return parts
 
 
-def test_chunks_of_anthropic_make_a_reply() -> None:
-    """Text, tool arguments in pieces, and usage from the first and last events."""
-    start = {"id": "m", "model": "claude", "usage": {"input_tokens": 5, "output_tokens": 1}}
-    found = built(
-        [
-            {"type": "message_start", "message": start},
-            {"type": "content_block_delta", "index": 0, "delta": {"text": "he"}},
-            {"type": "content_block_delta", "index": 0, "delta": {"text": "y"}},
-            {"type": "content_block_start", "index": 1,
-             "content_block": {"type": "tool_use", "id": "t", "name": "f"}},
-            {"type": "content_block_delta", "index": 1, "delta": {"partial_json": '{"a"'}},
-            {"type": "content_block_delta", "index": 1, "delta": {"partial_json": ":1}"}},
-            {"type": "message_delta", "delta": {"stop_reason": "tool_use"},
-             "usage": {"output_tokens": 9}},
-        ]
-    )  # fmt: skip
-    assert (Usage(5, 9), "claude", "m") == (found.usage, found.model, found.response_id)
-    expected = {"type": "tool_call", "id": "t", "name": "f", "arguments": {"a": 1}}
-    assert [{"type": "text", "content": "hey"}, expected] == found.messages[0]["parts"]
+def text(content: str) -> dict[str, Any]:
+    """A part of text."""
+    return {"type": "text", "content": content}
 
 
-def test_chunks_of_responses_and_google_make_a_reply() -> None:
-    """The last event of the responses API is the whole reply; Google repeats its usage."""
-    events = [
-        {"type": "response.output_text.delta", "delta": "h"},
-        {"type": "response.completed", "response": RESPONSE},
+def call(call_id: str | None, name: str, arguments: Any) -> dict[str, Any]:
+    """A part that calls a tool."""
+    return {"type": "tool_call", "id": call_id, "name": name, "arguments": arguments}
+
+
+@pytest.mark.parametrize("form", [lambda value: value, as_object], ids=["dict", "object"])
+@pytest.mark.parametrize(
+    ("message", "parts"),
+    [
+        ({"content": "Hi", "reasoning": "hm"},
+         [{"type": "reasoning", "content": "hm"}, text("Hi")]),
+        ({"content": None, "refusal": "No."}, [text("No.")]),
+        ({"content": None, "audio": {"id": "a", "transcript": "Hello"}}, [text("Hello")]),
+        (
+            {"content": None, "function_call": {"name": "f", "arguments": '{"a": 1}'}},
+            [call(None, "f", {"a": 1})],
+        ),
+        (
+            {"content": "", "tool_calls": [
+                {"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+                {"id": "c", "type": "custom", "custom": {"name": "shell", "input": "ls"}}]},
+            [call("t", "f", {}), call("c", "shell", "ls")],
+        ),
+    ],
+    ids=["reasoning", "refusal", "speech", "function_call", "tool_calls"],
+)  # fmt: skip
+def test_every_form_of_an_answer_of_chat_is_read(message: Any, parts: Any, form: Any) -> None:
+    """Refusals, speech and the older function_call are answers too."""
+    reply = {"choices": [{"message": message, "finish_reason": "stop"}]}
+    assert parts == parts_of(form(reply))
+
+
+def test_items_of_responses_that_are_no_messages_become_parts() -> None:
+    """Reasoning, tool calls of both forms, and what the provider's own tools did."""
+    output = [
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]},
+        {"type": "message", "content": [{"type": "refusal", "refusal": "No."}]},
+        {"type": "custom_tool_call", "call_id": "c", "name": "shell", "input": "ls"},
+        {"type": "web_search_call", "id": "ws"},
     ]
-    assert "resp1" == built(events).response_id
-    assert "h" == built(events[:1]).messages[0]["parts"][0]["content"]
-    found = built([GOOGLE, GOOGLE])
-    assert ("hihi", 7) == (found.messages[0]["parts"][0]["content"], found.usage.output_tokens)
+    assert [
+        {"type": "reasoning", "content": "hm"}, text("No."), call("c", "shell", "ls"),
+        {"type": "web_search_call", "id": "ws"},
+    ] == parts_of({"object": "response", "output": output})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ending", "expected"),
+    [
+        ({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}, "length"),
+        ({"status": "incomplete", "incomplete_details": {"reason": "content_filter"}},
+         "content_filter"),
+        ({"status": "failed"}, "error"),
+    ],
+)  # fmt: skip
+def test_why_a_response_ended(ending: dict[str, Any], expected: str) -> None:
+    """The reason says more than the status."""
+    found = read_reply({**RESPONSE, **ending})
+    assert found is not None
+    assert expected == found.messages[0]["finish_reason"]
+
+
+def test_tools_that_anthropic_runs_itself_are_calls_of_tools() -> None:
+    """server_tool_use has the shape of tool_use; the result stays as it is."""
+    result = {"type": "web_search_tool_result", "tool_use_id": "s", "content": []}
+    use = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"q": 1}}
+    reply = {"type": "message", "content": [use, result]}
+    assert [call("s", "web_search", {"q": 1}), result] == parts_of(reply)
+
+
+def test_a_prompt_that_google_blocked_says_why() -> None:
+    """There are no candidates, but tokens."""
+    reply = {
+        "prompt_feedback": {"block_reason": "SAFETY"}, "usage_metadata": {"prompt_token_count": 9},
+    }  # fmt: skip
+    found = read_reply(reply)
+    assert found is not None
+    assert (["SAFETY"], Usage(9)) == (found.finish_reasons, found.usage)
+    assert [{"role": "assistant", "parts": [], "finish_reason": "content_filter"}] == found.messages
+
+
+def test_googles_json_is_read_like_its_objects() -> None:
+    """Camel case; tokens that its tools put into the prompt are input."""
+    reply = {
+        "modelVersion": "gemini", "responseId": "g1",
+        "candidates": [{
+            "content": {"parts": [
+                {"text": "hm", "thought": True},
+                {"functionCall": {"id": "t", "name": "f", "args": {"a": 1}}}]},
+            "finishReason": "MAX_TOKENS",
+        }],
+        "usageMetadata": {"promptTokenCount": 9, "toolUsePromptTokenCount": 5,
+                          "candidatesTokenCount": 3, "thoughtsTokenCount": 4},
+    }  # fmt: skip
+    found = read_reply(reply)
+    assert found is not None
+    assert (Usage(14, 7, None, None, 4), "gemini", "g1") == (
+        found.usage, found.model, found.response_id,
+    )  # fmt: skip
+    assert [{"type": "reasoning", "content": "hm"}, call("t", "f", {"a": 1})] == parts_of(reply)
+    assert "length" == found.messages[0]["finish_reason"]
+
+
+def test_parts_of_google_that_are_no_text() -> None:
+    """Code that it ran, files, and data; of any other part what is not null."""
+    content = {
+        "role": "model",
+        "parts": [
+            {"executableCode": {"code": "1+1", "language": "PYTHON"}, "text": None},
+            {"code_execution_result": {"outcome": "OUTCOME_OK", "output": "2"}},
+            {"inlineData": {"mimeType": "image/png", "data": "AA=="}},
+            {"fileData": {"mimeType": "text/plain", "fileUri": "gs://b/o"}},
+            {"videoMetadata": {"fps": 1}, "text": None},
+        ],
+    }
+    (message,) = to_messages(content)
+    assert [
+        {"type": "executable_code", "code": "1+1", "language": "PYTHON"},
+        {"type": "code_execution_result", "outcome": "OUTCOME_OK", "output": "2"},
+        {"type": "blob", "modality": "image", "mime_type": "image/png", "content": "AA=="},
+        {"type": "uri", "mime_type": "text/plain", "uri": "gs://b/o"},
+        text('{"videoMetadata":{"fps":1}}'),
+    ] == message["parts"]
+
+
+def test_google_may_tell_of_thoughts_alone() -> None:
+    """A reply that was cut while the model thought has no tokens of candidates."""
+    found = read_reply({"candidates": [], "usage_metadata": {"thoughts_token_count": 4}})
+    assert found is not None
+    assert Usage(None, 4, None, None, 4) == found.usage
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}},
+        {"type": "function_call", "id": "fc", "call_id": "t", "name": "f", "arguments": '{"a": 1}'},
+    ],
+    ids=["anthropic", "openai"],
+)
+def test_langchains_tool_calls_are_counted_once(block: dict[str, Any]) -> None:
+    """Its messages have them in the provider's form and in its own."""
+    reply = {
+        **LANGCHAIN,
+        "content": [{"type": "text", "text": "Hi"}, block],
+        "tool_calls": [{"id": "t", "name": "f", "args": {"a": 1}, "type": "tool_call"}],
+    }
+    expected = [text("Hi"), call("t", "f", {"a": 1})]
+    assert expected == parts_of(reply)
+    assert expected == parts_of({"generations": [[{"text": "Hi", "message": reply}]]})
+
+
+def test_all_candidates_of_a_result_of_langchain_are_read() -> None:
+    """Each is a message; the tokens are those of all."""
+    first, second = {**LANGCHAIN, "content": "a"}, {**LANGCHAIN, "content": "b"}
+    found = read_reply(
+        {
+            "generations": [[{"message": first}, {"message": second}]],
+            "llm_output": {"token_usage": {"prompt_tokens": 8, "completion_tokens": 4}},
+        }
+    )
+    assert found is not None
+    assert [[text("a")], [text("b")]] == [message["parts"] for message in found.messages]
+    assert (8, 4) == (found.usage.input_tokens, found.usage.output_tokens)
+
+
+@pytest.mark.parametrize("form", [lambda value: value, as_object], ids=["dict", "object"])
+def test_a_message_alone_is_a_reply(form: Any) -> None:
+    """Functions often return ``reply.choices[0].message``; a list of messages is one too."""
+    message = form({"role": "assistant", "content": "Hi"})
+    assert [text("Hi")] == parts_of(message)
+    assert [text("Hi")] == parts_of([message])
+
+
+@pytest.mark.parametrize("value", [None, 7, {}, {"answer": "x"}, [], [0.5], {"data": [1]}])
+def test_values_of_no_known_shape_are_no_replies(value: Any) -> None:
+    """They are told apart from empty replies."""
+    assert read_reply(value) is None
+
+
+def test_items_and_blocks_outside_of_messages_are_inputs() -> None:
+    """Items of the responses API, blocks of content, Google's parts; others are JSON text."""
+    found = to_messages(
+        [
+            {"type": "function_call", "call_id": "t", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "t", "output": "42"},
+            {"type": "custom_tool_call_output", "call_id": "c", "output": "ok"},
+            {"type": "web_search_call", "id": "ws"},
+            {"type": "input_text", "text": "a"},
+            {"text": "b"},
+            {"parts": [{"text": "c"}]},
+            {"role": "function", "name": "f", "content": "43"},
+            {"answer": 1},
+        ]
+    )
+    response = {"type": "tool_call_response"}
+    assert [
+        ("assistant", [call("t", "f", {})]),
+        ("tool", [{**response, "id": "t", "response": "42"}]),
+        ("tool", [{**response, "id": "c", "response": "ok"}]),
+        ("assistant", [{"type": "web_search_call", "id": "ws"}]),
+        ("user", [text("a")]), ("user", [text("b")]), ("user", [text("c")]),
+        ("tool", [{**response, "id": None, "response": "43"}]),
+        ("user", [text('{"answer":1}')]),
+    ] == [(message["role"], message["parts"]) for message in found]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,10 @@ T = TypeVar("T")
 
 
 class RareWarning:
-    """Logs a warning at most once a minute, and says how many were not logged in between."""
+    """Logs a warning at most once in a while, and says how many were not logged in between."""
 
-    def __init__(self) -> None:
+    def __init__(self, interval_s: float = REPORT_INTERVAL_S) -> None:
+        self._interval_s = interval_s
         self._lock = threading.Lock()
         self._last: dict[str, float] = {}
         self._held_back: dict[str, int] = {}
@@ -37,13 +38,13 @@ class RareWarning:
         now = time.monotonic()
         with self._lock:
             last = self._last.get(message)
-            if last is not None and now - last < REPORT_INTERVAL_S:
+            if last is not None and now - last < self._interval_s:
                 self._held_back[message] = self._held_back.get(message, 0) + 1
                 return
             self._last[message] = now
             held_back = self._held_back.pop(message, 0)
         if held_back:
-            message += f" ({held_back} more like it in the minutes before)"
+            message += f" ({held_back} more like it since the last)"
         logger.warning(message, *values, exc_info=exc_info)
 
     def after_fork(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from tracefoundry_sdk.json_text import snapshot
 from tracefoundry_sdk.messages.chunks import ReplyBuilder
 from tracefoundry_sdk.messages.replies import Reply
+from tracefoundry_sdk.messages.unknown_reply import warn_of_unknown_reply
 from tracefoundry_sdk.safety import never_raises
 
 MAX_RECORDED_CHUNKS = 100_000
@@ -134,4 +135,6 @@ class Stream:
         if self._finished:
             return
         self._finished = True
+        if (unknown := self._builder.unknown_chunk) is not None:
+            warn_of_unknown_reply(unknown)
         self._call.stream_finished(self._builder.reply(), self._chunks, error, early=early)

@@ -12,6 +12,9 @@ import {
   type Usage,
 } from "./usage.js";
 
+/** Content of LangChain's chunks that its `tool_call_chunks` have too. */
+const REPEATED_BLOCKS = new Set(["tool_use", "tool_call", "function_call", "input_json_delta"]);
+
 /** Adds up the chunks of OpenAI, Anthropic, Google, LangChain and the AI SDK, and plain text. */
 export class ReplyBuilder {
   readonly #draft = new ReplyDraft();
@@ -187,12 +190,10 @@ export class ReplyBuilder {
     this.#draft.finish(0, part?.finishReasons[0]);
     const usage = langChainUsage(from["usage_metadata"]);
     if (usage !== undefined) this.#usage = sum(this.#usage, usage);
-    // Blocks of tool calls are those of `tool_call_chunks` once more, in the provider's form.
-    const parts = contentParts(from["content"]);
-    this.#addParts(
-      0,
-      parts.filter((each) => !/^tool_call$|^input_json_delta$/.test(each.type)),
-    );
+    const content = from["content"];
+    for (const block of Array.isArray(content) ? list(content) : [content]) {
+      this.#addLangChainBlock(block);
+    }
     for (const call of list(from["tool_call_chunks"]).map((entry) => fields(entry) ?? {})) {
       this.#draft.appendTool(0, `tool/${count(call["index"]) ?? 0}`, {
         id: call["id"],
@@ -200,6 +201,18 @@ export class ReplyBuilder {
         piece: call["args"],
       });
     }
+  }
+
+  /** Blocks of tool calls are those of `tool_call_chunks` once more, but for the provider's own tools. */
+  #addLangChainBlock(block: unknown): void {
+    const from = fields(block) ?? {};
+    const type = text(from["type"]) ?? "";
+    const key = `block/${count(from["index"]) ?? 0}`;
+    if (type === "server_tool_use") {
+      this.#draft.appendTool(0, key, { id: from["id"], name: from["name"] });
+    } else if (type === "input_json_delta" && this.#draft.has(0, key)) {
+      this.#draft.appendTool(0, key, { piece: from["input"] ?? from["partial_json"] });
+    } else if (!REPEATED_BLOCKS.has(type)) this.#addParts(0, contentParts(block));
   }
 
   /** Parts of `fullStream`; versions 4 to 7 have different names for some. */

@@ -40,18 +40,17 @@ export function anthropicUsage(given: unknown): Usage | undefined {
   };
 }
 
-/** Google counts thoughts beside the candidates; here, as in the conventions, output has them. */
+/**
+ * Google counts thoughts beside the candidates, and what its own tools put in beside the prompt;
+ * here, as in the conventions, output and input have them.
+ */
 export function googleUsage(given: unknown): Usage | undefined {
   const usage = fields(given);
   if (usage === undefined) return undefined;
-  const candidates = count(usage["candidatesTokenCount"]);
   const thoughts = count(usage["thoughtsTokenCount"]);
   return {
-    inputTokens: count(usage["promptTokenCount"]),
-    outputTokens:
-      candidates === undefined && thoughts === undefined
-        ? undefined
-        : (candidates ?? 0) + (thoughts ?? 0),
+    inputTokens: total(count(usage["promptTokenCount"]), count(usage["toolUsePromptTokenCount"])),
+    outputTokens: total(count(usage["candidatesTokenCount"]), thoughts),
     cachedTokens: count(usage["cachedContentTokenCount"]),
     reasoningTokens: thoughts,
   };
@@ -103,4 +102,10 @@ export function aiSdkUsage(given: unknown): Usage | undefined {
       output?.["reasoning"],
     ),
   };
+}
+
+/** The sum of the counts that are known; undefined if none is. */
+function total(...counts: (number | undefined)[]): number | undefined {
+  const known = counts.filter((each) => each !== undefined);
+  return known.length === 0 ? undefined : known.reduce((sum, each) => sum + each, 0);
 }

@@ -341,6 +341,15 @@ test("Google: whole and as a stream, in the order of the parts", () => {
   );
 });
 
+test("Google: tokens that its tools put into the prompt are input", () => {
+  const usageMetadata = { ...GOOGLE_USAGE, toolUsePromptTokenCount: 5 };
+  const given = { ...candidate([{ text: "Hi" }]), usageMetadata };
+  for (const found of [readReply(given), built([given])]) {
+    assert.equal(found?.usage?.inputTokens, 14);
+    assert.equal(found.usage.outputTokens, 7);
+  }
+});
+
 test("Google: a prompt that was blocked has no candidates", () => {
   const blocked = { promptFeedback: { blockReason: "SAFETY" }, usageMetadata: GOOGLE_USAGE };
   for (const found of [readReply(blocked), built([blocked])]) {
@@ -387,6 +396,8 @@ test("LangChain stream: tool calls once, though the provider's blocks repeat the
   const chunks = [
     { content: [{ index: 0, type: "text", text: "H" }], usage_metadata: { input_tokens: 9 } },
     { content: [{ index: 0, type: "text", text: "i" }] },
+    { content: [{ index: 2, type: "server_tool_use", id: "s", name: "web_search", input: "" }] },
+    { content: [{ index: 2, type: "input_json_delta", input: '{"q":1}' }] },
     {
       content: [{ index: 1, type: "tool_use", id: "t", name: "f", input: "" }],
       tool_call_chunks: [{ index: 1, id: "t", name: "f", args: "" }],
@@ -402,7 +413,7 @@ test("LangChain stream: tool calls once, though the provider's blocks repeat the
     },
   ];
   check(built(chunks.map(langChain)), {
-    parts: [text("Hi"), call("t", "f", { a: 1 })],
+    parts: [text("Hi"), call("s", "web_search", { q: 1 }), call("t", "f", { a: 1 })],
     finish: "tool_call",
     reasons: ["tool_use"],
     id: "run",

@@ -19,7 +19,9 @@ from ingest.bodies import body, log_body, new_trace_id, request, span
 from ingest.sending import assert_stored, post
 from platform_process import Platform, eventually, run_command, running
 from postgres_server import PostgresServer, system_binaries, wheel_binaries
-from tracefoundry.model.times import DAY_NS
+from samples import make_span
+from tracefoundry.model.payload import BlobRow, PayloadRows
+from tracefoundry.model.times import DAY_NS, day_of
 from tracefoundry.store.api import open_store
 from tracefoundry.store.export_api import StoredBundle
 from tracefoundry.store.postgres.partitions import PARTITIONED
@@ -215,6 +217,28 @@ def test_a_second_migration_changes_nothing_for_running_processes(
     trace_id = new_trace_id()
     assert_stored(post(ingest, chat(trace_id)))
     assert trace_id.hex() == query.get(f"/api/traces/{trace_id.hex()}")["trace_id"]
+
+
+def test_the_query_role_imports_traces_and_removes_them(installation: Installation) -> None:
+    """Into tables of its own, with their day's partition, contents and resources; a span that comes
+    twice needs no temporary table."""
+    store = open_store(installation.url("query"))
+    sent = make_span(7, start=-400 * DAY_NS)
+    blob = BlobRow(1, day_of(time.time_ns()), b"r" * 32, b"o" * 32, 0, 1, 1, 0, None, (b"p" * 32,))
+    payloads = PayloadRows(blobs=[blob])
+    with store.imports.open(time.time_ns()) as run:
+        run.admit([(1, sent.trace_id)])
+        run.stage([run.prepare_span(1, sent)], [], payloads)
+        run.stage([run.prepare_span(1, sent)], [])
+        assert 1 == run.publish("bundle_import").spans
+    with store.imports.open(time.time_ns()) as run:
+        other = make_span(8)
+        run.admit([(1, other.trace_id)])
+        run.stage([run.prepare_span(1, other)], [])
+    now_ns = time.time_ns()
+    deleted = store.deletion.delete_trace(1, sent.trace_id, now_ns=now_ns, retention_ns=DAY_NS)
+    assert 1 == deleted.spans
+    store.close()
 
 
 def test_retention_owns_all_days_and_migration_all_else(installation: Installation) -> None:

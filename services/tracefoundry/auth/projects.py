@@ -92,10 +92,6 @@ class Projects:
         """
         return self._administration.projects()
 
-    def redaction_of(self, project: ProjectRecord) -> tuple[str, str]:
-        """The redaction mode of a project, and whether its personal data is redacted (on, off)."""
-        return self._rules.redaction_of(project), self._rules.personal_data_of(project)
-
     def effective(self, project: ProjectRecord) -> tuple[str, int, int]:
         """What holds for a project: redaction, retention of spans and of payloads in ns."""
         return self._rules.redaction_of(project), *self._rules.retention_of(project)

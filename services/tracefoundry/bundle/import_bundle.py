@@ -166,7 +166,9 @@ def _redactors(
         return {name: target.redactor() for name, target in targets.items()}
     recorded = bundle.manifest.redaction.mode
     for name, target in sorted(targets.items()):
-        if STRICTNESS.index(recorded) < STRICTNESS.index(target.mode):
+        # A mode of a newer version counts as the strictest.
+        asked = STRICTNESS.index(target.mode) if target.mode in STRICTNESS else len(STRICTNESS)
+        if STRICTNESS.index(recorded) < asked:
             raise ImportNotPossible(
                 "weaker_redaction",
                 f"the bundle was redacted in mode {recorded}, and project {name} asks for"

@@ -33,7 +33,7 @@ def import_file(
     """Import traces from a file, whole or not at all. A second import changes nothing."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-    from tracefoundry.cli.api import Api, path_of
+    from tracefoundry.cli.api import UNREACHABLE, Api, path_of
     from tracefoundry.cli.display import stderr_console, stdout_console, write_raw
     from tracefoundry.schemas.imports import ImportAnswer
 
@@ -48,7 +48,7 @@ def import_file(
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with (
         opened,
-        Api(url, token) as api,
+        Api(url, token, unreachable_status=UNREACHABLE) as api,
         Progress(
             *columns, console=console, transient=True, disable=not console.is_terminal
         ) as progress,
@@ -73,13 +73,15 @@ def import_file(
 
 def import_line(answer: ImportAnswer) -> str:
     """What was imported, in one line."""
+    from tracefoundry.cli.display import counted
+
     counts = (
         (answer.traces, "trace"),
         (answer.spans, "span"),
         (answer.logs, "log"),
         (answer.payloads, "payload"),
     )
-    parts = [f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in counts if count]
+    parts = [counted(count, noun) for count, noun in counts if count]
     line = f"Imported {', '.join(parts) or 'nothing new'}"
     if answer.already_present:
         line += f"; {answer.already_present:,} already present"

@@ -61,7 +61,7 @@ def create_app(
         objects: the payload store.
         keys: those that its payloads are encrypted with.
         registry: where requests are counted; a new one when None.
-        patterns: what the pattern file adds to the redaction of exports.
+        patterns: what the pattern file adds to the redaction of exports and imports.
     """
     registry = CollectorRegistry() if registry is None else registry
     if access is None:
@@ -88,10 +88,11 @@ def create_app(
     payloads = PayloadReader(store.reader, objects, keys)
     app.include_router(payload_router(store.reader, payloads))
     contents = ContentSource(objects, keys, payloads.read_from)
-    exporting = Exporting(store, access.projects, contents, patterns or UserPatterns())
+    patterns = patterns or UserPatterns()
+    exporting = Exporting(store, access.projects, contents, patterns)
     app.include_router(export_router(exporting, settings))
     app.include_router(dry_replay_router(store.reader, contents))
-    app.include_router(import_router(store, settings, access.projects, objects, keys))
+    app.include_router(import_router(store, settings, access.projects, patterns, objects, keys))
     app.include_router(administration_router(access))
 
     @app.get("/docs", include_in_schema=False)

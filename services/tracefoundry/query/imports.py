@@ -40,10 +40,16 @@ from tracefoundry.query.errors import ApiError
 from tracefoundry.query.openapi import answers
 from tracefoundry.query.settings import QuerySettings
 from tracefoundry.redaction.engine import Redactor
-from tracefoundry.redaction.policy import Mode, Policy
+from tracefoundry.redaction.policy import Mode, Policy, UserPatterns
 from tracefoundry.schemas.imports import ImportAnswer, ImportNotes
 from tracefoundry.schemas.spans import RedactionCount
-from tracefoundry.store.api import AnotherProcess, ImportConflict, ImportRefused, Store
+from tracefoundry.store.api import (
+    AnotherProcess,
+    ImportConflict,
+    ImportRefused,
+    Store,
+    StoreUnavailable,
+)
 from tracefoundry.store.records import ProjectRecord
 
 Format = Literal["bundle", "otlp", "atif", "langfuse", "phoenix"]
@@ -65,6 +71,7 @@ def import_router(
     store: Store,
     settings: QuerySettings,
     projects: Projects,
+    patterns: UserPatterns,
     objects: ObjectStore | None,
     keys: KeyRing,
 ) -> APIRouter:
@@ -110,7 +117,7 @@ def import_router(
                 store,
                 None if objects is None else _payload_writer(objects, keys),
                 cast("BinaryIO", file),
-                partial(_options, projects, settings, caller, project=project, redact=redact),
+                partial(_options, projects, patterns, caller, project=project, redact=redact),
                 format,
             )
             await run_in_threadpool(record, "bundle.import", project=project)
@@ -168,7 +175,7 @@ def _payload_writer(objects: ObjectStore, keys: KeyRing) -> PayloadWriter:
 
 def _options(
     projects: Projects,
-    settings: QuerySettings,
+    patterns: UserPatterns,
     caller: Caller,
     *,
     project: str | None,
@@ -176,20 +183,27 @@ def _options(
 ) -> ImportOptions:
     """Where the caller may import into, and how."""
     targets = {
-        record.name: _target(projects, settings, record)
+        record.name: _target(projects, patterns, record)
         for record in projects.all()
         if caller.project_id in (None, record.project_id)
     }
     return ImportOptions(projects=targets, project=project, redact=redact)
 
 
-def _target(projects: Projects, settings: QuerySettings, record: ProjectRecord) -> ImportTarget:
-    mode, personal_data = projects.redaction_of(record)
+def _target(projects: Projects, patterns: UserPatterns, record: ProjectRecord) -> ImportTarget:
+    mode, *_ = projects.effective(record)
 
     @cache
     def redactor() -> Redactor:
-        on = personal_data == "on"
-        return Redactor(Policy.of(Mode(mode), settings.redaction_patterns, personal_data=on))
+        try:
+            known = Mode(mode)
+        except ValueError as error:
+            trouble = (
+                f"project {record.name!r} asks for a redaction mode that this version does not know"
+            )
+            raise StoreUnavailable(trouble, public=trouble) from error
+        on = projects.personal_data(record) != "off"
+        return Redactor(Policy.of(known, patterns, personal_data=on))
 
     return ImportTarget(record.project_id, record.name, mode, redactor)
 

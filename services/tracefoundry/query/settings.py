@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tracefoundry.model.times import DAY_NS
-from tracefoundry.redaction.policy import UserPatterns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +18,6 @@ class QuerySettings:
     allowed_hosts: frozenset[str] | None = None
     """Host names a request may name, without port; None for any. Loopback binds set
     :data:`tracefoundry.auth.origin_check.LOOPBACK_HOSTS`, against DNS rebinding."""
-    redaction_patterns: UserPatterns = field(default_factory=UserPatterns)
-    """The user's patterns, for imports that are redacted."""
     import_max_bytes: int = 16 * 1024**3
     """Largest file that is imported."""
     search_seconds: float = 2.0

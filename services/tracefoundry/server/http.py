@@ -96,7 +96,6 @@ def api_app(
             span_retention_ns=settings.retention_spans_ns,
             cors_origins=settings.cors_origins,
             allowed_hosts=allowed_hosts,
-            redaction_patterns=configuration.patterns,
         ),
         access=stores.access,
         objects=stores.objects,

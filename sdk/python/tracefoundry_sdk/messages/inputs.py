@@ -10,12 +10,21 @@ from __future__ import annotations
 from typing import Any
 
 from tracefoundry_sdk.json_text import snapshot, text_of
-from tracefoundry_sdk.messages.fields import Part, field, items, text_part, tool_call_part, word
+from tracefoundry_sdk.messages.fields import (
+    Part,
+    field,
+    items,
+    reasoning_part,
+    text_part,
+    tool_call_part,
+    tool_response_part,
+    word,
+)
+from tracefoundry_sdk.messages.parts import to_parts
 
 Message = dict[str, Any]
 
 _ROLES = {"human": "user", "ai": "assistant", "model": "assistant", "function": "tool"}
-_PLAIN_TYPES = frozenset({"text", "input_text", "output_text"})
 
 
 def to_messages(value: Any, *, role: str = "user") -> list[Message]:
@@ -24,22 +33,13 @@ def to_messages(value: Any, *, role: str = "user") -> list[Message]:
         return [{"role": role, "parts": [text_part(value)]}]
     if isinstance(value, list | tuple):
         return [message for item in value for message in to_messages(item, role=role)]
-    if _is_message(value):
+    if is_message(value):
         return [_message(value, role)]
     if value is None:
         return []
+    if _is_item(value):
+        return [{"role": _role_of_item(value, role), "parts": item_parts(value)}]
     return [{"role": role, "parts": [text_part(text_of(value))]}]
-
-
-def to_parts(value: Any) -> list[Part]:
-    """The parts of a message's content: text, a list of blocks, or one block."""
-    if value is None:
-        return []
-    if isinstance(value, str):
-        return [text_part(value)]
-    if isinstance(value, list | tuple):
-        return [part for item in value for part in to_parts(item)]
-    return [_part(value)]
 
 
 def roles_of(messages: list[Message]) -> tuple[str, ...]:
@@ -47,16 +47,81 @@ def roles_of(messages: list[Message]) -> tuple[str, ...]:
     return tuple(str(message.get("role")) for message in messages)
 
 
-def _is_message(value: Any) -> bool:
-    if isinstance(value, dict):
-        if "role" in value or value.get("type") in _RESPONSE_ITEMS:
-            return True
-        return "content" in value and _langchain_role(value) is not None
-    if field(value, "role") is not None and (
-        field(value, "content") is not None or field(value, "parts") is not None
-    ):
+def is_message(value: Any) -> bool:
+    """A message of any provider; of Google's the role may be absent."""
+    if isinstance(field(value, "parts"), list):
         return True
-    return _langchain_role(value) is not None or word(field(value, "type")) in _RESPONSE_ITEMS
+    if isinstance(value, dict):
+        return "role" in value or ("content" in value and _langchain_role(value) is not None)
+    if word(field(value, "role")) is not None:
+        return any(
+            field(value, name) is not None
+            for name in ("content", "parts", "tool_calls", "function_call", "refusal")
+        )
+    return _langchain_role(value) is not None
+
+
+def message_parts(value: Any) -> list[Part]:
+    """Reasoning, content and tool calls of a message of OpenAI, Anthropic, Google or LangChain."""
+    parts: list[Part] = []
+    extra = field(value, "additional_kwargs")  # of LangChain
+    for thoughts in (
+        field(value, "reasoning_content"), field(value, "reasoning"),
+        field(extra, "reasoning_content"),
+    ):  # fmt: skip
+        if isinstance(thoughts, str) and thoughts:
+            parts.append(reasoning_part(thoughts))
+            break
+    content = field(value, "content")
+    if content != "":
+        parts += to_parts(content if content is not None else field(value, "parts"))
+    # A refusal, or what was said aloud, stands in the place of the content.
+    for said in (field(value, "refusal"), field(field(value, "audio"), "transcript")):
+        if isinstance(said, str) and said:
+            parts.append(text_part(said))
+    if (older := field(value, "function_call")) is not None:
+        parts.append(tool_call_part(None, field(older, "name"), field(older, "arguments")))
+    # LangChain repeats the provider's tool calls, which may be in the content already.
+    known = {part.get("id") for part in parts if part.get("type") == "tool_call"} - {None}
+    for call in items(field(value, "tool_calls")):
+        part = _tool_call(call)
+        if part["id"] not in known:
+            parts.append(part)
+    return parts
+
+
+def item_parts(value: Any) -> list[Part]:
+    """The parts of one item that OpenAI's responses API takes and gives."""
+    kind = word(field(value, "type"))
+    call_id = field(value, "call_id")
+    if kind == "message":
+        return to_parts(field(value, "content"))
+    if kind == "reasoning":
+        told = [*items(field(value, "summary")), *items(field(value, "content"))]
+        texts = [field(item, "text") for item in told]
+        return [reasoning_part(text) for text in texts if isinstance(text, str)]
+    if kind == "custom_tool_call":
+        return [tool_call_part(call_id, field(value, "name"), field(value, "input"))]
+    if kind in ("function_call_output", "custom_tool_call_output"):
+        return [tool_response_part(call_id, snapshot(field(value, "output")))]
+    return to_parts(value)
+
+
+def _is_item(value: Any) -> bool:
+    """An item of OpenAI's responses API, or a block of content outside of a message."""
+    if isinstance(value, dict):
+        return isinstance(value.get("type"), str) or (
+            value.keys() == {"text"} and isinstance(value["text"], str)
+        )
+    kind = word(field(value, "type")) or ""
+    return kind == "reasoning" or kind.endswith(("_call", "_call_output"))
+
+
+def _role_of_item(value: Any, default_role: str) -> str:
+    kind = word(field(value, "type")) or ""
+    if kind.endswith("_call_output"):
+        return "tool"
+    return "assistant" if kind == "reasoning" or kind.endswith("_call") else default_role
 
 
 def _langchain_role(value: Any) -> str | None:
@@ -67,87 +132,26 @@ def _langchain_role(value: Any) -> str | None:
 
 
 def _message(value: Any, default_role: str) -> Message:
-    kind = word(field(value, "type"))
-    if kind in _RESPONSE_ITEMS:
-        return _RESPONSE_ITEMS[kind](value)
-    role = word(field(value, "role")) or _langchain_role(value) or default_role
-    role = _ROLES.get(role, role)
+    given = word(field(value, "role")) or _langchain_role(value) or default_role
+    role = _ROLES.get(given, given)
     call_id = field(value, "tool_call_id")
-    content = field(value, "content")
-    if role == "tool" and call_id is not None:
-        response = content if isinstance(content, str) else snapshot(content)
-        part = {"type": "tool_call_response", "id": call_id, "response": response}
-        return {"role": role, "parts": [part]}
-    parts = to_parts(content if content is not None else field(value, "parts"))
-    for call in items(field(value, "tool_calls")):
-        function = field(call, "function")
-        if function is not None:
-            parts.append(
-                tool_call_part(
-                    field(call, "id"), field(function, "name"), field(function, "arguments")
-                )
-            )
-        else:  # LangChain, or the conventions' own
-            arguments = field(call, "args")
-            parts.append(
-                tool_call_part(field(call, "id"), field(call, "name"), snapshot(arguments))
-            )
-    message: Message = {"role": role, "parts": parts}
-    name = word(field(value, "name"))
-    if name:
+    if role == "tool" and (call_id is not None or given == "function"):
+        response = snapshot(field(value, "content"))
+        return {"role": role, "parts": [tool_response_part(call_id, response)]}
+    message: Message = {"role": role, "parts": message_parts(value)}
+    if name := word(field(value, "name")):
         message["name"] = name
     return message
 
 
-def _part(value: Any) -> Part:
-    kind = word(field(value, "type"))
-    text = field(value, "text")
-    if (kind is None or kind in _PLAIN_TYPES) and isinstance(text, str):
-        part = text_part(text)
-        return {**part, "type": "reasoning"} if field(value, "thought") is True else part
-    if kind == "thinking":
-        return {"type": "reasoning", "content": field(value, "thinking")}
-    if kind == "tool_use":
-        arguments = snapshot(field(value, "input"))
-        return tool_call_part(field(value, "id"), field(value, "name"), arguments)
-    if kind == "tool_result":
-        response = snapshot(field(value, "content"))
-        return {
-            "type": "tool_call_response", "id": field(value, "tool_use_id"), "response": response
-        }  # fmt: skip
-    if kind is None:
-        if (call := field(value, "function_call")) is not None:
-            arguments = snapshot(field(call, "args"))
-            return tool_call_part(field(call, "id"), field(call, "name"), arguments)
-        if (answer := field(value, "function_response")) is not None:
-            response = snapshot(field(answer, "response"))
-            return {"type": "tool_call_response", "id": field(answer, "id"), "response": response}
-    found = snapshot(value)
-    if isinstance(found, dict) and isinstance(found.get("type"), str):
-        return found
-    return text_part(text_of(found))
-
-
-def _function_call(value: Any) -> Message:
-    part = tool_call_part(field(value, "call_id"), field(value, "name"), field(value, "arguments"))
-    return {"role": "assistant", "parts": [part]}
-
-
-def _function_call_output(value: Any) -> Message:
-    response = snapshot(field(value, "output"))
-    part = {"type": "tool_call_response", "id": field(value, "call_id"), "response": response}
-    return {"role": "tool", "parts": [part]}
-
-
-def _reasoning(value: Any) -> Message:
-    texts = [field(item, "text") for item in items(field(value, "summary"))]
-    parts = [{"type": "reasoning", "content": text} for text in texts if isinstance(text, str)]
-    return {"role": "assistant", "parts": parts}
-
-
-_RESPONSE_ITEMS = {
-    "function_call": _function_call,
-    "function_call_output": _function_call_output,
-    "reasoning": _reasoning,
-}
-"""Items of OpenAI's responses API that are no messages."""
+def _tool_call(call: Any) -> Part:
+    """A tool call of OpenAI's chat, of LangChain, or in the conventions' own form."""
+    call_id = field(call, "id")
+    if (function := field(call, "function")) is not None:
+        return tool_call_part(call_id, field(function, "name"), field(function, "arguments"))
+    if (custom := field(call, "custom")) is not None:
+        return tool_call_part(call_id, field(custom, "name"), field(custom, "input"))
+    arguments = field(call, "args")
+    if arguments is None:
+        arguments = field(call, "arguments")
+    return tool_call_part(call_id, field(call, "name"), snapshot(arguments))

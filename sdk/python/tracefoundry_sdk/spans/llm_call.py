@@ -11,9 +11,13 @@ from opentelemetry.trace import SpanKind
 
 from tracefoundry_sdk import conventions as c
 from tracefoundry_sdk import suppression
-from tracefoundry_sdk.json_text import snapshot
-from tracefoundry_sdk.messages.inputs import roles_of, to_messages, to_parts
-from tracefoundry_sdk.messages.replies import Reply, Usage, read_reply
+from tracefoundry_sdk.json_text import snapshot, text_of
+from tracefoundry_sdk.messages.chunks import ReplyBuilder
+from tracefoundry_sdk.messages.inputs import roles_of, to_messages
+from tracefoundry_sdk.messages.parts import to_parts
+from tracefoundry_sdk.messages.replies import Reply, read_reply
+from tracefoundry_sdk.messages.unknown_reply import warn_of_unknown_reply
+from tracefoundry_sdk.messages.usage import Usage
 from tracefoundry_sdk.replaying import Identity
 from tracefoundry_sdk.safety import never_raises
 from tracefoundry_sdk.spans.base import Operation
@@ -90,17 +94,22 @@ class LlmCall(Operation):
     def record(self, reply: Any) -> None:
         """Take output, tokens, model, id and finish reason from a reply.
 
-        Replies of OpenAI, Anthropic, Google and LangChain, or dicts of the same shape.
+        Replies of OpenAI, Anthropic, Google and LangChain, or dicts of the same shape. Of any other
+        the JSON is recorded, with a warning, since its tokens are not known.
         """
         if not self._recording:
             return
         if self._runtime is not None and self._runtime.record:
             self._raw_response = {"reply": snapshot(reply)}
         found = read_reply(reply)
-        if found is None:
-            self.output = reply
-        else:
+        if found is not None:
             self.take_reply(found)
+            return
+        if self._inner is None and c.USAGE_INPUT_TOKENS not in self._attributes:
+            warn_of_unknown_reply(reply)
+        if reply is not None:
+            self.output = text_of(reply)
+            self._output = reply
 
     @never_raises(None)
     def usage(
@@ -295,7 +304,13 @@ class LlmCall(Operation):
 
     def take_items(self, items: list[Any]) -> None:
         """The chunks of a generator are kept apart for replay, too."""
-        self.take_result(items)
+        builder = ReplyBuilder()
+        for item in items:
+            builder.add(item)
+        if self._output is not None or not items or builder.unknown_chunk is not None:
+            self.take_result(items)
+        else:
+            self.take_reply(builder.reply())
         if self.keeps_chunks and items:
             self._raw_response = {"chunks": snapshot(items)}
 
