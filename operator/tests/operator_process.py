@@ -118,13 +118,6 @@ class OperatorProcess:
         """Whether it has ended."""
         return self._process is None or self._process.poll() is not None
 
-    def has_counted(self, name: str) -> bool:
-        """Whether a metric is above zero; no while it does not answer."""
-        try:
-            return self.total(name) > 0
-        except OSError:
-            return False
-
     def log(self) -> str:
         """All that it wrote."""
         return self._log.read_text(encoding="utf-8")

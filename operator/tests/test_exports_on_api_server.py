@@ -11,99 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.api_server import Json, wait
+from tests.api_server import wait
+from tests.exported import BUNDLE, COUNTS, TRACE, Exported
 from tests.instances import MINIMAL
 from tests.operator_process import OperatorProcess
 from tests.tracing_namespace import TracingNamespace
 from tracefoundry_operator import kinds
-
-TRACE = "0af7651916cd43dd8448eb211c80319c"
-BUNDLE: Json = {
-    "uri": "s3://traces/exports/incident/x.zip",
-    "sha256": "ab" * 32,
-    "root": "cd" * 32,
-    "bytes": 12345,
-    "traces": 1,
-    "spans": 7,
-    "payloads": 3,
-    "redactions": 2,
-}
-COUNTS: Json = {
-    "ok": True, "missing": 0, "expired": 0, "dangling": 0, "redacted": 2, "excluded": 1,
-}  # fmt: skip
-
-
-class Exported:
-    """One TraceExport of a namespace."""
-
-    def __init__(self, tracing: TracingNamespace, **spec: Any) -> None:
-        self.tracing = tracing
-        self.path = kinds.EXPORT.path(tracing.name, "incident")
-        tracing.server.request(
-            "POST",
-            kinds.EXPORT.path(tracing.name),
-            {
-                "apiVersion": "tracefoundry.dev/v1alpha1",
-                "kind": "TraceExport",
-                "metadata": {"name": "incident"},
-                "spec": {"instanceRef": {"name": "main"}, "traceIds": [TRACE], **spec},
-            },
-        )
-
-    def get(self) -> Json:
-        """The resource."""
-        return self.tracing.server.request("GET", self.path)
-
-    def jobs(self, component: str = "") -> list[Json]:
-        """Its Jobs, of one component if one is given."""
-        uid = self.get()["metadata"]["uid"]
-        items = self.tracing.server.request("GET", kinds.JOB.path(self.tracing.name))["items"]
-        return [
-            each
-            for each in items
-            if each["metadata"]["ownerReferences"][0]["uid"] == uid
-            and component in ("", each["metadata"]["labels"]["app.kubernetes.io/component"])
-        ]
-
-    def condition(self, kind: str) -> tuple[str, str]:
-        """Status and reason of a condition."""
-        for each in self.get().get("status", {}).get("conditions", ()):
-            if each["type"] == kind:
-                return each["status"], each["reason"]
-        return "", ""
-
-    def wait_for(self, kind: str, status: str, reason: str) -> None:
-        """Wait for a condition."""
-        wait(lambda: self.condition(kind) == (status, reason), f"{kind} is {status}, {reason}")
-
-    def job(self, component: str) -> Json:
-        """Wait for its Job of a component."""
-        wait(lambda: len(self.jobs(component)) == 1, f"a Job {component}")
-        return self.jobs(component)[0]
-
-    def end(self, component: str, message: str, *, status: int = 0) -> None:
-        """End the pod of a Job with a message, and then the Job."""
-        job = self.job(component)
-        name = job["spec"]["template"]["spec"]["containers"][0]["name"]
-        ended = {"exitCode": status, "message": message, "reason": "Error" if status else "Done"}
-        self.tracing.make_pod(
-            job,
-            {
-                "phase": "Failed" if status else "Succeeded",
-                "containerStatuses": [
-                    {
-                        "name": name, "image": "", "imageID": "", "ready": False,
-                        "restartCount": 0, "state": {"terminated": ended},
-                    }
-                ],
-            },
-        )  # fmt: skip
-        self.tracing.complete(job, failed=bool(status))
-
-    def events(self) -> list[str]:
-        """Reasons of its events."""
-        items = self.tracing.server.request("GET", kinds.EVENT.path(self.tracing.name))["items"]
-        return [each["reason"] for each in items if each["involvedObject"]["name"] == "incident"]
 
 
 @pytest.fixture

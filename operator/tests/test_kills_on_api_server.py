@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests import dying_operator
 from tests.api_server import wait
+from tests.exported import BUNDLE, COUNTS, Exported
 from tests.instances import MINIMAL
 from tests.operator_process import OperatorProcess
 from tests.tracing_namespace import TracingNamespace
@@ -44,11 +47,36 @@ def test_an_operator_that_dies_after_each_single_write_converges(
     assert children.keys() == tracing.children().keys()
 
 
-def _processes(operator: OperatorProcess, tracing: TracingNamespace) -> int:
+def test_an_export_survives_an_operator_that_dies_after_each_single_write(
+    operator: OperatorProcess, tracing: TracingNamespace
+) -> None:
+    """One Job for the bundle, one for the check, and the results of both."""
+    tracing.put(MINIMAL)
+    tracing.end_migration()
+    tracing.wait_for("SchemaMigrated", "True", "Migrated")
+    operator.kill()
+    export = Exported(tracing, dryReplay={"mode": "Verify"})
+    _processes(operator, tracing, "TraceFoundry", "TraceExport")
+    assert 1 == len(export.jobs())
+
+    export.end("export", json.dumps(BUNDLE))
+    _processes(operator, tracing, "TraceFoundry", "TraceExport")
+    assert 2 == len(export.jobs())
+    export.end("replay", json.dumps(COUNTS))
+    _processes(operator, tracing, "TraceFoundry", "TraceExport")
+    assert (("True", "Exported"), ("True", "Passed")) == (
+        export.condition("Complete"),
+        export.condition("ReplayPassed"),
+    )
+    assert [86400, 86400] == [each["spec"].get("ttlSecondsAfterFinished") for each in export.jobs()]
+
+
+def _processes(operator: OperatorProcess, tracing: TracingNamespace, *kinds: str) -> int:
     """Start processes until one has nothing left to write; returns their number.
 
-    They watch this namespace alone: a pass over what another test left behind would be taken for
-    the end.
+    That one passed over resources of all these kinds, by default over a TraceFoundry. The processes
+    watch this namespace alone: a pass over what another test left behind would be taken for the
+    end.
     """
     for processes in range(MAX_PROCESSES):
         operator.start(
@@ -57,7 +85,7 @@ def _processes(operator: OperatorProcess, tracing: TracingNamespace) -> int:
             watch_namespaces=tracing.name,
         )
         wait(
-            lambda: operator.has_ended() or operator.has_counted(PASSES),
+            lambda: operator.has_ended() or _has_passed(operator, kinds or ("TraceFoundry",)),
             "its end or a whole pass",
         )
         ended = operator.has_ended()
@@ -65,3 +93,10 @@ def _processes(operator: OperatorProcess, tracing: TracingNamespace) -> int:
         if not ended:
             return processes
     raise AssertionError(f"process number {MAX_PROCESSES} still writes")
+
+
+def _has_passed(operator: OperatorProcess, kinds: Iterable[str]) -> bool:
+    try:
+        return all(operator.total(PASSES, f'kind="{kind}"') > 0 for kind in kinds)
+    except OSError:  # it has not started, or has ended
+        return False
