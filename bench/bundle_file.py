@@ -3,7 +3,7 @@
 Each step runs in a process of its own, so that its peak of memory is its own. Spans and payloads
 are generated while they are written. Without arguments: a million spans, each with a payload.
 
-    PYTHONPATH=services/tests .venv/bin/python bench/bundle.py [--spans N] [--folder PATH]
+    PYTHONPATH=services/tests .venv/bin/python bench/bundle_file.py [--spans N] [--folder PATH]
 """
 
 from __future__ import annotations
