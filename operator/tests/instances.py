@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tracefoundry_operator.api.export import Export, read_export
 from tracefoundry_operator.api.instance import Instance, read_instance
-from tracefoundry_operator.manifests.rendering import ContainerImage, Rendering
+from tracefoundry_operator.manifests import export_jobs as manifests
+from tracefoundry_operator.manifests.rendering import ContainerImage, Manifest, Rendering
 
 SECRETS = {
     name: str(100 + index)
@@ -23,6 +25,7 @@ SECRETS = {
             "pg-query",
             "pg-retention",
             "senders",
+            "signing",
         )
     )
 }
@@ -84,6 +87,13 @@ FULL: dict[str, Any] = {
             "annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "64m"},
         },
     },
+    "exports": {
+        "weakestRedaction": "standard",
+        "payloads": True,
+        "destinations": [{"bucket": "shared", "prefix": "team"}],
+        "signingKeySecretRef": {"name": "signing"},
+        "tolerations": [{"key": "tracing", "operator": "Exists"}],
+    },
     "retention": {"schedule": "5 3 * * *", "spans": "30d", "payloads": "14d"},
     "redaction": {"mode": "strict", "patternsConfigMapRef": {"name": "patterns"}},
     "auth": {
@@ -116,9 +126,36 @@ def body(spec: Mapping[str, Any], *, name: str = "main", generation: int = 1) ->
     }
 
 
+def export(*, name: str = "incident", **spec: Any) -> Export:
+    """An export of the instance ``main`` that asks for this."""
+    selection = {} if "traceIds" in spec else {"query": {}}
+    return read_export(
+        {
+            "metadata": {
+                "name": name,
+                "namespace": "tracing",
+                "uid": f"uid-of-{name}",
+                "creationTimestamp": "2026-11-21T10:00:00Z",
+                "generation": 3,
+            },
+            "spec": {"instanceRef": {"name": "main"}, **selection, **spec},
+        }
+    )
+
+
 def instance(spec: Mapping[str, Any], *, name: str = "main") -> Instance:
     """The instance with this spec."""
     return read_instance(body(spec, name=name))
+
+
+def export_jobs(found: Rendering) -> list[Manifest]:
+    """The Jobs of an export."""
+    asked = export(traceIds=["0af7651916cd43dd8448eb211c80319c"], dryReplay={"mode": "Verify"})
+    bundle = {"uri": "s3://traces/exports/incident/incident.zip", "sha256": "ab" * 32}
+    return [
+        manifests.export_job(found, asked),
+        manifests.replay_job(found, asked, bundle),
+    ]
 
 
 def rendering(

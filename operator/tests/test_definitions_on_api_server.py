@@ -155,6 +155,7 @@ def test_an_export_is_accepted_and_only_suspend_can_be_changed(tracing: TracingN
     assert tracing.server.merge(path, {"spec": {"suspend": True}})["spec"]["suspend"]
     for change in (
         {"payloads": "Include"},
+        {"project": "other"},
         {"redaction": "off"},
         {"traceIds": ["1af7651916cd43dd8448eb211c80319c"]},
         {"traceIds": None, "query": {"service": "a"}},

@@ -1,10 +1,10 @@
 """The rendered objects of instances, word for word.
 
 A new operator must not restart anybody's workloads by accident, so every change of a rendered
-object must show here. ``golden/full.yaml`` has all objects of an instance with every setting.
-``golden/minimal.diff`` has, for each of its objects, what is different in an instance with the
-required settings only. Both are exact: the objects of the minimal instance can be built from the
-two. After an intended change write the files again and read the difference:
+object must show here. ``golden/full.yaml`` has all objects of an instance with every setting, and
+the Jobs of an export of it. ``golden/minimal.diff`` has, for each of its objects, what is different
+in an instance with the required settings only. Both are exact: the objects of the minimal instance
+can be built from the two. After an intended change write the files again and read the difference:
 ``TRACEFOUNDRY_WRITE_GOLDEN=1 .venv/bin/pytest operator/tests/test_golden.py``.
 """
 
@@ -20,12 +20,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.instances import FULL, MINIMAL, rendering
+from tests.instances import FULL, MINIMAL, export_jobs, rendering
 from tracefoundry_operator.manifests import instance
 from tracefoundry_operator.manifests.rendering import Manifest
 
 GOLDEN = Path(__file__).parent / "golden"
-STAGES = ("base", "migration", "rollout")
+STAGES = ("base", "migration", "rollout", "exports")
 
 HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@\n")
 
@@ -50,12 +50,13 @@ Dumper.add_representer(str, _text)
 
 
 def rendered(spec: Mapping[str, Any]) -> Texts:
-    """All objects of an instance."""
+    """All objects of an instance, and the Jobs of an export of it."""
     stages = instance.render(rendering(spec))
     objects: dict[str, Iterable[Manifest]] = {
         "base": stages.base,
         "migration": (stages.migration,),
         "rollout": stages.rollout,
+        "exports": export_jobs(rendering(spec)),
     }
     found: Texts = {}
     for stage in STAGES:

@@ -9,11 +9,11 @@ import pytest
 
 from tests.instances import MINIMAL, rendering
 from tests.test_reconcile import COMPLETE, NOW, RUNNING, child, failed, migration_pod, snapshot
-from tracefoundry_operator import jobs
+from tracefoundry_operator import jobs, names
 from tracefoundry_operator.actions import Create, Delete
 from tracefoundry_operator.jobs import Phase, Run
 from tracefoundry_operator.kinds import key_of
-from tracefoundry_operator.manifests.jobs import job
+from tracefoundry_operator.manifests.jobs import input_hash, job
 from tracefoundry_operator.manifests.rendering import Manifest
 from tracefoundry_operator.names import Component
 from tracefoundry_operator.records import JobState
@@ -24,7 +24,7 @@ def manifest(**inputs: Any) -> Manifest:
     return job(
         rendering(MINIMAL),
         Component.MIGRATE,
-        inputs=inputs,
+        name=names.job_name("main", Component.MIGRATE, input_hash(inputs)),
         template={"spec": {}},
         backoff_limit=2,
         deadline_s=3600,
@@ -40,10 +40,10 @@ def run(state: JobState | None, **options: Any) -> Run:
 
 def test_the_name_of_a_job_is_a_function_of_its_inputs() -> None:
     """A second pass, or a second operator, creates no second Job."""
-    names = [key_of(manifest(**inputs)).name for inputs in ({"a": 1, "b": 2}, {"b": 2, "a": 1})]
-    assert names[0] == names[1]
-    assert names[0] != key_of(manifest(a=1, b=3)).name
-    assert names[0].startswith("main-migrate-")
+    found = [key_of(manifest(**inputs)).name for inputs in ({"a": 1, "b": 2}, {"b": 2, "a": 1})]
+    assert found[0] == found[1]
+    assert found[0] != key_of(manifest(a=1, b=3)).name
+    assert found[0].startswith("main-migrate-")
 
 
 def test_a_job_is_created_once() -> None:

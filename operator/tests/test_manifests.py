@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.instances import FULL, MINIMAL, SECRETS, rendering
+from tests.instances import FULL, MINIMAL, SECRETS, export_jobs, rendering
 from tracefoundry_operator.manifests import instance, jobs, migration
 from tracefoundry_operator.manifests.environment import policy_environment
 from tracefoundry_operator.manifests.quantities import amount
@@ -18,9 +18,9 @@ SPECS = {"minimal": MINIMAL, "full": FULL}
 
 
 def objects(found: Rendering) -> list[Manifest]:
-    """All objects of an instance."""
+    """All objects of an instance, and the Jobs of an export of it."""
     stages = instance.render(found)
-    return [*stages.base, stages.migration, *stages.rollout]
+    return [*stages.base, stages.migration, *stages.rollout, *export_jobs(found)]
 
 
 def one(found: Rendering, kind: str, component: str) -> Manifest:
@@ -81,9 +81,13 @@ def test_every_object_has_owner_namespace_and_labels(case: str) -> None:
     for each in objects(rendering(SPECS[case])):
         metadata = each["metadata"]
         (owner,) = metadata["ownerReferences"]
-        assert ("TraceFoundry", "main", "uid-of-main", True) == (
-            owner["kind"], owner["name"], owner["uid"], owner["controller"],
-        )  # fmt: skip
+        of_export = metadata["labels"]["app.kubernetes.io/component"] in ("export", "replay")
+        expected = (
+            ("TraceExport", "incident", "uid-of-incident", True)
+            if each["kind"] == "Job" and of_export
+            else ("TraceFoundry", "main", "uid-of-main", True)
+        )
+        assert expected == (owner["kind"], owner["name"], owner["uid"], owner["controller"])
         assert "tracing" == metadata["namespace"]
         assert "tracefoundry-operator" == metadata["labels"]["app.kubernetes.io/managed-by"]
 

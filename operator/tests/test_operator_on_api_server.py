@@ -252,7 +252,7 @@ def test_a_failed_migration_is_reported_and_running_pods_stay(
     before = {
         name: version
         for name, version in tracing.versions().items()
-        if name.startswith(("Deployment", "StatefulSet", "ConfigMap"))
+        if name.startswith(("Deployment", "StatefulSet", "ConfigMap/main-collector"))
     }
     tracing.change({"version": "0.2.0"})
     tracing.end_migration(failed=True)

@@ -44,7 +44,12 @@ def resource(kind: str, name: str, spec: dict[str, Any]) -> Body:
     return {
         "apiVersion": "tracefoundry.dev/v1alpha1",
         "kind": kind,
-        "metadata": {**body(name, "1")["metadata"], "uid": f"uid-{name}", "generation": 3},
+        "metadata": {
+            **body(name, "1")["metadata"],
+            "uid": f"uid-{name}",
+            "creationTimestamp": "2026-11-21T10:00:00Z",
+            "generation": 3,
+        },
         "spec": spec,
     }
 

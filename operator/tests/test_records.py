@@ -48,9 +48,18 @@ def test_a_pod_counts_as_started_unless_it_certainly_never_was(
     assert started is read_pod(pod_body(status)).started
 
 
-@pytest.mark.parametrize(("code", "expected"), [(1, "said"), (0, None)])
-def test_only_the_message_of_a_failed_container_is_read(code: int, expected: str | None) -> None:
-    """A successful migration may leave a message too."""
+@pytest.mark.parametrize(("code", "message", "result"), [(1, "said", None), (0, None, "said")])
+def test_messages_of_failure_and_success_are_told_apart(
+    code: int, message: str | None, result: str | None
+) -> None:
+    """Why it failed, or the result of a Job."""
     terminated = {"exitCode": code, "message": "said"}
     status = {"phase": "Failed", "containerStatuses": [{"state": {"terminated": terminated}}]}
-    assert expected == read_pod(pod_body(status)).message
+    found = read_pod(pod_body(status))
+    assert (message, result) == (found.message, found.result)
+
+
+def test_a_pod_that_was_evicted_says_why() -> None:
+    """Its container left no message."""
+    status = {"phase": "Failed", "reason": "Evicted", "message": "scratch exceeds the limit"}
+    assert "Evicted: scratch exceeds the limit" == read_pod(pod_body(status)).message

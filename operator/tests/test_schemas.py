@@ -18,7 +18,7 @@ from tracefoundry_operator.api.references import InvalidSpec
 
 CRDS = Path(__file__).parents[2] / "crds"
 POD_FIELDS = ("resources", "nodeSelector", "tolerations", "annotations")
-COMPONENTS = ("collector", "ingest", "query", "ui", "retention", "migration")
+COMPONENTS = ("collector", "ingest", "query", "ui", "retention", "migration", "exports")
 
 
 def definition(plural: str) -> dict[str, Any]:
@@ -112,6 +112,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
         "collector": {"tailSampling": {}, "auth": {"tokenSecretRef": {"name": "senders"}}},
         "ingest": {"autoscaling": {}},
         "ui": {"ingress": {"host": "traces.example.org"}},
+        "exports": {"signingKeySecretRef": {"name": "signing"}},
     },
     "traceexports": {"instanceRef": {"name": "main"}, "query": {}},
 }

@@ -8,10 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.instances import MINIMAL, instance
+from tests.instances import MINIMAL, export, instance
 from tests.lists import body
 from tracefoundry_operator.conditions import Check
-from tracefoundry_operator.kinds import DEPLOYMENT, EXPORT, INSTANCE, POD, SECRET, ObjectKey
+from tracefoundry_operator.kinds import (
+    DEPLOYMENT,
+    EXPORT,
+    INSTANCE,
+    JOB,
+    POD,
+    SECRET,
+    ObjectKey,
+)
 from tracefoundry_operator.names import InvalidName
 from tracefoundry_operator.snapshot import Applied, Snapshot
 from tracefoundry_operator.state import State
@@ -127,12 +135,56 @@ def test_a_deleted_child_is_applied_again_when_it_comes_back(state: State) -> No
 
 
 def test_a_secret_affects_the_instances_that_refer_to_it(state: State) -> None:
-    """When its version changes or it is deleted; other Secrets affect nothing."""
-    assert {MAIN} == state.observe(SECRET, secret("pg", "1"))
+    """And their exports, when it changes or is deleted; other Secrets affect nothing."""
+    assert {MAIN, INCIDENT} == state.observe(SECRET, secret("pg", "1"))
     assert set() == state.observe(SECRET, secret("pg", "1"))
     assert set() == state.observe(SECRET, secret("other", "1"))
     assert ["pg"] == list(snapshot(state).secrets)
-    assert {MAIN} == state.forget(ObjectKey("Secret", "tracing", "pg"))
+    assert {MAIN, INCIDENT} == state.forget(ObjectKey("Secret", "tracing", "pg"))
+
+
+def test_the_key_that_signs_bundles_affects_exports(state: State) -> None:
+    """No pod of the instance uses it."""
+    exports = {"signingKeySecretRef": {"name": "signing"}}
+    state.record_instance(instance({**MINIMAL, "exports": exports}))
+    assert INCIDENT in state.observe(SECRET, secret("signing", "1"))
+    assert {} == snapshot(state).secrets
+
+
+def job(version: str) -> dict[str, Any]:
+    """A Job of the export."""
+    owner = {"kind": "TraceExport", "name": "incident", "uid": "uid-of-incident"}
+    found = body("incident-export-1", version)
+    found["metadata"].update(uid="j", ownerReferences=[{**owner, "controller": True}])
+    return found
+
+
+def job_pod(version: str, **terminated: Any) -> dict[str, Any]:
+    """A pod of that Job."""
+    found = pod(version)
+    found["metadata"]["name"] = "incident-export-1-x"
+    found["metadata"]["labels"].update(
+        {"app.kubernetes.io/component": "export", "job-name": "incident-export-1"}
+    )
+    state = {"state": {"terminated": terminated}} if terminated else {}
+    found["status"]["containerStatuses"] = [state]
+    return found
+
+
+def test_a_job_and_its_pods_affect_their_export_and_not_the_instance(state: State) -> None:
+    """A pod that ends with a result, too."""
+    assert set() == state.observe(POD, job_pod("1"))  # the Job is not known yet
+    assert {INCIDENT} == state.observe(JOB, job("1"))
+    assert {INCIDENT} == state.observe(POD, job_pod("2", exitCode=0, message='{"uri": ""}'))
+    seen = state.export_snapshot(
+        export(), instance(MINIMAL), status={}, instance_status={}, config_maps={}, now=NOW
+    )
+    assert (["incident-export-1"], ['{"uri": ""}']) == (
+        [key.name for key in seen.children],
+        [each.result for each in seen.pods],
+    )
+    assert ((), {}) == (snapshot(state).pods, dict(snapshot(state).children))
+    assert {INCIDENT} == state.forget(ObjectKey("Pod", "tracing", "incident-export-1-x"))
 
 
 def test_a_pod_affects_its_instance_only_when_a_status_would_change(state: State) -> None:
@@ -145,11 +197,13 @@ def test_a_pod_affects_its_instance_only_when_a_status_would_change(state: State
 
 
 def test_a_changed_instance_affects_its_exports_too(state: State) -> None:
-    """It bounds them. Our own write of the status affects nothing."""
+    """It bounds them. Our own write of its status affects them too: they wait for it."""
     assert {MAIN, INCIDENT} == state.observe(INSTANCE, body("main", "1"))
     state.record_status(MAIN, "2")
-    assert set() == state.observe(INSTANCE, body("main", "2"))
+    assert {INCIDENT} == state.observe(INSTANCE, body("main", "2"))
     assert {INCIDENT} == state.observe(EXPORT, body("incident", "1"))
+    state.record_status(INCIDENT, "2")
+    assert set() == state.observe(EXPORT, body("incident", "2"))
     state.forget_export(INCIDENT)
     assert {MAIN} == state.forget(MAIN)
 

@@ -21,7 +21,7 @@ class _OfManifest:
 
 @dataclass(frozen=True, slots=True)
 class Apply(_OfManifest):
-    """Apply the manifest server-side. ``known``: the object exists and belongs to the instance."""
+    """Apply the manifest server-side. ``known``: the object exists and belongs to the owner."""
 
     known: bool
 
@@ -34,6 +34,11 @@ class HandOver(_OfManifest):
 @dataclass(frozen=True, slots=True)
 class Suspend(_OfManifest):
     """Set ``spec.suspend`` of a CronJob and change nothing else of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expire(_OfManifest):
+    """Set the time to live of a finished Job and change nothing else of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ class Delete:
         return self.child.key
 
 
-Action = Apply | HandOver | Suspend | Create | Delete
+Action = Apply | HandOver | Suspend | Expire | Create | Delete
 
 
 @dataclass(slots=True)

@@ -18,13 +18,25 @@ from tracefoundry_operator.ownership import MANAGER
 MESSAGE_LIMIT = 1024
 """Maximum characters of an event's message (API server)."""
 
-_GOOD = {ConditionType.DEGRADED.value: "False"}
+_GOOD = {ConditionType.DEGRADED.value: "False", "Failed": "False"}
 """The good status of conditions for which it is not ``True``."""
 
 _WITHOUT_EVENTS = frozenset({ConditionType.PROGRESSING.value})
 """Conditions that change too often for events."""
 
-_EXPECTED = frozenset({"MigrationRunning", "Suspended", "Unmanaged", "NotAccepted"})
+_EXPECTED = frozenset(
+    {
+        "ExportRunning",
+        "InstanceNotReady",
+        "InstanceSuspended",
+        "InstanceUnmanaged",
+        "MigrationRunning",
+        "NotAccepted",
+        "ReadingResult",
+        "Suspended",
+        "Unmanaged",
+    }
+)
 """Reasons of bad conditions that are expected in normal operation: events of type Normal."""
 
 
@@ -33,7 +45,7 @@ def transitions(
 ) -> Iterator[Mapping[str, Any]]:
     """Conditions whose status changed, or whose reason changed while they are bad.
 
-    A new condition counts when its status is known, except a Degraded that is False.
+    A new condition counts when its status is known, except a Degraded or Failed that is False.
     """
     before = {condition["type"]: condition for condition in previous}
     for condition in present:
@@ -41,7 +53,7 @@ def transitions(
         if condition["type"] in _WITHOUT_EVENTS or condition["status"] == "Unknown":
             continue
         if old is None:
-            if _good(condition) and condition["type"] == ConditionType.DEGRADED:
+            if _good(condition) and condition["type"] in _GOOD:
                 continue
             yield condition
         elif old["status"] != condition["status"] or (

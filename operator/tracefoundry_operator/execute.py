@@ -15,11 +15,11 @@ from tracefoundry_operator.actions import (
     Apply,
     Create,
     Delete,
+    Expire,
     HandOver,
     Outcome,
     Suspend,
 )
-from tracefoundry_operator.api.instance import Instance
 from tracefoundry_operator.cluster import ApiError, Body, Cluster
 from tracefoundry_operator.kinds import BY_NAME, ObjectKey, key_of
 from tracefoundry_operator.manifests.rendering import Manifest
@@ -34,6 +34,9 @@ HANDOVER_MANAGER = "tracefoundry-operator-handover"
 SUSPEND_MANAGER = "tracefoundry-operator-suspend"
 """Field manager that owns ``suspend`` of a CronJob until the next roll-out applies it."""
 
+EXPIRE_MANAGER = "tracefoundry-operator-expire"
+"""Field manager that owns the time to live of a finished Job."""
+
 
 class Executor:
     """Executes the actions of plans."""
@@ -43,12 +46,13 @@ class Executor:
         self._state = state
         self._metrics = metrics
 
-    async def execute(self, instance: Instance, actions: Iterable[Action]) -> Outcome:
-        """Execute the actions of an instance's plan."""
+    async def execute(self, owner_uid: str, actions: Iterable[Action]) -> Outcome:
+        """Execute the actions of a plan. Objects of another owner than the resource with this uid
+        are left alone."""
         outcome = Outcome()
         for action in actions:
             try:
-                changed = await self._do(instance, action, outcome)
+                changed = await self._do(owner_uid, action, outcome)
             except ApiError as error:
                 if error.terminating:
                     # The namespace's objects are deleted one by one; do not create them again.
@@ -65,41 +69,41 @@ class Executor:
                 outcome.changed += changed
         return outcome
 
-    async def _do(self, instance: Instance, action: Action, outcome: Outcome) -> bool:
+    async def _do(self, owner_uid: str, action: Action, outcome: Outcome) -> bool:
         kind, key = BY_NAME[action.key.kind], action.key
         match action:
             case Apply():
-                return await self._apply(instance, action, outcome)
+                return await self._apply(owner_uid, action, outcome)
             case HandOver(manifest):
                 await self._cluster.apply(kind, manifest, manager=HANDOVER_MANAGER, force=True)
                 return True
-            case Suspend(manifest):
-                body = await self._cluster.apply(
-                    kind, manifest, manager=SUSPEND_MANAGER, force=True
-                )
+            case Suspend(manifest) | Expire(manifest):
+                manager = SUSPEND_MANAGER if isinstance(action, Suspend) else EXPIRE_MANAGER
+                body = await self._cluster.apply(kind, manifest, manager=manager, force=True)
                 self._take_in(key, body, outcome)
                 return True
             case Create(manifest):
-                return await self._create(instance, manifest, outcome)
+                return await self._create(owner_uid, manifest, outcome)
             case Delete(child):
                 return await self._cluster.delete(kind, key.namespace, key.name, uid=child.uid)
 
-    async def _apply(self, instance: Instance, action: Apply, outcome: Outcome) -> bool:
+    async def _apply(self, owner_uid: str, action: Apply, outcome: Outcome) -> bool:
         manifest, key = action.manifest, action.key
         kind = BY_NAME[key.kind]
         before = self._state.child(key)
-        if before is not None and before.owner_uid != instance.uid:
+        if before is not None and before.owner_uid != owner_uid:
             raise ApiError(
-                f"it still belongs to an earlier TraceFoundry {before.owner_name!r}", status=409
+                f"it still belongs to an earlier {before.owner_kind} {before.owner_name!r}",
+                status=409,
             )
         # Applying to an object that the operator did not create would make it a child of the
         # instance, to be deleted with it, wherever the two do not conflict. So ask first.
-        ours = action.known or await self._is_ours(instance, key, outcome)
+        ours = action.known or await self._is_ours(owner_uid, key, outcome)
         try:
             body = await self._cluster.apply(kind, manifest, manager=ownership.MANAGER, force=ours)
         except ApiError as error:
             # Another client created it between the two requests.
-            if error.status != 409 or ours or not await self._is_ours(instance, key, outcome):
+            if error.status != 409 or ours or not await self._is_ours(owner_uid, key, outcome):
                 raise
             body = await self._cluster.apply(kind, manifest, manager=ownership.MANAGER, force=True)
         version = body["metadata"]["resourceVersion"]
@@ -107,7 +111,7 @@ class Executor:
         self._state.record_apply(key, Applied(ownership.rendered_digest(manifest), version))
         return before is None or before.resource_version != version
 
-    async def _create(self, instance: Instance, manifest: Manifest, outcome: Outcome) -> bool:
+    async def _create(self, owner_uid: str, manifest: Manifest, outcome: Outcome) -> bool:
         key = key_of(manifest)
         try:
             body = await self._cluster.create(
@@ -115,14 +119,14 @@ class Executor:
             )
         except ApiError as error:
             # After a 409: an earlier pass may have created it, and its watch event is not here yet.
-            if error.status != 409 or not await self._is_ours(instance, key, outcome):
+            if error.status != 409 or not await self._is_ours(owner_uid, key, outcome):
                 raise
             return False
         self._take_in(key, body, outcome)
         return True
 
-    async def _is_ours(self, instance: Instance, key: ObjectKey, outcome: Outcome) -> bool:
-        """Whether the object exists and is the instance's.
+    async def _is_ours(self, owner_uid: str, key: ObjectKey, outcome: Outcome) -> bool:
+        """Whether the object exists and belongs to the resource.
 
         Raises:
             ApiError: it exists and is not.
@@ -131,7 +135,7 @@ class Executor:
         if found is None:
             return False
         owner = controller_of(found["metadata"])
-        if owner is None or owner.get("uid") != instance.uid:
+        if owner is None or owner.get("uid") != owner_uid:
             raise ApiError(
                 "there is one already that the operator did not make; rename or delete it",
                 status=409,

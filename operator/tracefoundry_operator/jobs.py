@@ -4,7 +4,7 @@ A Job is named by a hash of its inputs (:mod:`~tracefoundry_operator.manifests.j
 once and never updated: other inputs make another Job, and a restarted operator creates no second
 one. A finished Job does not run again for the same inputs. Why a Job fails is read from its pods.
 
-Migrations use this; exports, replays and evaluations follow the same rules. Everything here is
+Migrations, exports and replays use this. Everything here is
 pure: it decides from what is known, and returns actions.
 """
 

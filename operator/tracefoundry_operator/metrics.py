@@ -45,6 +45,14 @@ class Metrics:
             ("namespace", "name", "condition", "status"),
             registry=self.registry,
         )
+        self.exports = Gauge(
+            "tracefoundry_operator_exports",
+            "TraceExports of an instance by phase: refused, waiting, running, complete, failed,"
+            " replay_failed.",
+            ("export_namespace", "export_instance", "phase"),
+            registry=self.registry,
+        )
+        self._exports: dict[ObjectKey, tuple[str, str, str]] = {}
         self.event_age = Gauge(
             "tracefoundry_operator_last_watch_event_age_seconds",
             "Time since the last event from the watch of a kind.",
@@ -85,12 +93,47 @@ class Metrics:
                     float(condition["status"] == state)
                 )
 
+    def show_export(
+        self, key: ObjectKey, instance: str, conditions: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """Count an export under the phase that its conditions say."""
+        self.forget_export(key)
+        labels = (key.namespace, instance, export_phase(conditions))
+        self._exports[key] = labels
+        self.exports.labels(*labels).inc()
+
+    def forget_export(self, key: ObjectKey) -> None:
+        """Do not count an export any more."""
+        labels = self._exports.pop(key, None)
+        if labels is None:
+            return
+        if labels in self._exports.values():
+            self.exports.labels(*labels).dec()
+        else:
+            self.exports.remove(*labels)
+
     def forget(self, key: ObjectKey) -> None:
         """Remove the series of an instance."""
         for kind in ConditionType:
             for state in _STATES:
                 with contextlib.suppress(KeyError):  # has no series
                     self.conditions.remove(key.namespace, key.name, kind.value, state)
+
+
+def export_phase(conditions: Iterable[Mapping[str, Any]]) -> str:
+    """The phase of an export, in one word."""
+    found = {each["type"]: (each["status"], each["reason"]) for each in conditions}
+    unknown = ("Unknown", "")
+    if found.get("Failed", unknown)[0] == "True":
+        return "failed"
+    if found.get("Complete", unknown)[0] == "True":
+        status, reason = found.get("ReplayPassed", unknown)
+        failed = status == "False" and reason != "NotSupportedYet"
+        return "replay_failed" if failed else "complete"
+    if found.get("Accepted", unknown)[0] != "True":
+        return "refused"
+    active = ("ExportRunning", "ExportFailing", "PodsFailing", "ReadingResult")
+    return "running" if found.get("Complete", unknown)[1] in active else "waiting"
 
 
 class Stopwatch:

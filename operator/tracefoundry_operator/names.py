@@ -58,7 +58,12 @@ class Component(StrEnum):
     UI = "ui"
     RETENTION = "retention"
     MIGRATE = "migrate"
+    EXPORT = "export"
+    REPLAY = "replay"
 
+
+OF_EXPORTS = frozenset({Component.EXPORT, Component.REPLAY})
+"""Components whose Jobs belong to TraceExports."""
 
 _LIMITS = {Component.COLLECTOR: CONTROLLED_LIMIT, Component.RETENTION: CONTROLLED_LIMIT}
 
@@ -107,6 +112,24 @@ def job_name(instance: str, component: Component, input_hash: str) -> str:
             f"input hash {input_hash!r} is not at least {_HASH_LENGTH} lower-case hex digits"
         )
     return _fit(instance, f"-{component}-{input_hash[:_HASH_LENGTH]}", LABEL_LIMIT)
+
+
+def export_job_name(export: str, component: Component, input_hash: str) -> str:
+    """The name of a Job of a TraceExport: ``<export>-<component>-<hash>``.
+
+    The name of a TraceExport may have dots and up to 253 characters, that of a Job is a label. A
+    name that cannot be used as it is gets a hash: ``a.b`` and ``a-b`` have different Jobs.
+
+    Args:
+        export: name of the TraceExport resource.
+        component: what the Job does.
+        input_hash: as for :func:`job_name`.
+    """
+    suffix = f"-{component}-{input_hash[:_HASH_LENGTH]}"
+    if "." not in export:
+        return _fit(export, suffix, LABEL_LIMIT)
+    digest = hashlib.sha256(export.encode("ascii")).hexdigest()[:_HASH_LENGTH]
+    return _fit(f"{export.replace('.', '-')}-{digest}", suffix, LABEL_LIMIT)
 
 
 def instance_label(instance: str) -> str:

@@ -12,9 +12,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tracefoundry_operator import events, exports, reconcile, references, status
+from tracefoundry_operator import (
+    events,
+    export_plan,
+    exports,
+    reconcile,
+    references,
+    status,
+)
 from tracefoundry_operator.api import API_VERSION
-from tracefoundry_operator.api.export import read_export
+from tracefoundry_operator.api.export import Export, read_export
 from tracefoundry_operator.api.instance import Instance, read_instance
 from tracefoundry_operator.api.references import InvalidSpec
 from tracefoundry_operator.cluster import ApiError, Body, Cluster
@@ -97,7 +104,7 @@ class Passes:
             present = status.invalid(_generation(body), str(error), _status(body), now=self._now())
             await self._write_status(key, body, present)
             return Result.DONE
-        outcome = await self._executor.execute(snapshot.instance, plan.actions)
+        outcome = await self._executor.execute(snapshot.instance.uid, plan.actions)
         if outcome.terminating:
             return Result.DONE
         for sentence in outcome.errors:
@@ -110,30 +117,59 @@ class Passes:
         body = await self._get(key)
         if body is None:
             self._state.forget_export(key)
+            self._metrics.forget_export(key)
             return Result.GONE
-        await self._write_status(key, body, await self._export_status(key, body))
-        return Result.DONE
-
-    async def _export_status(self, key: ObjectKey, body: Body) -> dict[str, Any]:
-        def invalid(reason: str, error: InvalidSpec) -> dict[str, Any]:
-            return exports.invalid(
-                _generation(body), reason, str(error), _status(body), now=self._now()
-            )
-
         try:
             export = read_export(body)
         except InvalidSpec as error:
             self._state.forget_export(key)
-            return invalid("InvalidSpec", error)
-        target = ObjectKey(INSTANCE.name, key.namespace, export.spec.instance_ref.name)
-        self._state.record_export(key, target)
-        found = await self._cluster.get(INSTANCE, target.namespace, target.name)
+            return await self._cannot_export(key, body, "InvalidSpec", error)
+        self._state.record_export(
+            key, ObjectKey(INSTANCE.name, key.namespace, export.spec.instance_ref.name)
+        )
         try:
-            instance = None if found is None else read_instance(found)
-        except InvalidSpec as error:
-            return invalid("InstanceInvalid", error)
-        return exports.compute(
-            ExportSnapshot(export=export, instance=instance, status=_status(body), now=self._now())
+            snapshot = await self._export_snapshot(export, _status(body))
+            plan = export_plan.plan(snapshot, self._settings)
+        except (InvalidSpec, InvalidName) as error:
+            return await self._cannot_export(key, body, "InstanceInvalid", error)
+        outcome = await self._executor.execute(export.uid, plan.actions)
+        if outcome.terminating:
+            return Result.DONE
+        snapshot = snapshot.after(outcome)
+        present = exports.compute(snapshot, plan, errors=outcome.errors)
+        self._metrics.show_export(key, export.spec.instance_ref.name, present["conditions"])
+        await self._write_status(key, body, present)
+        # Only now: without the result in the status, the Jobs must stay.
+        ended = await self._executor.execute(export.uid, export_plan.expirations(snapshot, present))
+        for sentence in (*outcome.errors, *ended.errors):
+            _log.warning("%s %s/%s: %s", *key, sentence)
+        return Result.RETRY if outcome.transient or ended.transient else Result.DONE
+
+    async def _cannot_export(
+        self, key: ObjectKey, body: Body, reason: str, error: ValueError
+    ) -> Result:
+        present = exports.invalid(
+            _generation(body), reason, str(error), _status(body), now=self._now()
+        )
+        await self._write_status(key, body, present)
+        return Result.DONE
+
+    async def _export_snapshot(self, export: Export, present: Mapping[str, Any]) -> ExportSnapshot:
+        """What is known of an export.
+
+        Raises:
+            InvalidSpec: the instance does not match its schema.
+        """
+        name = export.spec.instance_ref.name
+        found = await self._cluster.get(INSTANCE, export.namespace, name)
+        instance = None if found is None else read_instance(found)
+        return self._state.export_snapshot(
+            export,
+            instance,
+            status=present,
+            instance_status={} if found is None else _status(found),
+            config_maps={} if instance is None else await self._config_maps(instance),
+            now=self._now(),
         )
 
     async def _get(self, key: ObjectKey) -> Body | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracefoundry_operator import ownership
-from tracefoundry_operator.api.instance import KIND
+from tracefoundry_operator.api import export, instance
 from tracefoundry_operator.kinds import ObjectKey
 from tracefoundry_operator.manifests.rendering import TEMPLATE_CHECKSUM
 from tracefoundry_operator.names import COMPONENT_LABEL, INSTANCE_LABEL
@@ -46,6 +46,8 @@ class JobState:
     """Pods that have not terminated."""
     ended: int = 0
     """Pods that have terminated, successfully or not."""
+    reason: str = ""
+    """Reason of its Failed condition, one word."""
 
     @property
     def running(self) -> bool:
@@ -55,7 +57,7 @@ class JobState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """An object whose controller is a TraceFoundry."""
+    """An object whose controller is a TraceFoundry or a TraceExport."""
 
     key: ObjectKey
     uid: str
@@ -70,6 +72,9 @@ class Child:
     """A Job's annotation with the checksum of its pod template; None when it has none."""
     suspended: bool = False
     """A CronJob's ``spec.suspend``: it starts no Jobs."""
+    owner_kind: str = instance.KIND
+    expires: bool = False
+    """A Job that has a time to live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +91,9 @@ class Pod:
     problem: str | None
     """Why it does not run: reason and message of Kubernetes."""
     message: str | None
-    """Termination message of its failed container."""
+    """Termination message of its failed container, or why it was evicted."""
+    result: str | None = None
+    """Termination message of its container that succeeded."""
     created_at: str = ""
     """RFC 3339."""
     started: bool = True
@@ -95,7 +102,7 @@ class Pod:
     @property
     def reported(self) -> tuple[str | None, ...]:
         """The fields that a status depends on; a change of anything else needs no pass."""
-        return self.address, self.problem, self.message
+        return self.address, self.problem, self.message, self.result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,16 +132,17 @@ Record = Child | Pod | Secret | Resource
 
 
 def read_child(kind: str, body: Mapping[str, Any]) -> Child | None:
-    """The record of an object; None when its controller is not a TraceFoundry."""
+    """The record of an object; None when its controller is not one of our resources."""
     metadata = body["metadata"]
     owner = controller_of(metadata)
-    if owner is None or owner.get("kind") != KIND:
+    if owner is None or owner.get("kind") not in (instance.KIND, export.KIND):
         return None
     return Child(
         key=ObjectKey(kind, metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
         owner_uid=owner["uid"],
         owner_name=owner["name"],
+        owner_kind=owner["kind"],
         resource_version=metadata["resourceVersion"],
         owned_digest=ownership.owned_digest(body),
         owns_replicas=ownership.owns_replicas(body),
@@ -142,6 +150,7 @@ def read_child(kind: str, body: Mapping[str, Any]) -> Child | None:
         state=_state(kind, body),
         template=metadata.get("annotations", {}).get(TEMPLATE_CHECKSUM),
         suspended=kind == "CronJob" and bool(body.get("spec", {}).get("suspend")),
+        expires=kind == "Job" and "ttlSecondsAfterFinished" in body.get("spec", {}),
     )
 
 
@@ -169,7 +178,8 @@ def read_pod(body: Mapping[str, Any]) -> Pod:
         job=labels.get("batch.kubernetes.io/job-name") or labels.get("job-name"),
         address=None if gone else status.get("podIP"),
         problem=_pod_problem(status),
-        message=_termination_message(status),
+        message=_failure_message(status),
+        result=_termination_message(status, failed=False),
         created_at=metadata.get("creationTimestamp", ""),
         started=_started(status),
     )
@@ -237,6 +247,7 @@ def _job(body: Mapping[str, Any]) -> JobState:
         complete=last.get("type") == "Complete",
         failed=last.get("type") == "Failed",
         message=last.get("message", ""),
+        reason=last.get("reason", ""),
         finished_at=last.get("lastTransitionTime"),
         started_at=status.get("startTime"),
         active=status.get("active", 0) + status.get("terminating", 0),
@@ -257,11 +268,19 @@ def _pod_problem(status: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _termination_message(status: Mapping[str, Any]) -> str | None:
+def _failure_message(status: Mapping[str, Any]) -> str | None:
+    """Why the pod failed; a pod that was evicted has no termination message."""
+    ended = _termination_message(status, failed=True)
+    if ended is None and status.get("phase") == "Failed" and status.get("message"):
+        return f"{status.get('reason', 'Failed')}: {status['message']}"
+    return ended
+
+
+def _termination_message(status: Mapping[str, Any], *, failed: bool) -> str | None:
     for container in status.get("containerStatuses", ()):
         for state in (container.get("state", {}), container.get("lastState", {})):
             ended = state.get("terminated", {})
-            if ended.get("message") and ended.get("exitCode") != 0:
+            if ended.get("message") and (ended.get("exitCode") != 0) == failed:
                 return str(ended["message"])
     return None
 

@@ -46,6 +46,14 @@ def secret_keys(spec: TraceFoundrySpec) -> Iterator[tuple[str, str, str]]:
         yield token.name, token.key, field
 
 
+def export_secret_keys(spec: TraceFoundrySpec) -> Iterator[tuple[str, str, str]]:
+    """The same for the Jobs of exports, which also use the key that signs bundles."""
+    yield from secret_keys(spec)
+    signing = spec.exports.signing_key_secret_ref
+    if signing is not None:
+        yield signing.name, signing.key, "exports.signingKeySecretRef"
+
+
 def config_map_names(spec: TraceFoundrySpec) -> tuple[str, ...]:
     """Names of the ConfigMaps that the spec refers to."""
     patterns = spec.redaction.patterns_config_map_ref
@@ -53,7 +61,11 @@ def config_map_names(spec: TraceFoundrySpec) -> tuple[str, ...]:
 
 
 def missing(
-    spec: TraceFoundrySpec, secrets: Mapping[str, Secret], config_maps: Mapping[str, ConfigMap]
+    spec: TraceFoundrySpec,
+    secrets: Mapping[str, Secret],
+    config_maps: Mapping[str, ConfigMap],
+    *,
+    for_exports: bool = False,
 ) -> tuple[str, ...]:
     """One sentence for each missing object or key.
 
@@ -61,9 +73,10 @@ def missing(
         spec: of the instance.
         secrets: those that exist, by name.
         config_maps: those that exist, by name.
+        for_exports: ask for what exports need too. The instance runs without it.
     """
     found = []
-    for name, key, field in secret_keys(spec):
+    for name, key, field in export_secret_keys(spec) if for_exports else secret_keys(spec):
         secret = secrets.get(name)
         if secret is None:
             sentence = f"Secret {name!r} ({field}) does not exist"

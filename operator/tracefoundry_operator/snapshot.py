@@ -38,7 +38,7 @@ class Snapshot:
         instance: the resource.
         status: the status that the resource has.
         children: objects whose controller is the instance.
-        pods: pods of the instance.
+        pods: pods of the instance, without those of exports.
         secrets: by name, the Secrets that the spec refers to and that exist.
         config_maps: the same for ConfigMaps.
         applied: the last apply of each child by this process.
@@ -63,16 +63,30 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportSnapshot:
-    """A TraceExport and its instance.
+    """A TraceExport, its instance and its Jobs.
 
     Attributes:
         export: the resource.
         instance: the TraceFoundry that it names; None when there is none.
-        status: the status that the resource has.
+        instance_status: the status of that resource.
+        status: the status that the export has.
+        children: Jobs whose controller is the export.
+        pods: of these Jobs.
+        secrets: by name, the Secrets that the instance's spec refers to and that exist.
+        config_maps: the same for ConfigMaps.
         now: the time of the pass.
     """
 
     export: Export
     instance: Instance | None
+    instance_status: Mapping[str, Any] = field(default_factory=dict)
     status: Mapping[str, Any]
+    children: Mapping[ObjectKey, Child] = field(default_factory=dict)
+    pods: tuple[Pod, ...] = ()
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    config_maps: Mapping[str, ConfigMap] = field(default_factory=dict)
     now: dt.datetime
+
+    def after(self, outcome: Outcome) -> ExportSnapshot:
+        """The same, with the Jobs as the API server returned them during execution."""
+        return dataclasses.replace(self, children={**self.children, **outcome.children})

@@ -4,24 +4,26 @@ Watches, lists and answers of the API server are taken in by ``observe``, ``forg
 ``record_*`` methods; nothing else writes. Passes read a :class:`Snapshot` of one resource. All
 fields are private, so a new fact needs a method here.
 
-A change of an object affects some custom resources: the instance whose child, pod or Secret it is,
-or the exports of an instance. The methods return their keys, and the caller wakes their loops.
+A change of an object affects some custom resources: the one whose child, pod or Secret it is, and
+the exports of an instance. The methods return their keys, and the caller wakes their loops.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from tracefoundry_operator import references
+from tracefoundry_operator.api.export import Export
 from tracefoundry_operator.api.instance import Instance
+from tracefoundry_operator.children import Children
 from tracefoundry_operator.conditions import Checks
 from tracefoundry_operator.kinds import (
     EXPORT,
     INSTANCE,
+    JOB,
     POD,
     RESOURCES,
     SECRET,
@@ -29,7 +31,7 @@ from tracefoundry_operator.kinds import (
     ObjectKey,
     key_of_body,
 )
-from tracefoundry_operator.names import Component, instance_label
+from tracefoundry_operator.names import OF_EXPORTS, Component, instance_label
 from tracefoundry_operator.records import (
     Child,
     ConfigMap,
@@ -41,7 +43,7 @@ from tracefoundry_operator.records import (
     read_pod,
     read_secret,
 )
-from tracefoundry_operator.snapshot import Applied, Snapshot
+from tracefoundry_operator.snapshot import Applied, ExportSnapshot, Snapshot
 
 Body = Mapping[str, Any]
 Affected = frozenset[ObjectKey]
@@ -54,10 +56,8 @@ class State:
     """Records of all objects, and the results of passes and probes."""
 
     __slots__ = (
-        "_applied",
         "_checks",
         "_children",
-        "_children_by_owner",
         "_export_targets",
         "_instances",
         "_pods",
@@ -70,8 +70,7 @@ class State:
         self._resources: dict[ObjectKey, Resource] = {}
         self._secrets: dict[ObjectKey, Secret] = {}
         self._pods: dict[ObjectKey, Pod] = {}
-        self._children: dict[ObjectKey, Child] = {}
-        self._children_by_owner: defaultdict[str, set[ObjectKey]] = defaultdict(set)
+        self._children = Children()
         # Each instance as the last pass read it.
         self._instances: dict[ObjectKey, Instance] = {}
         # The instance that each TraceExport refers to.
@@ -80,7 +79,6 @@ class State:
         self._checks: dict[ObjectKey, Checks] = {}
         # resourceVersion of each custom resource after our last write of its status.
         self._status_versions: dict[ObjectKey, str] = {}
-        self._applied: dict[ObjectKey, Applied] = {}
 
     # Objects of the cluster.
 
@@ -100,7 +98,7 @@ class State:
             self._pods[key] = pod
             if before is not None and before.reported == pod.reported:
                 return NO_RESOURCES
-            return self._instances_with_label(pod)
+            return self._users_of_pod(pod)
         known = self._children.get(key)
         child = self.record_answer(kind.name, body)
         if child is None or (
@@ -119,8 +117,8 @@ class State:
             return NO_RESOURCES if secret is None else self._users_of_secret(key)
         if key.kind == POD.name:
             pod = self._pods.pop(key, None)
-            return NO_RESOURCES if pod is None else self._instances_with_label(pod)
-        child = self._drop_child(key)
+            return NO_RESOURCES if pod is None else self._users_of_pod(pod)
+        child = self._children.drop(key)
         return NO_RESOURCES if child is None else _owner(child)
 
     def versions(self, kind: Kind) -> dict[ObjectKey, str]:
@@ -143,22 +141,19 @@ class State:
     # Results of our own requests.
 
     def record_answer(self, kind: str, body: Body) -> Child | None:
-        """Take in a child from the answer to a request; None when it is not a TraceFoundry's.
+        """Take in a child from the answer to a request; None when it belongs to no resource of
+        ours.
 
         The watch's event with the same version then starts no pass.
         """
         child = read_child(kind, body)
         if child is not None:
-            known = self._children.get(child.key)
-            if known is not None and known.owner_uid != child.owner_uid:
-                self._drop_child(child.key)
-            self._children[child.key] = child
-            self._children_by_owner[child.owner_uid].add(child.key)
+            self._children.put(child)
         return child
 
     def record_apply(self, key: ObjectKey, applied: Applied) -> None:
         """Note what was applied to an object."""
-        self._applied[key] = applied
+        self._children.record_apply(key, applied)
 
     def record_status(self, key: ObjectKey, resource_version: str) -> None:
         """Note the version of a custom resource after a write of its status."""
@@ -226,29 +221,64 @@ class State:
         """What is known of an instance. ConfigMaps are not watched, so the caller reads them."""
         key = ObjectKey(INSTANCE.name, instance.namespace, instance.name)
         label = instance_label(instance.name)
-        children = sorted(self._children_by_owner.get(instance.uid, ()))
-        secrets = {
-            name: self._secrets.get(ObjectKey(SECRET.name, instance.namespace, name))
-            for name, _, _ in references.secret_keys(instance.spec)
-        }
         return Snapshot(
             instance=instance,
             status=status,
-            children=MappingProxyType({child: self._children[child] for child in children}),
+            children=self._children.of(instance.uid),
             pods=tuple(
                 pod
                 for _, pod in sorted(self._pods.items())
-                if pod.namespace == instance.namespace and pod.instance_label == label
+                if pod.namespace == instance.namespace
+                and pod.instance_label == label
+                and pod.component not in OF_EXPORTS
             ),
-            secrets=MappingProxyType(
-                {name: secret for name, secret in secrets.items() if secret is not None}
-            ),
+            secrets=self._secrets_of(instance, references.secret_keys(instance.spec)),
             config_maps=MappingProxyType(dict(config_maps)),
-            applied=MappingProxyType(
-                {child: self._applied[child] for child in children if child in self._applied}
-            ),
+            applied=self._children.applied_of(instance.uid),
             checks=self._checks.get(key),
             now=now,
+        )
+
+    def export_snapshot(
+        self,
+        export: Export,
+        instance: Instance | None,
+        *,
+        status: Mapping[str, Any],
+        instance_status: Mapping[str, Any],
+        config_maps: Mapping[str, ConfigMap],
+        now: dt.datetime,
+    ) -> ExportSnapshot:
+        """What is known of a TraceExport."""
+        children = self._children.of(export.uid)
+        jobs = {key.name for key in children}
+        return ExportSnapshot(
+            export=export,
+            instance=instance,
+            instance_status=instance_status,
+            status=status,
+            children=children,
+            pods=tuple(
+                pod
+                for _, pod in sorted(self._pods.items())
+                if pod.namespace == export.namespace and pod.job in jobs
+            ),
+            secrets=MappingProxyType({})
+            if instance is None
+            else self._secrets_of(instance, references.export_secret_keys(instance.spec)),
+            config_maps=MappingProxyType(dict(config_maps)),
+            now=now,
+        )
+
+    def _secrets_of(
+        self, instance: Instance, wanted: Iterable[tuple[str, str, str]]
+    ) -> Mapping[str, Secret]:
+        secrets = {
+            name: self._secrets.get(ObjectKey(SECRET.name, instance.namespace, name))
+            for name, _, _ in wanted
+        }
+        return MappingProxyType(
+            {name: secret for name, secret in secrets.items() if secret is not None}
         )
 
     def _observe_resource(self, key: ObjectKey, version: str) -> Affected:
@@ -256,40 +286,37 @@ class State:
         if before is not None and before.resource_version == version:
             return NO_RESOURCES
         self._resources[key] = Resource(resource_version=version)
-        # Our own write of the status is no reason for another pass.
-        ours = self._status_versions.get(key) == version
-        return NO_RESOURCES if ours else self._with_exports(key)
+        affected = self._with_exports(key)
+        # Our own write of the status is no reason for another pass over the same resource. The
+        # exports of an instance wait for its migration, which its status reports.
+        return affected - {key} if self._status_versions.get(key) == version else affected
 
     def _records(self, kind: str) -> Mapping[ObjectKey, Record]:
         if kind in (INSTANCE.name, EXPORT.name):
             return self._resources
         if kind == SECRET.name:
             return self._secrets
-        return self._pods if kind == POD.name else self._children
-
-    def _drop_child(self, key: ObjectKey) -> Child | None:
-        child = self._children.pop(key, None)
-        self._applied.pop(key, None)
-        if child is not None:
-            keys = self._children_by_owner[child.owner_uid]
-            keys.discard(key)
-            if not keys:
-                del self._children_by_owner[child.owner_uid]
-        return child
+        return self._pods if kind == POD.name else self._children.records
 
     def _with_exports(self, key: ObjectKey) -> Affected:
         exports = (export for export, target in self._export_targets.items() if target == key)
         return frozenset({key, *exports})
 
     def _users_of_secret(self, secret: ObjectKey) -> Affected:
-        return frozenset(
-            key
+        users = (
+            self._with_exports(key)
             for key, instance in self._instances.items()
             if key.namespace == secret.namespace
-            and any(name == secret.name for name, _, _ in references.secret_keys(instance.spec))
+            and any(
+                name == secret.name for name, _, _ in references.export_secret_keys(instance.spec)
+            )
         )
+        return frozenset().union(*users)
 
-    def _instances_with_label(self, pod: Pod) -> Affected:
+    def _users_of_pod(self, pod: Pod) -> Affected:
+        if pod.component in OF_EXPORTS:
+            job = self._children.get(ObjectKey(JOB.name, pod.namespace, pod.job or ""))
+            return NO_RESOURCES if job is None else _owner(job)
         return frozenset(
             key
             for key in self._instances
@@ -298,4 +325,4 @@ class State:
 
 
 def _owner(child: Child) -> Affected:
-    return frozenset({ObjectKey(INSTANCE.name, child.key.namespace, child.owner_name)})
+    return frozenset({ObjectKey(child.owner_kind, child.key.namespace, child.owner_name)})

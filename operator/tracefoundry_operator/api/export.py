@@ -43,6 +43,7 @@ class TraceExportSpec(Resource, frozen=True, kw_only=True):
     """``spec`` of a TraceExport."""
 
     instance_ref: NameRef
+    project: str | None = None
     trace_ids: tuple[str, ...] | None = None
     query: TraceQuery | None = None
     payloads: Literal["Include", "Exclude"] = "Exclude"
@@ -57,10 +58,12 @@ class TraceExportSpec(Resource, frozen=True, kw_only=True):
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
-    """A TraceExport as a Python type."""
+    """A TraceExport as a Python type; ``created_at`` is RFC 3339."""
 
     name: str
     namespace: str
+    uid: str
+    created_at: str
     generation: int
     spec: TraceExportSpec
 
@@ -75,6 +78,8 @@ def read_export(body: Mapping[str, Any]) -> Export:
     return Export(
         name=metadata["name"],
         namespace=metadata["namespace"],
+        uid=metadata["uid"],
+        created_at=metadata["creationTimestamp"],
         generation=metadata.get("generation", 1),
         spec=read_spec(KIND, body, TraceExportSpec),
     )

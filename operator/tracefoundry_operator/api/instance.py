@@ -14,6 +14,7 @@ from tracefoundry_operator.api.references import (
     NameRef,
     Pods,
     Resource,
+    SigningKeySecretRef,
     Tls,
     TokenSecretRef,
     UrlSecretRef,
@@ -166,13 +167,15 @@ class Destination(Resource, frozen=True, kw_only=True):
     prefix: str = ""
 
 
-class Exports(Resource, frozen=True, kw_only=True):
-    """The bounds of TraceExports."""
+class Exports(Pods, frozen=True, kw_only=True):
+    """The bounds of TraceExports, and the pods of their Jobs."""
 
     weakest_redaction: RedactionMode = "strict"
     payloads: bool = False
     destinations: tuple[Destination, ...] = ()
     rerun_images: tuple[str, ...] = ()
+    signing_key_secret_ref: SigningKeySecretRef | None = None
+    scratch_size: str = "10Gi"
 
 
 class Auth(Resource, frozen=True, kw_only=True):

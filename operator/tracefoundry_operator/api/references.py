@@ -65,6 +65,12 @@ class TokenSecretRef(NameRef, frozen=True, kw_only=True):
     key: str = "token"
 
 
+class SigningKeySecretRef(NameRef, frozen=True, kw_only=True):
+    """A Secret with a private key in PEM form."""
+
+    key: str = "key.pem"
+
+
 class Tls(Resource, frozen=True, kw_only=True):
     """How a server's certificate is verified.
 

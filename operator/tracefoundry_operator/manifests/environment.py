@@ -38,8 +38,11 @@ def database_roles(spec: TraceFoundrySpec) -> Iterator[tuple[Component, Database
 
 
 def database_url(spec: TraceFoundrySpec, component: Component) -> UrlSecretRef:
-    """The Secret with the URL that a component connects with."""
-    role = dict(database_roles(spec)).get(component)
+    """The Secret with the URL that a component connects with. An export does what query does for
+    the API's exports, so it has the role of query."""
+    role = dict(database_roles(spec)).get(
+        Component.QUERY if component is Component.EXPORT else component
+    )
     return spec.database.secret_ref if role is None else role.secret_ref
 
 
@@ -124,9 +127,14 @@ def database_mounts(spec: TraceFoundrySpec) -> list[Mount]:
     return _authority("database-ca", spec.database.tls.ca_secret_ref)
 
 
+def object_store_mounts(spec: TraceFoundrySpec) -> list[Mount]:
+    """The CA of the object store's certificate."""
+    return _authority("s3-ca", spec.object_store.tls.ca_secret_ref)
+
+
 def mounts(spec: TraceFoundrySpec) -> list[Mount]:
     """CAs and redaction patterns."""
-    found = [*database_mounts(spec), *_authority("s3-ca", spec.object_store.tls.ca_secret_ref)]
+    found = [*database_mounts(spec), *object_store_mounts(spec)]
     patterns = spec.redaction.patterns_config_map_ref
     if patterns is not None:
         source: Manifest = {

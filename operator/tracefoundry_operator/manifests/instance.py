@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tracefoundry_operator.manifests import (
     collector,
+    export_bounds,
     ingest,
     migration,
     monitoring,
@@ -29,7 +30,8 @@ class Stages:
     """The objects of an instance.
 
     Attributes:
-        base: objects that do not depend on the version: accounts, policies and Services.
+        base: objects that do not depend on the version: accounts, policies, Services and the bounds
+            of exports.
         migration: the Job for the present inputs.
         rollout: objects that depend on it: configuration, workloads, scaling and monitoring.
     """
@@ -46,6 +48,7 @@ def render(rendering: Rendering) -> Stages:
             *_service_accounts(rendering),
             *network_policies.render(rendering),
             *services.render(rendering),
+            *export_bounds.render(rendering),
         ),
         migration=migration.render(rendering),
         rollout=(

@@ -6,10 +6,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from tracefoundry_operator import names
 from tracefoundry_operator.manifests.rendering import (
     TEMPLATE_CHECKSUM,
     Manifest,
+    Owner,
     Rendering,
     checksum,
 )
@@ -20,34 +20,38 @@ def job(
     rendering: Rendering,
     component: Component,
     *,
-    inputs: Mapping[str, object],
+    name: str,
     template: Manifest,
     backoff_limit: int,
     deadline_s: int,
+    owner: Owner | None = None,
+    failure_policy: Manifest | None = None,
 ) -> Manifest:
-    """A Job that is named by its inputs.
+    """A Job.
 
     Args:
         rendering: the instance.
         component: what the Job does.
-        inputs: JSON-like data, everything that the Job's result depends on.
+        name: with a hash of everything that the Job's result depends on (:func:`input_hash`).
         template: of its pods. Its checksum becomes an annotation, by which a Job that never started
             is recognised as outdated.
         backoff_limit: failed pods before the Job fails.
         deadline_s: seconds before the Job fails.
-
-    Raises:
-        InvalidName: the instance's name cannot be used.
+        owner: that the Job is deleted with; by default the instance.
+        failure_policy: which failures of pods make the Job fail at once.
     """
+    policy = {} if failure_policy is None else {"podFailurePolicy": failure_policy}
     return rendering.object(
         "batch/v1",
         "Job",
         component,
-        name=names.job_name(rendering.name, component, input_hash(inputs)),
+        name=name,
+        owner=owner,
         annotations={TEMPLATE_CHECKSUM: checksum(template)},
         spec={
             "backoffLimit": backoff_limit,
             "activeDeadlineSeconds": deadline_s,
+            **policy,
             "template": template,
         },
     )

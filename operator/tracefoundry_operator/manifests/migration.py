@@ -6,10 +6,11 @@ Another image, another database or role, or a changed token makes another Job.
 
 from __future__ import annotations
 
+from tracefoundry_operator import names
 from tracefoundry_operator.api.instance import TraceFoundrySpec
 from tracefoundry_operator.api.references import TokenSecretRef
 from tracefoundry_operator.manifests import environment
-from tracefoundry_operator.manifests.jobs import job
+from tracefoundry_operator.manifests.jobs import input_hash, job
 from tracefoundry_operator.manifests.pods import (
     Container,
     Mount,
@@ -106,7 +107,7 @@ def render(rendering: Rendering) -> Manifest:
     return job(
         rendering,
         Component.MIGRATE,
-        inputs=inputs(rendering),
+        name=names.job_name(rendering.name, Component.MIGRATE, input_hash(inputs(rendering))),
         template=template,
         backoff_limit=3,
         deadline_s=DEADLINE_S,

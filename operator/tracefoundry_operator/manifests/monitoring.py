@@ -111,6 +111,20 @@ def _rule(rendering: Rendering) -> Manifest:
                             " grow: see the log of the last Job of the CronJob"
                             f" {rendering.child(Component.RETENTION)}. Needs kube-state-metrics.",
                         ),
+                        # A metric of the operator: its own label "namespace" would be replaced
+                        # by that of the operator's pod.
+                        _alert(
+                            "TraceFoundryExportFailed",
+                            "sum by (export_namespace, export_instance) (tracefoundry_operator_"
+                            f'exports{{export_namespace="{rendering.instance.namespace}"'
+                            f',export_instance="{rendering.name}"'
+                            ',phase=~"failed|replay_failed"}) > 0',
+                            "1m",
+                            "A TraceExport has failed, or its bundle did not pass the check",
+                            "The conditions Failed and ReplayPassed say why: kubectl get tfx -n"
+                            f" {rendering.instance.namespace}. Delete the TraceExport when it is"
+                            " dealt with. Needs the operator's ServiceMonitor.",
+                        ),
                     ],
                 }
             ]

@@ -82,6 +82,8 @@ def render(rendering: Rendering) -> list[Manifest]:
         ),
         _policy(rendering, Component.RETENTION, ingress=[], egress=[dns, database, object_store]),
         _policy(rendering, Component.MIGRATE, ingress=[], egress=[dns, database]),
+        _policy(rendering, Component.EXPORT, ingress=[], egress=[dns, database, object_store]),
+        _policy(rendering, Component.REPLAY, ingress=[], egress=[dns, object_store]),
     ]
 
 

@@ -35,6 +35,15 @@ class ContainerImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The custom resource that an object is deleted with."""
+
+    kind: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
     """An instance with everything that its objects depend on.
 
@@ -82,9 +91,12 @@ class Rendering:
         *,
         name: str | None = None,
         annotations: Mapping[str, str] | None = None,
+        owner: Owner | None = None,
         **content: Any,
     ) -> Manifest:
-        """An object of this instance; its default name is that of the component."""
+        """An object of this instance, or of another owner in its namespace; its default name is
+        that of the component."""
+        owner = owner or Owner(kind=KIND, name=self.instance.name, uid=self.instance.uid)
         metadata: Manifest = {
             "name": name or self.child(component),
             "namespace": self.instance.namespace,
@@ -92,9 +104,9 @@ class Rendering:
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,
-                    "kind": KIND,
-                    "name": self.instance.name,
-                    "uid": self.instance.uid,
+                    "kind": owner.kind,
+                    "name": owner.name,
+                    "uid": owner.uid,
                     "controller": True,
                 }
             ],

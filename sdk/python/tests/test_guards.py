@@ -164,6 +164,19 @@ def test_a_library_that_is_imported_later_is_guarded_when_a_helper_begins(
         assert "httpx" in server.report()["guards"]
 
 
+def test_a_release_that_cannot_be_guarded_is_stopped_at_its_sockets(
+    monkeypatch: pytest.MonkeyPatch, model: CountingModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not among the guards, and the agent is told."""
+    transport = httpx.HTTPTransport
+    monkeypatch.delattr(httpx, "AsyncHTTPTransport")
+    with replayed(Recording([])) as server, pytest.raises(ReplayMiss):
+        transport().handle_request(httpx.Request("GET", model.url))
+    assert "httpx cannot be guarded" in caplog.text
+    assert "httpx" not in server.report()["guards"]
+    assert 0 == model.hits
+
+
 @pytest.mark.parametrize("module", [httpx, httpx2])
 def test_streams_come_chunk_by_chunk(start: Any, model: CountingModel, module: Any) -> None:
     """Each recorded chunk is an event of its own, and ``[DONE]`` ends them."""

@@ -76,7 +76,10 @@ def test_a_trace_is_shown_with_kinds_tokens_content_and_one_error(platform: Plat
 
 
 def test_six_hundred_spans_of_200_kb_all_arrive(platform: Platform, tmp_path: Path) -> None:
-    """100 a second, 120 MB in all: twice what the queue holds."""
+    """At most 100 a second, 120 MB in all: twice what the queue holds.
+
+    An agent that was held up does not catch up: that would be faster than 100 a second.
+    """
     ended = run_program(
         """
         import random, time
@@ -85,11 +88,11 @@ def test_six_hundred_spans_of_200_kb_all_arrive(platform: Platform, tmp_path: Pa
         words = [format(random.getrandbits(64), "x") for _ in range(20_000)]
         with tf.trace_agent_run("load") as run:
             print(format(run.span.get_span_context().trace_id, "032x"))
-            begun = time.monotonic()
             for number in range(600):
+                begun = time.monotonic()
                 with tf.tool_call(f"t{number}") as tool:
                     tool.result = " ".join(random.choices(words, k=12_000))
-                time.sleep(max(0.0, begun + number / 100 - time.monotonic()))
+                time.sleep(max(0.0, begun + 0.01 - time.monotonic()))
         print(handle.flush(120))
         """,
         timeout_s=250,

@@ -24,9 +24,10 @@ from opentelemetry.sdk.version import __version__ as otel_version
 from tracefoundry_sdk import conventions as c
 from tracefoundry_sdk import replaying, runtime
 from tracefoundry_sdk.capture import Capture, Redact, capture_mode
+from tracefoundry_sdk.export.outbox import Discarded, Outbox
 from tracefoundry_sdk.ids import ReplaceableIds
 from tracefoundry_sdk.resource import ENVIRONMENT, SERVICE_NAME, resource_attributes
-from tracefoundry_sdk.runtime import Discarded, Outbox, Runtime
+from tracefoundry_sdk.runtime import Runtime
 from tracefoundry_sdk.safety import logger, never_raises
 from tracefoundry_sdk.settings import export_settings
 

@@ -1,7 +1,8 @@
 """Whether this process is part of a replay, or recorded for one: all that the helpers know of it.
 
 ``tracefoundry replay FILE --rerun -- COMMAND`` sets ``TRACEFOUNDRY_REPLAY`` for the agent. Without
-it the package ``replay`` is not imported, and the helpers pay for one comparison.
+it the package ``replay`` is not imported, and the helpers pay for one comparison. The package is
+built on the helpers, so it is loaded by its name, and known here by protocols.
 """
 
 from __future__ import annotations
@@ -9,12 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from tracefoundry_sdk.replay.recorder import Recorder
-    from tracefoundry_sdk.replay.session import Session
-    from tracefoundry_sdk.spans.base import Operation
+from importlib import import_module
+from typing import Any, Literal, Protocol, cast
 
 VARIABLE = "TRACEFOUNDRY_REPLAY"
 
@@ -29,6 +26,56 @@ class Identity:
     name: str
     arguments: Any
     call_id: str | None = None
+
+
+class OpenCall(Protocol):
+    """A call of a helper that is open in a replay."""
+
+    identity: Identity
+
+    def leave(self, error: BaseException | None) -> None:
+        """The ``with`` is left: a call that made no request is compared now."""
+
+    def close(self) -> None:
+        """The operation has ended."""
+
+
+class ReplayableOperation(Protocol):
+    """An operation of a helper, as a replay sees it."""
+
+    agent_path: tuple[str, ...]
+    replay: OpenCall | None
+
+    def identity(self) -> Identity | None:
+        """What the recorded call is found by; None for what is not a call."""
+
+
+class Session(Protocol):
+    """The replay in this process."""
+
+    def entered(self, operation: Any) -> None:
+        """An operation begins."""
+
+    def body_of(
+        self, operation: Any, function: Callable[..., Any], form: Form
+    ) -> Callable[..., Any]:
+        """A function of the same form that gives the recorded answer."""
+
+    def guard(self) -> None:
+        """Guard sockets and libraries."""
+
+    def stop(self) -> None:
+        """Take the guards away."""
+
+
+class Recorder(Protocol):
+    """Keeps the replies of HTTP while an agent is recorded."""
+
+    def watch(self) -> None:
+        """Watch the libraries that are loaded by now."""
+
+    def stop(self) -> None:
+        """Watch no more."""
 
 
 _session: Session | None = None
@@ -50,15 +97,13 @@ def notice() -> Session | None:
     return session()
 
 
-def begin(address: str) -> Session:
+def begin(address: str) -> None:
     """Answer this process's calls from the replay's server from now on."""
     global _session, _address
-    from tracefoundry_sdk.replay.session import Session
-
     _address = address
-    _session = Session(address)
-    _session.guard()
-    return _session
+    started = cast("Session", import_module("tracefoundry_sdk.replay.session").Session(address))
+    _session = started
+    started.guard()
 
 
 def end() -> None:
@@ -72,10 +117,9 @@ def end() -> None:
 def record() -> None:
     """Keep the replies of HTTP inside calls from now on."""
     global _recorder
-    from tracefoundry_sdk.replay.recorder import Recorder
-
     if _recorder is None:
-        _recorder = Recorder()
+        recorder = import_module("tracefoundry_sdk.replay.recorder").Recorder()
+        _recorder = cast("Recorder", recorder)
         _recorder.watch()
 
 
@@ -87,7 +131,7 @@ def stop_recording() -> None:
         stopped.stop()
 
 
-def entered(operation: Operation) -> None:
+def entered(operation: ReplayableOperation) -> None:
     """An operation begins."""
     if _recorder is not None:
         _recorder.watch()
@@ -96,7 +140,9 @@ def entered(operation: Operation) -> None:
         current.entered(operation)
 
 
-def body_of(operation: Operation, function: Callable[..., Any], form: Form) -> Callable[..., Any]:
+def body_of(
+    operation: ReplayableOperation, function: Callable[..., Any], form: Form
+) -> Callable[..., Any]:
     """What is run for a decorated function: the function, or what gives its recorded answer."""
     current = session()
     return function if current is None else current.body_of(operation, function, form)

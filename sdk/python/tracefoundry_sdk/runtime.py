@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.trace import Tracer
@@ -19,37 +19,8 @@ from tracefoundry_sdk import conventions as c
 from tracefoundry_sdk.capture import Capture, capture_mode
 
 if TYPE_CHECKING:
-    from tracefoundry_sdk.export.items import Item
+    from tracefoundry_sdk.export.outbox import Outbox
     from tracefoundry_sdk.export.processor import ExportProcessor
-
-
-class Outbox(Protocol):
-    """Where items wait to be sent: the export worker, or a list of whoever sends by itself."""
-
-    def put(self, item: Item, *, urgent: bool = False) -> bool:
-        """Queue an item; False if it was dropped."""
-
-    def flush(self, timeout_s: float) -> bool:
-        """Deliver what was put so far; True if all of it arrived."""
-
-    def stop(self) -> bool:
-        """Deliver the rest and take no more; True if nothing was left."""
-
-
-class Discarded:
-    """The outbox of a replay, in which nothing is sent: these calls were traced before."""
-
-    def put(self, item: Item, *, urgent: bool = False) -> bool:
-        """Drop the item."""
-        return True
-
-    def flush(self, timeout_s: float) -> bool:
-        """Nothing waits."""
-        return True
-
-    def stop(self) -> bool:
-        """Nothing is left."""
-        return True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

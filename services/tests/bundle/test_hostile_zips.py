@@ -240,6 +240,8 @@ def test_bundles_without_our_additions_are_valid() -> None:
         ("traces.000005.jsonl", b"{}\n", "missing among"),
         ("payloads/pack-000000", b"x", "in no index"),
         ("payloads/index.000000.json", b"[]", "cannot be read"),
+        ("payloads/index.000000.json", b"[" * 100_000, "cannot be read"),
+        ("traces.000001.jsonl", b'{"x":' + b"[" * 100_000 + b"\n", "cannot be read"),
     ],
 )
 def test_members_that_do_not_fit_are_refused(name: str, content: bytes, reason: str) -> None:
@@ -300,6 +302,7 @@ def test_other_versions_are_refused_with_the_remedy(version: object) -> None:
         (None, "has no manifest.json"),
         (b"{", "not JSON"),
         (b"[]", "its format"),
+        (b"[" * 100_000, "not JSON"),
         (b'{"format":"tracefoundry-bundle","version":1}', "not as the format says"),
     ],
 )

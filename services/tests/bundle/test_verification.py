@@ -119,6 +119,7 @@ def envelope_with(**changes: Any) -> bytes:
     [
         b"{",
         b"{}",
+        b"[" * 100_000,
         envelope_with(payloadType="text/plain"),
         envelope_with(statement={"predicateType": "https://example.com/other"}),
         envelope_with(statement={"_type": "https://in-toto.io/Statement/v0.1"}),

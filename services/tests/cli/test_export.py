@@ -54,6 +54,34 @@ def test_a_trace_becomes_a_signed_file(run: Run, platform: Platform, tmp_path: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["incident.zip", "key.pem"]
 
 
+def test_a_trace_becomes_an_atif_trajectory(run: Run, platform: Platform, tmp_path: Path) -> None:
+    """Its steps have the contents, what it cannot say is told, and it can be imported."""
+    file = tmp_path / "trajectory.json"
+    outcome = run(
+        "export", one_trace(run, platform), "-o", str(file), "--payloads", "--format", "atif",
+        "--url", platform.api,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    trajectory = json.loads(file.read_text())
+    assert trajectory["schema_version"] == "ATIF-v1.7"
+    assert any(step["source"] == "agent" and step["message"] for step in trajectory["steps"])
+    assert outcome.out.startswith(f"{file}: ATIF trajectory of ")
+    imported = run("import", str(file), "--json", "--url", platform.api)
+    assert (imported.code, json.loads(imported.out)["traces"]) == (0, 1)
+
+
+@pytest.mark.parametrize("selection", [["--since", "all"], ["--service", "support-agent"]])
+def test_several_traces_are_no_trajectory(
+    run: Run, platform: Platform, tmp_path: Path, selection: list[str]
+) -> None:
+    """Nothing is written."""
+    file = tmp_path / "trajectory.json"
+    outcome = run("export", *selection, "-o", str(file), "--format", "atif", "--url", platform.api)
+    assert outcome.code == 1
+    assert "holds one trace" in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_filters_select_and_json_says_what_was_written(
     run: Run, platform: Platform, tmp_path: Path
 ) -> None:

@@ -12,11 +12,14 @@ from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
-Fault = Literal["none", "error", "denied", "no_bucket", "hang", "cut", "cut_body", "leaky_error"]
+Fault = Literal[
+    "none", "error", "denied", "full", "no_bucket", "hang", "cut", "cut_body", "leaky_error"
+]
 
 _ANSWERS: dict[Fault, tuple[int, str]] = {
     "error": (500, "InternalError"),
     "denied": (403, "AccessDenied"),
+    "full": (403, "QuotaExceeded"),
     "no_bucket": (404, "NoSuchBucket"),
     "leaky_error": (418, "Odd &lt;secret&gt; code"),
 }

@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,11 @@ from ingest.bodies import body, log_body, new_trace_id, request, span
 from ingest.sending import assert_stored, post
 from platform_process import Platform, eventually, run_command, running
 from postgres_server import PostgresServer, system_binaries, wheel_binaries
-from tracefoundry.model.times import DAY_NS
+from samples import make_span
+from tracefoundry.model.payload import BlobRow, PayloadRows
+from tracefoundry.model.times import DAY_NS, day_of
+from tracefoundry.store.api import open_store
+from tracefoundry.store.export_api import StoredBundle
 from tracefoundry.store.postgres.partitions import PARTITIONED
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "operations.md"
@@ -129,6 +134,19 @@ def test_spans_are_stored_read_and_deleted(
     assert b"trace deleted" in resent.content
 
 
+@pytest.mark.parametrize("payloads", [True, False])
+def test_traces_are_exported(ingest: Platform, query: Platform, payloads: bool) -> None:
+    """With contents, and without: then the project's key is made by the query process."""
+    trace_id = new_trace_id()
+    assert 200 == post(ingest, chat(trace_id)).status_code
+    answer = query.client.post(
+        f"{query.api}/api/traces/{trace_id.hex()}/export", json={"payloads": payloads}
+    )
+    assert 200 == answer.status_code, answer.text
+    assert answer.content.startswith(b"PK")
+    assert 200 == query.client.get(f"{query.api}/readyz").status_code
+
+
 def test_traces_are_deleted_in_bulk_with_their_logs(ingest: Platform, query: Platform) -> None:
     """Content of the logs goes too."""
     trace_id, span_id = new_trace_id(), b"l" * 8
@@ -201,6 +219,28 @@ def test_a_second_migration_changes_nothing_for_running_processes(
     assert trace_id.hex() == query.get(f"/api/traces/{trace_id.hex()}")["trace_id"]
 
 
+def test_the_query_role_imports_traces_and_removes_them(installation: Installation) -> None:
+    """Into tables of its own, with their day's partition, contents and resources; a span that comes
+    twice needs no temporary table."""
+    store = open_store(installation.url("query"))
+    sent = make_span(7, start=-400 * DAY_NS)
+    blob = BlobRow(1, day_of(time.time_ns()), b"r" * 32, b"o" * 32, 0, 1, 1, 0, None, (b"p" * 32,))
+    payloads = PayloadRows(blobs=[blob])
+    with store.imports.open(time.time_ns()) as run:
+        run.admit([(1, sent.trace_id)])
+        run.stage([run.prepare_span(1, sent)], [], payloads)
+        run.stage([run.prepare_span(1, sent)], [])
+        assert 1 == run.publish("bundle_import").spans
+    with store.imports.open(time.time_ns()) as run:
+        other = make_span(8)
+        run.admit([(1, other.trace_id)])
+        run.stage([run.prepare_span(1, other)], [])
+    now_ns = time.time_ns()
+    deleted = store.deletion.delete_trace(1, sent.trace_id, now_ns=now_ns, retention_ns=DAY_NS)
+    assert 1 == deleted.spans
+    store.close()
+
+
 def test_retention_owns_all_days_and_migration_all_else(installation: Installation) -> None:
     installation.migrate()
     with psycopg.connect(installation.server.url(DATABASE)) as superuser:
@@ -228,16 +268,16 @@ def test_retention_owns_all_days_and_migration_all_else(installation: Installati
         ("ingest", "UPDATE projects SET redaction = 'off'"),
         ("ingest", "SELECT actor FROM audit_log"),
         ("ingest", "DELETE FROM audit_log"),
+        ("ingest", "SELECT object_key FROM exports"),
         ("ingest", "SET ROLE tracefoundry_migrate"),
         ("query", "INSERT INTO spans (project_id) VALUES (1)"),
         ("query", "UPDATE spans SET name = ''"),
-        ("query", "INSERT INTO payload_blobs (project_id) VALUES (1)"),
         ("query", "DROP TABLE spans"),
         ("query", "TRUNCATE traces"),
+        ("query", "DELETE FROM exports"),
         ("query", "DELETE FROM audit_log"),
         ("query", "UPDATE audit_log SET actor = ''"),
         ("query", "CREATE TABLE x (y int)"),
-        ("query", "SELECT tracefoundry_make_partition('spans', 1)"),
         ("query", "SET ROLE tracefoundry_retention"),
         ("retention", "SELECT token_hash FROM tokens"),
         ("retention", "UPDATE tokens SET role = 'admin'"),
@@ -257,6 +297,27 @@ def test_a_role_can_do_no_more_than_its_process(
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         connection.execute(statement.encode())
+
+
+def test_exports_are_recorded_by_query_and_removed_by_retention(
+    installation: Installation,
+) -> None:
+    """The Job of a TraceExport has the role of query."""
+    bundle = StoredBundle(
+        uri="s3://traces/exports/a.zip",
+        project_id=1,
+        size_bytes=12,
+        sha256=b"s" * 32,
+        created_at_ns=1,
+        expires_at_ns=2,
+    )
+    with closing(open_store(installation.url("query"))) as store:
+        store.exports.record(bundle)
+        store.exports.record(bundle)
+    with closing(open_store(installation.url("retention"))) as store:
+        assert [bundle] == store.exports.expired(now_ns=2, after="", limit=10)
+        store.exports.forget([bundle.uri])
+        assert [] == store.exports.expired(now_ns=2, after="", limit=10)
 
 
 def test_the_role_of_another_process_is_one_clear_line(installation: Installation) -> None:

@@ -80,6 +80,7 @@ MATRIX: dict[str, Entry] = {
     "DELETE /api/traces": Entry("admin", "/api/traces?before=1"),
     "GET /api/session": Entry("viewer", "/api/session", scoped=False),
     "GET /api/projects": Entry("viewer", "/api/projects", scoped=False),
+    "POST /api/bundles/import": Entry("admin", "/api/bundles/import", scoped=False),
     "POST /api/projects": Entry("admin", "/api/projects", {"name": "UPPER"}, scoped=False),
     "PATCH /api/projects/{name}": Entry(
         "admin", "/api/projects/shop", {"redaction": "wrong"}, scoped=False

@@ -44,7 +44,7 @@ def test_json_is_the_whole_report(data: Path, capfd: pytest.CaptureFixture[str])
     report = json.loads(capfd.readouterr().out)
     assert {
         "dry_run", "started_at", "state", "spans", "payloads", "traces", "resources", "objects",
-        "disk", "steps",
+        "bundles", "disk", "steps",
     } == set(report)  # fmt: skip
     assert (False, "done", 1, 1) == (
         report["dry_run"],

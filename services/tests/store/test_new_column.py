@@ -15,12 +15,14 @@ from tracefoundry.model.span import Span
 from tracefoundry.store.api import CommitResult, Writer
 from tracefoundry.store.postgres import statements as postgres
 from tracefoundry.store.postgres.rows import copy_encoder
-from tracefoundry.store.sql.columns import SPANS
+from tracefoundry.store.postgres.transaction import PostgresTransaction
+from tracefoundry.store.sql.columns import SPAN_KEY, SPANS
 from tracefoundry.store.sql.encoding import TupleFormat, make_encoder
 from tracefoundry.store.sql.engine import make_engine
 from tracefoundry.store.sql.schema import Column, Part, Type
 from tracefoundry.store.sql.tables import added_columns
 from tracefoundry.store.sqlite import statements as sqlite
+from tracefoundry.store.sqlite.transaction import SqliteTransaction
 
 REVISION = "9999"
 FINISH_REASON = Column(
@@ -46,15 +48,8 @@ def migrate(url: str) -> None:
 
 def extend(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the modules make of the longer list when they are imported."""
-    staging = f"pg_temp.{postgres.SPAN_STAGING}"
-    key = ("project_id", "trace_id", "span_id", "start_time_ns")
-    for name, statement in {
-        "COPY_SPANS": postgres.copy_into(EXTENDED),
-        "STAGE_SPANS": postgres.copy_into(EXTENDED, staging),
-        "INSERT_STAGED_SPANS": postgres.insert_staged(EXTENDED, key, staging),
-    }.items():
-        monkeypatch.setattr(postgres, name, statement)
-    monkeypatch.setattr(sqlite, "INSERT_SPAN", sqlite.insert(EXTENDED))
+    monkeypatch.setattr(PostgresTransaction, "spans", postgres.Insert(EXTENDED, SPAN_KEY))
+    monkeypatch.setattr(SqliteTransaction, "insert_span", sqlite.insert(EXTENDED))
     monkeypatch.setattr("tracefoundry.store.postgres.writer.span_row", copy_encoder(EXTENDED))
     monkeypatch.setattr(
         "tracefoundry.store.sqlite.writer.span_row", make_encoder(EXTENDED, TupleFormat())

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 
 class BundleError(Exception):
     """A bundle cannot be written as asked; the message says why and what to do."""
+
+
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
+"""What decoding JSON raises for hostile text; too deep nesting is a ``RecursionError``."""
 
 
 class NotABundle(Exception):

@@ -19,14 +19,14 @@ from tracefoundry.bundle.members import TraceFacts
 from tracefoundry.bundle.writing import Standing
 from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import LogRecord, Span
-from tracefoundry.model.times import day_of, rfc3339_microseconds
+from tracefoundry.model.times import rfc3339_microseconds
 from tracefoundry.store.api import Snapshot
 from tracefoundry.store.payload_states import payload_now, stored_digest
 from tracefoundry.store.records import PayloadStates, StoredTrace
 
 BATCH_BYTES = 16 * 1024 * 1024
 """Contents that one batch may refer to, but for a single larger record."""
-REMEMBERED_REFS = 250_000
+REMEMBERED_REFS = 100_000
 """Contents that went into the bundle already are not read again: so many of them are remembered."""
 
 _Record = TypeVar("_Record", Span, LogRecord)
@@ -58,7 +58,7 @@ class TraceBatches:
         self._spool = spool
         self._trace: StoredTrace
         self._project: ExportedProject
-        self._given: set[bytes] = set()
+        self._given: set[str] = set()
         # By identity of the entry, which is kept alive with its standing. The writer may look at
         # the batch before the newest one.
         self._standings: dict[int, tuple[PayloadEntry, Standing]] = {}
@@ -104,10 +104,7 @@ class TraceBatches:
         last: tuple[int, bytes] | None = None
         for chunk in chunks:
             for batch in _batches(chunk):
-                if trace.import_day is None:
-                    days = [day_of(time_of(record)) for record in batch]
-                else:
-                    days = [trace.import_day] * len(batch)
+                days = [trace.payload_day(time_of(record)) for record in batch]
                 states = self._states(batch, days)
                 stored = self._contents_to_redact(batch, days, states)
                 left = redact(batch, stored)
@@ -212,12 +209,11 @@ class TraceBatches:
         if self._is_given(ref):
             return
         self._spool.put(ref, content)
-        digest = stored_digest(ref)
-        if digest is not None and len(self._given) < REMEMBERED_REFS:
-            self._given.add(digest)
+        if len(self._given) < REMEMBERED_REFS:
+            self._given.add(ref)
 
     def _is_given(self, ref: str) -> bool:
-        return stored_digest(ref) in self._given
+        return ref in self._given
 
     def _note(
         self,

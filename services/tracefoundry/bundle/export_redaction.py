@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TypeVar
 
 import msgspec
@@ -45,11 +46,15 @@ class ExportRedaction:
         self._version = policy.version
         self._strict = policy.mode is Mode.STRICT
         self._off = policy.mode is Mode.OFF
-        self._redactor = Redactor(policy)
 
     def is_settled(self, record: Span | LogRecord) -> bool:
         """Whether a record leaves as it is stored."""
         return self._off or (not self._strict and record.policy_version == self._version)
+
+    @cached_property
+    def _redactor(self) -> Redactor:
+        """Made when the first record needs it: its patterns take half a second to compile."""
+        return Redactor(self.policy)
 
     @property
     def needs_contents(self) -> bool:

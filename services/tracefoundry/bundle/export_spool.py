@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tracefoundry.model.payload import digest_of
-
 
 class ContentSpool:
     """Contents by ref. Use it as a context manager; the file goes with it."""
@@ -24,7 +22,7 @@ class ContentSpool:
         self._file = tempfile.TemporaryFile(  # noqa: SIM115 (closed in __exit__)
             dir=folder, buffering=1024 * 1024
         )
-        self._places: dict[bytes, tuple[int, int]] = {}
+        self._places: dict[str, tuple[int, int]] = {}
         self._end = 0
         self._at_end = True
 
@@ -40,17 +38,16 @@ class ContentSpool:
         self._file.close()
 
     def __contains__(self, ref: str) -> bool:
-        return digest_of(ref) in self._places
+        return ref in self._places
 
     def put(self, ref: str, content: bytes) -> None:
         """Keep a content until it is taken."""
-        digest = digest_of(ref)
-        if digest not in self._places:
+        if ref not in self._places:
             if not self._at_end:
                 self._file.seek(self._end)
                 self._at_end = True
             self._file.write(content)
-            self._places[digest] = (self._end, len(content))
+            self._places[ref] = (self._end, len(content))
             self._end += len(content)
 
     def take(self, refs: Collection[str]) -> Iterator[tuple[str, bytes]]:
@@ -58,7 +55,7 @@ class ContentSpool:
         taken once."""
         found = []
         for ref in refs:
-            place = self._places.pop(digest_of(ref), None)
+            place = self._places.pop(ref, None)
             if place is not None:
                 found.append((place, ref))
         self._at_end = False

@@ -133,13 +133,16 @@ def _projects(traces: Iterable[StoredTrace], options: ExportOptions) -> dict[int
 
 def _facts(trace: StoredTrace, project: ExportedProject) -> TraceFacts:
     summary = trace.summary
+    # An imported trace goes on as what it was where it came from.
+    imported = trace.import_day is not None
+    environment = trace.original_environment if imported else summary.environment
     return TraceFacts(
         trace_id=trace.trace_id.hex(),
         project=project.name,
         status=_STATUS[summary.status],
         start_time_ns=str(summary.start_time_ns),
         end_time_ns=str(summary.end_time_ns),
-        environment=summary.environment,
+        environment=environment,
     )
 
 

@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 
 from tracefoundry.bundle.canonical_json import canonical_json
-from tracefoundry.bundle.errors import NotABundle, UnknownVersion
+from tracefoundry.bundle.errors import UNREADABLE, NotABundle, UnknownVersion
 from tracefoundry.bundle.identity import root_of
 from tracefoundry.bundle.members import (
     FORMAT,
     MANIFEST,
+    MAX_CHUNK_BYTES,
     MAX_MANIFEST_BYTES,
+    MOST_BYTES,
     SIGNATURE,
     VERSION,
     Manifest,
@@ -36,13 +38,13 @@ def read_manifest(reader: ZipReader) -> tuple[Manifest, bytes]:
     content = reader.content(MANIFEST, MAX_MANIFEST_BYTES)
     try:
         parsed = msgspec.json.decode(content)
-    except (msgspec.MsgspecError, ValueError):
+    except UNREADABLE:
         raise NotABundle("is not JSON", member=MANIFEST) from None
     _check_version(parsed)
     try:
         manifest = msgspec.json.decode(content, type=Manifest)
         canonical = canonical_json(parsed) == content
-    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise NotABundle(f"is not as the format says: {error}", member=MANIFEST) from None
     if not canonical:
         raise NotABundle("is not canonical JSON", member=MANIFEST)
@@ -82,6 +84,8 @@ def _check_members(entries: Mapping[str, Entry], manifest: Manifest) -> None:
         if name not in listed:
             raise NotABundle(f"is not listed in {MANIFEST}", member=name)
         member = listed.pop(name)
+        if entry.size > MOST_BYTES.get(kind, MAX_CHUNK_BYTES):
+            raise NotABundle(f"has {entry.size:,} bytes, more than a bundle allows", member=name)
         if member.bytes != entry.size:
             raise NotABundle(
                 f"has {entry.size:,} bytes where {MANIFEST} says {member.bytes:,}", member=name

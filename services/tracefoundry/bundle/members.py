@@ -64,6 +64,13 @@ _PATTERNS: Final = [
 ]
 _PAYLOAD: Final = re.compile(r"payloads/[0-9a-f]{64}")
 
+MOST_BYTES: Final[dict[MemberKind, int]] = {
+    "payload": MAX_PAYLOAD_BYTES,
+    "spans_json": 8 * MAX_CHUNK_BYTES,
+}
+"""Most bytes of a kind of member, where that is not ``MAX_CHUNK_BYTES``. JSON escapes take up to
+six times the room."""
+
 NOT_IN_ROOT: Final = frozenset({MANIFEST, SIGNATURE, README, VIEWER})
 """Members that the root hash leaves out: the manifest enters it by its own rule, the others may
 differ between versions of this product and say nothing about the traces."""

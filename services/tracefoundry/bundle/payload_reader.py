@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import heapq
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import msgspec
 
-from tracefoundry.bundle.errors import NotABundle
+from tracefoundry.bundle.errors import UNREADABLE, NotABundle
 from tracefoundry.bundle.members import (
     MAX_PAYLOAD_BYTES,
     PAYLOADS,
@@ -61,13 +61,9 @@ class PayloadReader:
         )
         yield from heapq.merge(own, self._all_packed(), key=_by_hash)
 
-    def check_packs(self, hashed: Callable[[int], object] = int) -> int:
+    def check_packs(self) -> int:
         """Prove all packs and indexes; the number of payloads in them."""
-        count = 0
-        for _, content in self._all_packed():
-            count += 1
-            hashed(len(content))
-        return count
+        return sum(1 for _ in self._all_packed())
 
     def _own(self, member: Member) -> bytes:
         if member.path != payload_member(member.sha256):
@@ -132,7 +128,7 @@ class PayloadReader:
             raise NotABundle("is missing among its numbered members", member=name)
         try:
             index = msgspec.json.decode(self._read(member), type=PayloadIndex)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except UNREADABLE as error:
             raise NotABundle(f"cannot be read: {error}", member=name) from None
         return name, index.payloads
 

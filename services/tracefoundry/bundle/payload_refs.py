@@ -14,6 +14,7 @@ What OTLP cannot say (type, state, size) stands in the lines of facts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
@@ -29,6 +30,7 @@ BODY_REF: Final = "tracefoundry.log.body_ref"
 
 _PREFIXES: Final = ("tracefoundry.payload.", "tracefoundry.log.")
 _SENT: Final = tuple(prefix + "sent." for prefix in _PREFIXES)
+_REF: Final = re.compile(r"(hmac-)?sha256:[0-9a-f]{64}")
 _KNOWN_ENVELOPES: Final = 1_000
 
 _Envelope = TypeVar("_Envelope", Resource, Scope)
@@ -254,6 +256,8 @@ def _check(found: list[Any], entries: Sequence[PayloadEntry], member: str) -> No
         str(ref) for key, ref in found if key.startswith(REF_ATTRIBUTE_PREFIX) or key == BODY_REF
     )
     told = sorted(str(entry.ref) for entry in entries if _own(entry))
+    if not all(map(_REF.fullmatch, told)):
+        raise NotABundle("has a payload ref that is no hash", member=member)
     if named != told:
         raise NotABundle(
             "payload refs in its attributes are not those that the facts list", member=member

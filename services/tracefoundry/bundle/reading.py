@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +11,7 @@ from typing import Any, BinaryIO, Final, Self, TypeVar
 
 import msgspec
 
-from tracefoundry.bundle.errors import NotABundle
+from tracefoundry.bundle.errors import UNREADABLE, NotABundle
 from tracefoundry.bundle.manifest import read_manifest
 from tracefoundry.bundle.members import (
     MAX_CHUNK_BYTES,
@@ -33,6 +34,8 @@ from tracefoundry.otlp.decoded import BodyLimits, Decoded, TooLarge, Undecodable
 
 _LIMITS: Final = BodyLimits(records=400_000, parts=5_000_000, values=2_000_000)
 """A chunk may hold more small parts than one body that was sent; 8 MiB bound them."""
+
+_TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 Line = TypeVar("Line", TraceFacts, SpanFacts)
 Record = TypeVar("Record", Span, LogRecord)
@@ -67,8 +70,10 @@ class Bundle:
         before = ("", "")
         for trace, member in self._lines("traces", TraceFacts):
             key = (trace.trace_id, trace.project)
-            if key <= before or len(trace.trace_id) != 32:
+            if key <= before:
                 raise NotABundle("its traces are not sorted, or one stands twice", member=member)
+            if _TRACE_ID.fullmatch(trace.trace_id) is None or min(trace.spans, trace.logs) < 0:
+                raise NotABundle("has a trace with a false id or number", member=member)
             before = key
             yield trace
 
@@ -169,7 +174,7 @@ class Bundle:
                 end = content.index(b"\n", start)
                 try:
                     yield decoder.decode(memoryview(content)[start:end]), member
-                except (msgspec.MsgspecError, ValueError) as error:
+                except UNREADABLE as error:
                     raise NotABundle(
                         f"has a line that cannot be read: {error}", member=member
                     ) from None

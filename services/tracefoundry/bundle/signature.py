@@ -8,7 +8,6 @@ key was meant.
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from tracefoundry.bundle.canonical_json import canonical_json
+from tracefoundry.bundle.errors import UNREADABLE
 from tracefoundry.bundle.keys import PublicKey, SigningKey
 from tracefoundry.bundle.members import MANIFEST
 
@@ -81,7 +81,7 @@ def check(envelope: bytes, root: str, manifest: bytes, keys: Sequence[PublicKey]
         parsed = msgspec.json.decode(envelope, type=_Envelope)
         payload = b64decode(parsed.payload, validate=True)
         signatures = [(b64decode(s.sig, validate=True), s.keyid) for s in parsed.signatures]
-    except (msgspec.MsgspecError, ValueError, binascii.Error):
+    except UNREADABLE:
         return Checked("invalid", reason="the envelope is broken")
     if parsed.payload_type != PAYLOAD_TYPE:
         return Checked("invalid", reason=f"its payloadType is not {PAYLOAD_TYPE}")
@@ -103,7 +103,7 @@ def check(envelope: bytes, root: str, manifest: bytes, keys: Sequence[PublicKey]
 def _statement_fault(payload: bytes, root: str, manifest: bytes) -> str | None:
     try:
         found = msgspec.json.decode(payload)
-    except (msgspec.MsgspecError, ValueError):
+    except UNREADABLE:
         return "the statement is not JSON"
     expected = statement(root, manifest)
     if not isinstance(found, dict) or found.get("_type") != STATEMENT_TYPE:

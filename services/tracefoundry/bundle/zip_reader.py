@@ -147,7 +147,7 @@ class ZipReader:
         folded: dict[str, str] = {}
         before = ""
         for _ in range(count):
-            entry, position = _parse_central(directory, position)
+            entry, position = parse_central(directory, position)
             name = entry.name
             if name in self.entries:
                 raise NotABundle("stands twice in the directory", member=name)
@@ -226,7 +226,7 @@ class _Inflater:
             raise NotABundle("its compressed data is cut off", member=self._entry.name)
 
 
-def _parse_central(directory: bytes, position: int) -> tuple[Entry, int]:
+def parse_central(directory: bytes, position: int) -> tuple[Entry, int]:
     try:
         fields = CENTRAL.unpack_from(directory, position)
     except struct.error:

@@ -20,7 +20,7 @@ from tracefoundry.bundle.members import MAX_MEMBERS
 from tracefoundry.bundle.zip_format import DEFLATED, STORED, Entry
 
 _LEVEL: Final = 3
-"""Measured on OTLP chunks: levels above it cost twice the time for a tenth of the size."""
+"""Measured: level 6 takes two to three times as long for a tenth to an eighth less."""
 _HIGHEST_RATIO: Final = 50
 """What deflates better is stored: readers, ours and others, take high ratios for an attack."""
 _RAW_DEFLATE: Final = -15

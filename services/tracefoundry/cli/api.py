@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import BinaryIO, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -19,6 +19,9 @@ DELETE_TIMEOUT_S = 900.0
 
 UNREACHABLE = 3
 """Exit status of commands on bundles where the instance does not answer."""
+IMPORT_TIMEOUT_S = 3_600.0
+"""A large file is proven and stored before the answer comes."""
+UPLOAD_BYTES = 256 * 1024
 
 Params = Mapping[str, str | int | float | None]
 """Query parameters; those that are None are not sent."""
@@ -132,6 +135,19 @@ class Api:
                 ) from error
             raise self._unreachable(error, READ_TIMEOUT_S) from error
 
+    def post_file(
+        self, path: str, params: Params | None, file: BinaryIO, sent: Callable[[int], object]
+    ) -> bytes:
+        """The answer to a POST whose body is a file; ``sent`` is told of each piece's bytes."""
+
+        def pieces() -> Iterator[bytes]:
+            while piece := file.read(UPLOAD_BYTES):
+                yield piece
+                sent(len(piece))
+
+        headers = {"content-type": "application/octet-stream"}
+        return self._request("POST", path, params, IMPORT_TIMEOUT_S, pieces(), headers)
+
     def check_otlp(self, endpoint: str) -> None:
         """Send an empty request, to find out whether an OTLP endpoint takes what we send.
 
@@ -160,13 +176,23 @@ class Api:
                 "check --url, and that both are of the same version",
             ) from error
 
-    def _request(self, method: str, path: str, params: Params | None, timeout_s: float) -> bytes:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        params: Params | None,
+        timeout_s: float,
+        content: Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
         sent = {key: value for key, value in (params or {}).items() if value is not None}
         try:
             response = self._client.request(
                 method,
                 self.url + path,
                 params=sent,
+                content=content,
+                headers=headers,
                 timeout=httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S),
             )
         except httpx.HTTPError as error:

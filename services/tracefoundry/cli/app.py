@@ -14,11 +14,12 @@ from typing import Annotated
 import typer
 
 from tracefoundry import __version__
-from tracefoundry.cli import processes
+from tracefoundry.cli import job_commands, processes
 from tracefoundry.cli.bundle import bundle_app
 from tracefoundry.cli.clear import clear
 from tracefoundry.cli.demo import demo
 from tracefoundry.cli.export import export
+from tracefoundry.cli.import_ import import_file
 from tracefoundry.cli.listing import list_traces
 from tracefoundry.cli.project import project_app
 from tracefoundry.cli.replay import replay
@@ -73,9 +74,12 @@ app.command("show")(show)
 app.command("stats")(stats)
 app.command("clear")(clear)
 app.command("export", rich_help_panel="Bundles")(export)
+app.command("import", rich_help_panel="Bundles")(import_file)
 app.command("demo")(demo)
-app.command("replay")(replay)
+app.command("replay", rich_help_panel="Bundles")(replay)
 app.command(rich_help_panel=RUN)(retention)
+app.command("export-job", hidden=True)(job_commands.export_job)
+app.command("replay-job", hidden=True)(job_commands.replay_job)
 app.add_typer(token_app, rich_help_panel="Access")
 app.add_typer(project_app, rich_help_panel="Access")
 app.add_typer(bundle_app, rich_help_panel="Bundles")

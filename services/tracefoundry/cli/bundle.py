@@ -179,9 +179,10 @@ def _verdict_json(
 
 
 def _print_manifest(shown: dict[str, Any]) -> None:
-    from rich.table import Table
+    from rich.text import Text
 
-    from tracefoundry.cli.display import safe, stdout_console
+    from tracefoundry.cli.columns import Column, print_columns
+    from tracefoundry.cli.display import counted, safe, stdout_console
 
     counts, redaction = shown["counts"], shown["redaction"]
     console = stdout_console()
@@ -189,7 +190,9 @@ def _print_manifest(shown: dict[str, Any]) -> None:
         "root": shown["root"],
         "made by": f"{shown['producer']['name']} {shown['producer']['version']}",
         "newest span": shown["created"],
-        "holds": ", ".join(f"{number:,} {what}" for what, number in counts.items()),
+        "holds": ", ".join(
+            counted(number, what.removesuffix("s")) for what, number in counts.items()
+        ),
         "redaction": f"{redaction['mode']}, policy version {redaction['policy_version']}",
         "taken out": ", ".join(f"{r['rule']} x{r['count']}" for r in redaction["report"]),
         "environment": shown["source"].get("environment", ""),
@@ -199,14 +202,21 @@ def _print_manifest(shown: dict[str, Any]) -> None:
     for name, value in lines.items():
         if value:
             console.print(f"{name:<12} {safe(str(value))}", markup=False, highlight=False)
-    table = Table("trace", "project", "status", "spans", "logs", "payloads")
-    for trace in shown["traces"]:
-        states = ", ".join(f"{count} {state}" for state, count in trace["payloads"].items())
-        table.add_row(
-            safe(trace["trace_id"]), safe(trace["project"]), trace["status"],
-            f"{trace['spans']:,}", f"{trace['logs']:,}", states,
-        )  # fmt: skip
-    console.print(table)
+    console.print()
+    traces = shown["traces"]
+    states = [
+        ", ".join(f"{count:,} {state}" for state, count in trace["payloads"].items())
+        for trace in traces
+    ]
+    columns = [
+        Column("trace", [Text(safe(trace["trace_id"])) for trace in traces]),
+        Column("project", [Text(safe(trace["project"])) for trace in traces], least=12),
+        Column("status", [Text(trace["status"]) for trace in traces]),
+        Column("spans", [Text(f"{trace['spans']:,}") for trace in traces], "right"),
+        Column("logs", [Text(f"{trace['logs']:,}") for trace in traces], "right", rank=1),
+        Column("payloads", [Text(state) for state in states], rank=1),
+    ]
+    print_columns(console, columns)
 
 
 def _print_json(value: Any) -> None:

@@ -74,6 +74,11 @@ def unicode_output() -> bool:
     return encoding.replace("-", "").startswith("utf")
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, in the plural where it is not one."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def human_duration(ns: int) -> str:
     """A duration to three digits or so: ``480µs``, ``350ms``, ``1.24s``, ``2m03s``, ``1h05m``."""
     if ns < 1_000:

@@ -35,6 +35,13 @@ class RedactionMode(StrEnum):
     OFF = "off"
 
 
+class Format(StrEnum):
+    """What kind of file is written."""
+
+    BUNDLE = "bundle"
+    ATIF = "atif"
+
+
 TraceIds = Annotated[
     list[str] | None,
     typer.Argument(
@@ -54,6 +61,10 @@ Redaction = Annotated[
         help="Never weaker than the project's, which is the default. strict leaves no content.",
     ),
 ]
+FileFormat = Annotated[
+    Format,
+    typer.Option("--format", help="atif writes one trace as an ATIF 1.7 trajectory, in JSON."),
+]
 JsonCopies = Annotated[bool, typer.Option("--otlp-json", help="Add the spans in OTLP/JSON.")]
 Sign = Annotated[
     Path | None,
@@ -70,6 +81,7 @@ def export(
     trace_ids: TraceIds = None,
     payloads: WithPayloads = False,
     redaction: Redaction = None,
+    file_format: FileFormat = Format.BUNDLE,
     json_copies: JsonCopies = False,
     sign: Sign = None,
     service: listing.Service = None,
@@ -115,6 +127,8 @@ def export(
         raise typer.BadParameter("give trace ids or filters, not both")
     if not trace_ids and not given:
         raise typer.BadParameter("give trace ids, or filters such as --service or --since")
+    if file_format is Format.ATIF and (sign is not None or json_copies or as_json):
+        raise typer.BadParameter("--sign, --otlp-json and --json are for bundles")
     key = None if sign is None else _signing_key(sign)
     body: dict[str, object] = {
         "payloads": payloads,
@@ -123,6 +137,9 @@ def export(
         **({"trace_ids": trace_ids} if trace_ids else {}),
     }
     with Api(url, token, unreachable_status=UNREACHABLE) as api:
+        if file_format is Format.ATIF:
+            _export_atif(api, {"project": project, **filters}, body, output)
+            return
         manifest, states = _export(api, {"project": project, **filters}, body, output, key)
     _report(output, manifest, states, as_json=as_json)
 
@@ -145,6 +162,26 @@ def _export(
             sign_bundle(partial, key, partial)
         partial.replace(output)
     return manifest, states
+
+
+def _export_atif(api: Api, params: Params, body: dict[str, object], output: Path) -> None:
+    """Download and verify a bundle, and write its trace as a trajectory."""
+    from tracefoundry.cli.display import counted, safe, stderr_console, stdout_console
+    from tracefoundry.cli.export_atif import trajectory_of
+
+    with _beside(output) as partial:
+        _download(api, params, body, partial)
+        manifest = _verified(partial)
+        trajectory, losses = trajectory_of(partial)
+        try:
+            partial.write_bytes(trajectory)
+        except OSError as error:
+            raise _cannot_write(partial.parent, error) from error
+        partial.replace(output)
+    spans = counted(manifest.counts.spans, "span")
+    stdout_console().print(safe(f"{output}: ATIF trajectory of {spans}, {len(trajectory):,} bytes"))
+    for line in losses:
+        stderr_console().print(safe(line), style="yellow", markup=False, highlight=False)
 
 
 def _download(api: Api, params: Params, body: dict[str, object], partial: Path) -> None:
@@ -226,7 +263,7 @@ def _signing_key(path: Path) -> SigningKey:
 
 def _report(output: Path, manifest: Manifest, states: Counter[str], *, as_json: bool) -> None:
     """What was exported; on standard error what is not in the file."""
-    from tracefoundry.cli.display import safe, stderr_console, stdout_console
+    from tracefoundry.cli.display import counted, safe, stderr_console, stdout_console
 
     counts = manifest.counts
     size = output.stat().st_size
@@ -245,7 +282,7 @@ def _report(output: Path, manifest: Manifest, states: Counter[str], *, as_json: 
         typer.echo(json.dumps(answer))
         return
     parts = ((counts.traces, "trace"), (counts.spans, "span"), (counts.payloads, "payload"))
-    shown = ", ".join(f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in parts)
+    shown = ", ".join(counted(count, noun) for count, noun in parts)
     stdout_console().print(
         safe(f"{output}: {shown}, {size:,} bytes, redaction {manifest.redaction.mode}")
     )

@@ -85,11 +85,11 @@ def replay(
 def _dry_replay_of_stored(
     trace_id: str, project: str | None, url: str, token: str | None, as_json: bool
 ) -> int:
-    from tracefoundry.cli.api import Api, path_of
+    from tracefoundry.cli.api import UNREACHABLE, Api, path_of
     from tracefoundry.cli.display import write_raw
     from tracefoundry.schemas.replay import DryReplay
 
-    with Api(url, token) as api:
+    with Api(url, token, unreachable_status=UNREACHABLE) as api:
         body = api.post(path_of("traces", trace_id, "dry-replay"), {"project": project})
         answer = api.decode(body, DryReplay)
     if as_json:
@@ -125,7 +125,7 @@ def _opened(path: Path) -> Bundle:
 def _show_dry(answer: DryReplay, as_json: bool) -> int:
     import msgspec
 
-    from tracefoundry.cli.display import safe, stdout_console, write_raw
+    from tracefoundry.cli.display import counted, safe, stdout_console, write_raw
 
     if as_json:
         write_raw(msgspec.json.encode(answer))
@@ -133,9 +133,9 @@ def _show_dry(answer: DryReplay, as_json: bool) -> int:
     console = stdout_console()
     verdict = "REPLAYABLE" if answer.ok else "NOT REPLAYABLE"
     console.print(
-        f"{verdict}  {answer.spans:,} spans in {answer.traces:,} "
-        f"trace{'' if answer.traces == 1 else 's'}, {answer.logs:,} logs, "
-        f"{answer.payloads.get('present', 0):,} payloads read and whole",
+        f"{verdict}  {counted(answer.spans, 'span')} in {counted(answer.traces, 'trace')},"
+        f" {counted(answer.logs, 'log')},"
+        f" {counted(answer.payloads.get('present', 0), 'payload')} read and whole",
         style="green" if answer.ok else "bold red",
     )
     for check in answer.checks:

@@ -77,6 +77,7 @@ def _lines(report: RetentionReport) -> list[tuple[str, int, int | None]]:
          sum(p.bytes for p in payloads.partitions)),
         ("payload rows", sum(day.blobs + day.list_parts for day in payloads.days), None),
         ("objects without a row", report.objects.orphans, report.objects.bytes),
+        ("bundles of exports", report.bundles.bundles, report.bundles.bytes),
         ("resources and scopes", resources.resources + resources.scopes, None),
         ("tombstones", resources.tombstones + resources.payload_tombstones, None),
         ("audit entries", resources.audit_entries, None),

@@ -57,7 +57,10 @@ def _header(trace: Trace, glyphs: Glyphs) -> Iterator[Text]:
     yield title
     yield _fact("trace", joined([safe(trace.trace_id), safe(trace.project)]))
     services = ", ".join(safe(name) for name in trace.services) or safe(trace.service or "")
-    yield _fact("service", joined([services, safe(trace.environment or "")]))
+    environment = safe(trace.environment or "")
+    if trace.original_environment:
+        environment += f" (was {safe(trace.original_environment)})"
+    yield _fact("service", joined([services, environment]))
     spans = "span" if trace.span_count == 1 else "spans"
     errors = "error" if trace.error_count == 1 else "errors"
     yield _fact(

@@ -1,9 +1,7 @@
 """Payload objects in S3 or a compatible store: ``s3://bucket/prefix``.
 
-Credentials, region and endpoint come from the usual settings of AWS tools (``AWS_*``,
-``AWS_ENDPOINT_URL_S3``, profiles). Only basic requests are used, which all servers support: no
-checksum trailers, and objects are deleted one by one, because the request that deletes many needs a
-checksum on which servers differ.
+Only basic requests are used, which all servers support: no checksum trailers, and objects are
+deleted one by one, because the request that deletes many needs a checksum on which servers differ.
 
 A request that does not succeed within its time and attempts raises
 :class:`~tracefoundry.payloads.errors.ObjectStoreUnavailable`, whatever the reason: senders keep
@@ -14,66 +12,30 @@ the endpoint's host and the bucket, never credentials or text from the server.
 from __future__ import annotations
 
 import itertools
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ReadTimeoutError,
-    SSLError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from tracefoundry.model.times import SECOND_NS
-from tracefoundry.payloads.errors import (
-    ObjectMissing,
-    ObjectStoreMisconfigured,
-    ObjectStoreUnavailable,
-)
+from tracefoundry.payloads.errors import ObjectMissing, ObjectStoreUnavailable
 from tracefoundry.payloads.objects import StoredObject, check_name, check_prefix, is_name
-
-Addressing = Literal["auto", "path", "virtual"]
+from tracefoundry.payloads.s3_client import (
+    Addressing,
+    error_code,
+    error_status,
+    make_client,
+    remedy,
+)
 
 _CHUNK_BYTES = 64 * 1024
 _RANGE_NOT_SATISFIABLE = 416  # the object ends before the range begins
 _PARALLEL = 8
 # A whole day is deleted in batches of this size, which limits the names and futures in memory.
 _BATCH = 1000
-
-_UNKNOWN_KEY = "the access key is not known there: check AWS_ACCESS_KEY_ID"
-_REMEDIES = {
-    "AccessDenied": "access is denied: allow s3:GetObject, s3:PutObject, s3:DeleteObject and"
-    " s3:ListBucket on the bucket",
-    "AllAccessDisabled": "access is disabled by the provider",
-    "AuthorizationHeaderMalformed": "the region is wrong: set AWS_REGION to the bucket's region",
-    "ExpiredToken": "the credentials have expired: renew them",
-    "InvalidAccessKeyId": _UNKNOWN_KEY,
-    "InvalidBucketName": "the bucket's name is not allowed there: correct the payload URL",
-    "NoSuchBucket": "the bucket does not exist: create it, or correct the payload URL",
-    "PermanentRedirect": "the bucket is in another region: set AWS_REGION to it",
-    "QuotaExceeded": "the bucket's quota is used up",
-    "RequestTimeTooSkewed": "the clocks differ: set this machine's clock",
-    "SignatureDoesNotMatch": "the secret key is refused: check AWS_SECRET_ACCESS_KEY",
-    "SlowDown": "the store asks for fewer requests",
-    "XAdminUserNotFound": _UNKNOWN_KEY,  # versitygw
-}
-_STATUS_REMEDIES = {
-    301: _REMEDIES["PermanentRedirect"],
-    401: _REMEDIES["AccessDenied"],
-    403: _REMEDIES["AccessDenied"],
-    404: _REMEDIES["NoSuchBucket"],
-}
 
 
 class S3Store:
@@ -107,29 +69,13 @@ class S3Store:
         self.bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._deadline_s = deadline_s
-        options: dict[str, Any] = {
-            "connect_timeout": connect_timeout_s,
-            "read_timeout": read_timeout_s,
-            "retries": {"mode": "standard", "total_max_attempts": attempts},
-            "max_pool_connections": 2 * _PARALLEL,
-            # Newer boto3 versions add CRC trailers to every PUT, which many servers refuse. We do
-            # not need them: each blob is verified when it is read.
-            "request_checksum_calculation": "when_required",
-            "response_checksum_validation": "when_required",
-        }
-        try:
-            session = boto3.session.Session()
-            client: Any = session.client("s3", config=Config(**options))
-            self.endpoint = _shown(client.meta.endpoint_url)
-            if addressing == "auto":
-                addressing = "virtual" if _is_aws(self.endpoint) else "path"
-            options["s3"] = {"addressing_style": addressing}
-            self._client: Any = session.client("s3", config=Config(**options))
-        except (BotoCoreError, ValueError) as error:
-            raise ObjectStoreMisconfigured(
-                f"the S3 client cannot be made ({type(error).__name__}): check AWS_REGION,"
-                " AWS_PROFILE and AWS_ENDPOINT_URL_S3"
-            ) from None
+        self._client, self.endpoint = make_client(
+            addressing=addressing,
+            connect_timeout_s=connect_timeout_s,
+            read_timeout_s=read_timeout_s,
+            attempts=attempts,
+            connections=2 * _PARALLEL,
+        )
         self._pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="payload-s3")
 
     def put(self, name: str, data: bytes) -> None:
@@ -199,9 +145,9 @@ class S3Store:
         try:
             body = self._client.get_object(**request)["Body"]
         except ClientError as error:
-            if _code(error) == "NoSuchKey":
+            if error_code(error) == "NoSuchKey":
                 raise _NotFound from None
-            if _status(error) == _RANGE_NOT_SATISFIABLE:
+            if error_status(error) == _RANGE_NOT_SATISFIABLE:
                 return b""
             raise
         chunks = []
@@ -245,50 +191,13 @@ class S3Store:
                 raise TimeoutError
         except (BotoCoreError, ClientError, HTTPError, TimeoutError) as error:
             # The cause may quote requests and text from the server, so it is not chained.
-            remedy = _remedy(error)
+            advice = remedy(error)
             raise ObjectStoreUnavailable(
-                f"cannot {action} bucket {self.bucket!r} at {self.endpoint}: {remedy}",
-                public=f"the payload store cannot be used: {remedy}",
+                f"cannot {action} bucket {self.bucket!r} at {self.endpoint}: {advice}",
+                public=f"the payload store cannot be used: {advice}",
             ) from None
         return [future.result() for future in futures]
 
 
 class _NotFound(Exception):
     """The object does not exist."""
-
-
-def _remedy(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        code, status = _code(error), _status(error)
-        known = _REMEDIES.get(code) or _STATUS_REMEDIES.get(status)
-        return known or f"it answered {status} {code}".rstrip()
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-    if isinstance(error, SSLError):
-        return "its certificate is not trusted: set AWS_CA_BUNDLE to the file of its authority"
-    if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
-        return "nothing answers there: check AWS_ENDPOINT_URL_S3 and that the server runs"
-    if isinstance(error, ReadTimeoutError | TimeoutError):
-        return "it answers too slowly"
-    return f"the connection failed ({type(error).__name__})"
-
-
-def _code(error: ClientError) -> str:
-    """The error code, if it has the form of one; the answer may be arbitrary text."""
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    return code if re.fullmatch(r"[A-Za-z][A-Za-z0-9.]{0,63}", code) else ""
-
-
-def _status(error: ClientError) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-def _shown(endpoint: str) -> str:
-    """Scheme, host and port only, because a URL may have a password in it."""
-    parts = urlsplit(endpoint)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-
-
-def _is_aws(endpoint: str) -> bool:
-    host = urlsplit(endpoint).hostname or ""
-    return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))

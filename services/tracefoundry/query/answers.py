@@ -77,6 +77,7 @@ def trace_answer(trace: StoredTrace, project: str) -> Trace:
         service=summary.service,
         services=summary.services,
         environment=summary.environment,
+        original_environment=trace.original_environment,
         status=_word(STATUSES, summary.status),
         start_time_ns=str(start),
         end_time_ns=str(end),
@@ -110,7 +111,15 @@ def trace_answer(trace: StoredTrace, project: str) -> Trace:
 def _cut_names(shown: Trace) -> None:
     """Cut the names of a trace that are too long for a list."""
     most = SKELETON_NAME_CHARACTERS
-    for name in ("root_name", "service", "environment", "agent", "conversation_id", "user_id"):
+    for name in (
+        "root_name",
+        "service",
+        "environment",
+        "original_environment",
+        "agent",
+        "conversation_id",
+        "user_id",
+    ):
         text = getattr(shown, name)
         if text is not None and len(text) > most:
             setattr(shown, name, text[:most])

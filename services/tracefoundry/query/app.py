@@ -25,6 +25,7 @@ from tracefoundry.query.body_limit import BodyLimit
 from tracefoundry.query.dry_replays import dry_replay_router
 from tracefoundry.query.exporting import ContentSource, Exporting
 from tracefoundry.query.exports import export_router
+from tracefoundry.query.imports import import_router
 from tracefoundry.query.metrics import RequestMetrics
 from tracefoundry.query.openapi import describe, operation_id
 from tracefoundry.query.parameters import DropEmptyParameters, known_parameters
@@ -60,7 +61,7 @@ def create_app(
         objects: the payload store.
         keys: those that its payloads are encrypted with.
         registry: where requests are counted; a new one when None.
-        patterns: what the pattern file adds to the redaction of exports.
+        patterns: what the pattern file adds to the redaction of exports and imports.
     """
     registry = CollectorRegistry() if registry is None else registry
     if access is None:
@@ -87,9 +88,11 @@ def create_app(
     payloads = PayloadReader(store.reader, objects, keys)
     app.include_router(payload_router(store.reader, payloads))
     contents = ContentSource(objects, keys, payloads.read_from)
-    exporting = Exporting(store, access.projects, contents, patterns or UserPatterns())
+    patterns = patterns or UserPatterns()
+    exporting = Exporting(store, access.projects, contents, patterns)
     app.include_router(export_router(exporting, settings))
     app.include_router(dry_replay_router(store.reader, contents))
+    app.include_router(import_router(store, settings, access.projects, patterns, objects, keys))
     app.include_router(administration_router(access))
 
     @app.get("/docs", include_in_schema=False)

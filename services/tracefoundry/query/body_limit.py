@@ -1,7 +1,8 @@
 """Bounds the bodies of requests to the API before they are read into memory.
 
 FastAPI reads a body whole before a route is asked. The bodies here are a few names and settings, so
-a small limit holds for all routes but the export, which may be told ten thousand trace ids.
+a small limit holds for all routes but the export, which may be told ten thousand trace ids, and
+those that take files.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_BYTES_BY_PATH = {"/api/export": 1024 * 1024}
 """Larger limits of single paths."""
 
+UNLIMITED_PATHS = frozenset({"/api/bundles/import"})
+"""Their routes stream the body into a file, and have limits of their own."""
+
 
 class BodyLimit:
     """ASGI middleware: 413 for a larger body, announced or not."""
@@ -24,7 +28,7 @@ class BodyLimit:
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in UNLIMITED_PATHS:
             await self._app(scope, receive, send)
             return
         received = 0

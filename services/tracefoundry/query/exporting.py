@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fastapi import Response
@@ -25,6 +26,9 @@ from tracefoundry.store.records import ProjectRecord, StoredTrace
 
 if TYPE_CHECKING:
     from tracefoundry.bundle.export_traces import ExportOptions
+    from tracefoundry.bundle.keys import SigningKey
+    from tracefoundry.bundle.members import Manifest
+    from tracefoundry.bundle.writing import SupportsWrite
 
 EXPORTS_AT_ONCE: Final = 3
 """Exports that one process writes at once: each holds a connection of the reader until its client
@@ -77,7 +81,7 @@ class Exporting:
                 "Try again when one of them is done.",
             )
         body = ProducedBody(
-            lambda out: self._write(select, asked, announce, out), ended=self._places.release
+            lambda out: self.write(select, asked, announce, out), ended=self._places.release
         )
         try:
             first = body.start()
@@ -103,9 +107,22 @@ class Exporting:
             },
         )
 
-    def _write(
-        self, select: Select, asked: ExportTrace, announce: Announce, out: ProducedBody
-    ) -> None:
+    def write(
+        self,
+        select: Select,
+        asked: ExportTrace,
+        announce: Announce,
+        out: SupportsWrite,
+        *,
+        signing_key: SigningKey | None = None,
+        spool_folder: Path | None = None,
+    ) -> Manifest:
+        """Write a bundle.
+
+        Raises:
+            ApiError: what ``select`` raises, and 422 for a redaction that is too weak.
+            BundleError, UnknownKey, StoreUnavailable, ObjectStoreUnavailable: it is incomplete.
+        """
         # The engine of redaction is large, and a process that exports nothing needs none of it.
         from tracefoundry.bundle.export_contents import ContentReader
         from tracefoundry.bundle.export_traces import export_traces
@@ -116,11 +133,13 @@ class Exporting:
                 project_id: readable.names[project_id]
                 for project_id in sorted({trace.project_id for trace in traces})
             }
-            options = self._options(names, asked)
+            options = replace(
+                self._options(names, asked), signing_key=signing_key, spool_folder=spool_folder
+            )
             announce(names.values(), traces)
             source = self._contents
             contents = ContentReader(snapshot, source.objects, source.keys, source.read_again)
-            export_traces(snapshot, contents, traces, options, out)
+            return export_traces(snapshot, contents, traces, options, out)
 
     def _options(self, names: Mapping[int, str], asked: ExportTrace) -> ExportOptions:
         from tracefoundry.bundle.export_traces import ExportOptions, ProjectExport

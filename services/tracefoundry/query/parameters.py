@@ -183,7 +183,12 @@ class SelectTraces(Parameters, Window, TraceFilters):
     sort: Order = "newest"
     limit: Annotated[
         int | None,
-        Field(ge=1, le=10_000, description="Most traces; all by default, at most 10,000."),
+        Field(
+            ge=1,
+            le=10_000,
+            description="Most traces; all by default, at most 10,000.",
+            examples=[100],
+        ),
     ] = None
 
 

@@ -18,11 +18,11 @@ from typing import Any
 import msgspec
 
 from tracefoundry.model.payload import LOG
-from tracefoundry.model.times import day_of, rfc3339_microseconds
+from tracefoundry.model.times import rfc3339_microseconds
 from tracefoundry.schemas.spans import PayloadEntry
 from tracefoundry.store.api import Snapshot
 from tracefoundry.store.payload_states import payload_now, stored_digest
-from tracefoundry.store.records import PayloadStates, SpanPage, StoredLog, StoredSpan
+from tracefoundry.store.records import PayloadStates, SpanPage, StoredLog, StoredSpan, StoredTrace
 
 Json = dict[str, Any]
 
@@ -33,10 +33,11 @@ class PayloadEntries:
     """The entries of the spans of one page, and of their logs."""
 
     def __init__(
-        self, snapshot: Snapshot, project_id: int, page: SpanPage, *, content: bool
+        self, snapshot: Snapshot, trace: StoredTrace, page: SpanPage, *, content: bool
     ) -> None:
         """Look up the states of all of them. ``content`` is for those who may read content."""
         self._content = content
+        self._trace = trace
         self._parsed: dict[int, list[Json]] = {}
         wanted: set[tuple[bytes, int]] = set()
         pointed: set[bytes] = set()
@@ -56,16 +57,16 @@ class PayloadEntries:
                 if entry["state"] == _POINTER:
                     pointed.add(digest)
                 else:
-                    wanted.add((digest, day_of(time_ns)))
+                    wanted.add((digest, trace.payload_day(time_ns)))
         self._states = (
-            snapshot.payload_states(project_id, wanted, pointed)
+            snapshot.payload_states(trace.project_id, wanted, pointed)
             if wanted or pointed
             else PayloadStates()
         )
 
     def of(self, span: StoredSpan, logs: Iterable[StoredLog] = ()) -> list[PayloadEntry]:
         """The entries of a span, then those of its logs in their order."""
-        day = day_of(span.start_time_ns)
+        day = self._trace.payload_day(span.start_time_ns)
         found = [self._shown(entry, entry["place"], day) for entry in self._of(span)]
         for index, log in enumerate(logs):
             for entry in self._of(log):
@@ -75,7 +76,8 @@ class PayloadEntries:
                     if (log.resource_id, log.scope_id) == (span.resource_id, span.scope_id):
                         continue
                     place = f"{place}/{entry['place']}"
-                found.append(self._shown(entry, place, day_of(log.time_ns)))
+                log_day = self._trace.payload_day(log.time_ns)
+                found.append(self._shown(entry, place, log_day))
         return found
 
     def pointers(self, holder: StoredSpan | StoredLog) -> set[tuple[str, str]]:

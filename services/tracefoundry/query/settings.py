@@ -18,6 +18,8 @@ class QuerySettings:
     allowed_hosts: frozenset[str] | None = None
     """Host names a request may name, without port; None for any. Loopback binds set
     :data:`tracefoundry.auth.origin_check.LOOPBACK_HOSTS`, against DNS rebinding."""
+    import_max_bytes: int = 16 * 1024**3
+    """Largest file that is imported."""
     search_seconds: float = 2.0
     """A text search answers with what it has after this long."""
     retry_after_seconds: int = 2

@@ -150,7 +150,7 @@ def _page(
         fields |= {"span_id": span.span_id, "start_time_ns": span.start_time_ns, "payloads": text}
         holder = StoredSpan(**fields)
         only = SpanPage([holder], None, {}, {}, {}, logs_truncated=False)
-        page.payloads = PayloadEntries(snapshot, trace.project_id, only, content=content).of(holder)
+        page.payloads = PayloadEntries(snapshot, trace, only, content=content).of(holder)
     else:
         setattr(page, part, withholding.members(text, part, index))
     return page

@@ -151,7 +151,7 @@ def _shown(
     content = caller.may_read_content
     with_usage = page.logs or any(map(fields_of, page.spans))
     counting = snapshot.counting_spans(trace) if with_usage else None
-    entries = PayloadEntries(snapshot, trace.project_id, page, content=content)
+    entries = PayloadEntries(snapshot, trace, page, content=content)
     pointers = {} if content else missing_pointers(snapshot, trace, page)
     return span_answers(page, trace.trace_id, counting, entries, content=content, pointers=pointers)
 

@@ -29,18 +29,18 @@ ITEMS_LIMIT = 100
 """Most spans or payloads that one check names."""
 
 _OBSTACLES: Final[dict[CheckName, str]] = {
-    "hashes": "{count} payloads are there and do not give their hash",
-    "missing": "{count} payloads are not there, and nothing says why",
-    "dangling": "{count} references point at content that is not stored here",
-    "expired": "{count} payloads have expired",
-    "deleted": "{count} payloads were deleted",
+    "hashes": "payloads whose bytes do not give their hash: {count}",
+    "missing": "payloads that are not there, and nothing says why: {count}",
+    "dangling": "references to content that is not stored here: {count}",
+    "expired": "payloads that have expired: {count}",
+    "deleted": "payloads that were deleted: {count}",
 }
 """Checks that make the result not ok, with what they say."""
 
 _TOLD: Final[dict[CheckName, str]] = {
-    "redacted": "{count} payloads were taken out by redaction",
-    "withheld": "{count} payloads were withheld because redaction failed on them",
-    "excluded": "{count} payloads were left out of this export",
+    "redacted": "payloads that redaction took out: {count}",
+    "withheld": "payloads that were withheld because redaction failed on them: {count}",
+    "excluded": "payloads that the export left out: {count}",
 }
 """Checks that are told and do not count against the result."""
 
@@ -151,8 +151,8 @@ class DryRun:
             self._states["present"] += uses.count
         self._unread.clear()
         checks = [
-            self._check("orphans", "{count} spans name a parent that is not in the trace"),
-            self._check("cycles", "{count} spans are their own ancestors"),
+            self._check("orphans", "spans whose parent is not in the trace: {count}"),
+            self._check("cycles", "spans that are their own ancestors: {count}"),
         ]
         checks += [self._check(name, text, obstacle=True) for name, text in _OBSTACLES.items()]
         checks += [self._check(name, text) for name, text in _TOLD.items()]
@@ -199,7 +199,7 @@ class DryRun:
             check=name,
             ok=not (obstacle and found.count),
             count=found.count,
-            message=text.format(count=found.count or "no"),
+            message=text.format(count=f"{found.count:,}"),
             items=found.items,
         )
 

@@ -9,7 +9,6 @@ from typing import TypeVar
 from tracefoundry.bundle.export_contents import ContentReader, ReadAgain
 from tracefoundry.model.payload import PayloadEntry, PayloadState
 from tracefoundry.model.span import LogRecord, Span
-from tracefoundry.model.times import day_of
 from tracefoundry.payloads.errors import ObjectMissing, PayloadCorrupt, PayloadMissing
 from tracefoundry.replay.dry import DryRun, PayloadKey
 from tracefoundry.schemas.replay import DryReplay, DryReplayState
@@ -36,21 +35,16 @@ def dry_replay_of_stored(
     """
     run = DryRun()
     for spans in snapshot.model_spans(trace):
-        span_days = [_day(trace, span.start_time_ns) for span in spans]
+        span_days = [trace.payload_day(span.start_time_ns) for span in spans]
         for span, day, states in _with_states(snapshot, trace.project_id, spans, span_days):
             run.add_span(span, states, project=project, day=day)
     run.end_trace(trace.trace_id)
     for logs in snapshot.model_logs(trace.project_id, trace.trace_id):
-        log_days = [_day(trace, log.time_ns) for log in logs]
+        log_days = [trace.payload_day(log.time_ns) for log in logs]
         for log, day, states in _with_states(snapshot, trace.project_id, logs, log_days):
             run.add_log(log, states, project=project, day=day)
     _read(run, contents, read_again, trace.project_id)
     return run.result()
-
-
-def _day(trace: StoredTrace, time_ns: int) -> int:
-    """The day under which payloads are stored: of an imported trace, that of the import."""
-    return day_of(time_ns) if trace.import_day is None else trace.import_day
 
 
 def _with_states(

@@ -93,6 +93,13 @@ class ObjectsReport(msgspec.Struct, kw_only=True):
     unknown_projects: int = 0
 
 
+class BundlesReport(msgspec.Struct, kw_only=True):
+    """Bundles of TraceExports that were removed from object stores."""
+
+    bundles: int = 0
+    bytes: int = 0
+
+
 class DiskUse(msgspec.Struct, kw_only=True, frozen=True):
     """How full something is.
 
@@ -147,5 +154,6 @@ class RetentionReport(msgspec.Struct, kw_only=True):
     traces: TracesReport = msgspec.field(default_factory=TracesReport)
     resources: ResourcesReport = msgspec.field(default_factory=ResourcesReport)
     objects: ObjectsReport = msgspec.field(default_factory=ObjectsReport)
+    bundles: BundlesReport = msgspec.field(default_factory=BundlesReport)
     disk: DiskReport = msgspec.field(default_factory=DiskReport)
     steps: list[StepReport] = []

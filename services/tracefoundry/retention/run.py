@@ -15,6 +15,7 @@ from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.retention.context import Run, Stopped
 from tracefoundry.retention.cutoffs import cutoffs
 from tracefoundry.retention.disk import Measure, enforce_limit, measure_disks
+from tracefoundry.retention.exports import delete_bundles
 from tracefoundry.retention.orphans import delete_orphans
 from tracefoundry.retention.payloads import expire_payloads
 from tracefoundry.retention.records import delete_records
@@ -94,8 +95,13 @@ def _run_steps(run: Run, settings: Settings, store: Store, measure: Measure) -> 
         expire_spans(run, keep)
     with run.step("records"):
         delete_records(run, keep)
+    if not run.dry_run:
+        with run.step("interrupted imports"):
+            store.imports.remove_leftovers()
     with run.step("objects"):
         delete_orphans(run, keep)
+    with run.step("exports"):
+        delete_bundles(run, store.exports)
     if settings.retention_disk_percent is not None:
         with run.step("disk"):
             enforce_limit(run, keep, settings.retention_disk_percent, measure)

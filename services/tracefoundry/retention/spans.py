@@ -12,6 +12,7 @@ from tracefoundry.model.times import date_of
 from tracefoundry.retention.context import Run
 from tracefoundry.retention.cutoffs import Cutoffs, ProjectCutoff
 from tracefoundry.retention.report import ProjectSpans
+from tracefoundry.store.deletion_records import ExpiredTraces
 
 
 def expire_spans(run: Run, cutoffs: Cutoffs) -> None:
@@ -24,6 +25,7 @@ def expire_spans(run: Run, cutoffs: Cutoffs) -> None:
     reports = {project.project_id: _report_of(run, project) for project in cutoffs.projects}
     partitions = run.data.partitions("spans")
     _mark(run, cutoffs, reports)
+    _delete_imports(run, cutoffs, reports, rows_from=cutoffs.spans_day if partitions else 0)
     expired = [one for one in partitions if one.day < cutoffs.spans_day]
     in_use = run.drop_partitions(expired, run.report.spans)
     # Days before went as a whole, where the store drops days.
@@ -57,6 +59,17 @@ def _mark(run: Run, cutoffs: Cutoffs, reports: dict[int, ProjectSpans]) -> None:
         run.report.traces.cut += cut
 
 
+def _delete_imports(
+    run: Run, cutoffs: Cutoffs, reports: dict[int, ProjectSpans], *, rows_from: int
+) -> None:
+    """Remove traces that were imported too long ago, before the days of their spans go."""
+    for project in cutoffs.projects:
+        removed = run.data.delete_expired_imports(
+            project.project_id, before_day=project.spans_day, rows_from=rows_from
+        )
+        _add(run, removed, reports[project.project_id])
+
+
 def _delete_rows(run: Run, project: ProjectCutoff, first_day: int, report: ProjectSpans) -> None:
     days = range(first_day, project.spans_day)
     report.spans += run.data.delete_rows("spans", project.project_id, days)
@@ -68,6 +81,10 @@ def _delete_summaries(
     run: Run, project: ProjectCutoff, before_day: int, report: ProjectSpans
 ) -> None:
     removed = run.data.delete_expired_traces(project.project_id, before_day=before_day)
+    _add(run, removed, report)
+
+
+def _add(run: Run, removed: ExpiredTraces, report: ProjectSpans) -> None:
     report.traces_deleted += removed.traces
     report.spans += removed.spans
     report.logs += removed.logs

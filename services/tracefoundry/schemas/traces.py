@@ -37,6 +37,7 @@ class Trace(msgspec.Struct, kw_only=True):
     service: Annotated[str | None, Meta(description="The root's service.")] = None
     services: list[str] = []
     environment: str | None = None
+    original_environment: str | None = None
     status: TraceStatus = "unset"
     start_time_ns: TimeNs
     end_time_ns: TimeNs

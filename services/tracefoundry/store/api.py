@@ -1,6 +1,6 @@
 """The seam to storage: what a store promises, in words. All code above ``store/`` knows only this.
 
-A store is opened by :func:`open_store` and has five parts:
+A store is opened by :func:`open_store` and has six parts:
 
 :class:`Writer`
     stores spans, logs and the rows of payloads, durably and once;
@@ -9,6 +9,8 @@ A store is opened by :func:`open_store` and has five parts:
 :class:`Deletion`
     removes traces and payloads, by request and by retention (:mod:`tracefoundry.store.deletion_api`
     has its methods and records);
+:class:`Imports`
+    stores traces from files, whole or not at all (:mod:`tracefoundry.store.import_api`);
 :class:`Administration`
     keeps projects, tokens and the audit log;
 :class:`Capabilities`
@@ -42,6 +44,8 @@ from tracefoundry.model.run_starts import RunStart
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.store.deletion_api import Deletion as Deletion
 from tracefoundry.store.deletion_api import RetentionRun as RetentionRun
+from tracefoundry.store.export_api import Exports as Exports
+from tracefoundry.store.import_api import Imports as Imports
 from tracefoundry.store.json_slices import JsonSlice
 from tracefoundry.store.records import (
     AuditEntry,
@@ -68,7 +72,7 @@ from tracefoundry.store.records import (
     TraceSelection,
 )
 
-RefusalReason = Literal["trace_deleted", "data_error"]
+RefusalReason = Literal["trace_deleted", "trace_imported", "data_error"]
 
 DISK_FULL = (
     "the disk of the database is full: nothing is stored until there is room; delete traces,"
@@ -131,6 +135,25 @@ class StoreMisconfigured(StoreError):
 class PayloadsGone(StoreError):
     """Payloads that a commit relied on were deleted since they were looked up; nothing was changed.
     Looking them up and storing what is missing makes the commit possible again."""
+
+
+class ImportConflict(StoreError):
+    """A trace of this id is in the project already and is not the one of the file; nothing was
+    changed.
+
+    Attributes:
+        live: it came over OTLP; else it was imported with other content.
+    """
+
+    def __init__(self, project_id: int, trace_id: bytes, *, live: bool) -> None:
+        super().__init__(f"trace {trace_id.hex()} is there already")
+        self.project_id = project_id
+        self.trace_id = trace_id
+        self.live = live
+
+
+class ImportRefused(StoreError):
+    """This store can never take this import; the message says why. Nothing became visible."""
 
 
 class NameTaken(StoreError):
@@ -675,8 +698,18 @@ class Store(Protocol):
         ...
 
     @property
+    def imports(self) -> Imports:
+        """Imports traces from files."""
+        ...
+
+    @property
     def administration(self) -> Administration:
         """Projects, tokens and the audit log."""
+        ...
+
+    @property
+    def exports(self) -> Exports:
+        """Records of bundles in object stores."""
         ...
 
     @property

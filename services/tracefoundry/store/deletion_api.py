@@ -73,6 +73,13 @@ class RetentionRun(Protocol):
         those spans. A trace that has a later span by now stays."""
         ...
 
+    def delete_expired_imports(
+        self, project_id: int, *, before_day: int, rows_from: int
+    ) -> ExpiredTraces:
+        """Remove imported traces whose day of import is before a day. Of those imported before
+        ``rows_from`` the spans and logs are left: their days are dropped whole."""
+        ...
+
     def oldest_span_day(self, *, after: int) -> int | None:
         """The oldest day after one on which there are spans. Where days are dropped whole, a day
         whose spans were deleted row by row still counts."""

@@ -16,12 +16,20 @@ from tracefoundry.store.records import BlobPlace
 LIST_ID_BYTES = 16
 """A list and its parts know each other by the first bytes of their refs."""
 
-DayTable = Literal["spans", "span_logs", "span_payload_refs", "payload_blobs", "payload_list_parts"]
-"""What is stored by day: spans and their logs, which trace refers to which payload, where payloads
-are stored, and which list needs which part."""
+DayTable = Literal[
+    "spans",
+    "span_logs",
+    "imported_spans",
+    "imported_span_logs",
+    "span_payload_refs",
+    "payload_blobs",
+    "payload_list_parts",
+]
+"""What is stored by day: spans and their logs, the same of imported traces, which trace refers to
+which payload, where payloads are stored, and which list needs which part."""
 
 PartitionGroup = Literal["spans", "payloads"]
-"""Tables whose days expire together: the first three of :data:`DayTable`, and the other two."""
+"""Tables whose days expire together: the first five of :data:`DayTable`, and the other two."""
 
 RecordKind = Literal[
     "resources", "scopes", "tombstones", "payload_tombstones", "audit_entries", "usage"

@@ -17,11 +17,14 @@ from tracefoundry.store.api import (
     PreparedLog,
     PreparedSpan,
     Refusal,
+    RefusalReason,
 )
 from tracefoundry.store.recompute import recompute
 from tracefoundry.store.records import ProjectUsage
 from tracefoundry.store.transaction import ExistingTrace, Transaction, log_key, span_key
 from tracefoundry.store.values import ID_BYTES
+
+TRACE_IMPORTED = "a trace of this id was imported into the project: delete it, then send again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +166,19 @@ class Insertion:
         log_traces = {self._trace_of_log(index) for index in logs}
         only_logs = sorted(log_traces - by_trace.keys() - runs.keys())
         there = self._tx.lock_traces(only_logs) if only_logs else {}
+        imported = {key for key, state in (existing | there).items() if state.imported}
+        if imported:
+            self._refuse(by_trace, logs, imported, "trace_imported", TRACE_IMPORTED)
+            for traces in (by_trace, runs, existing, there):
+                for key in imported & traces.keys():
+                    del traces[key]
+            logs = [index for index in logs if self._trace_of_log(index) not in imported]
+            log_traces -= imported
         existing |= self._completed_by_events(by_trace, runs.keys(), existing.keys(), there, logs)
         if by_trace or log_traces:
             deleted = self._tx.tombstoned(sorted(by_trace.keys() | log_traces), self._now_ns)
             if deleted:
-                self._refuse_deleted(by_trace, logs, deleted)
+                self._refuse(by_trace, logs, deleted, "trace_deleted", "trace deleted")
                 rows = deleted & (by_trace.keys() | runs.keys())
                 if rows:
                     self._tx.remove_traces(sorted(rows))
@@ -239,23 +250,23 @@ class Insertion:
     def _trace_of_log(self, index: int) -> TraceKey:
         return (self._logs[index].project_id, self._logs[index].log.trace_id)
 
-    def _refuse_deleted(
-        self, by_trace: dict[TraceKey, list[int]], logs: list[int], deleted: set[TraceKey]
+    def _refuse(
+        self,
+        by_trace: dict[TraceKey, list[int]],
+        logs: list[int],
+        traces: set[TraceKey],
+        reason: RefusalReason,
+        detail: str,
     ) -> None:
-        """Remove the rows of deleted traces from the transaction again and refuse them."""
-        detail = "trace deleted"
-        refused = [index for key in sorted(deleted) for index in by_trace.get(key, [])]
+        """Remove the rows of some traces from the transaction again and refuse them."""
+        refused = [index for key in sorted(traces) for index in by_trace.get(key, [])]
         if refused:
             self._tx.remove_spans([span_key(self._spans[index]) for index in refused])
-            self._outcome.refused_spans += [
-                Refusal(index, "trace_deleted", detail) for index in refused
-            ]
-        refused = [index for index in logs if self._trace_of_log(index) in deleted]
+            self._outcome.refused_spans += [Refusal(index, reason, detail) for index in refused]
+        refused = [index for index in logs if self._trace_of_log(index) in traces]
         if refused:
             self._tx.remove_logs([log_key(self._logs[index]) for index in refused])
-            self._outcome.refused_logs += [
-                Refusal(index, "trace_deleted", detail) for index in refused
-            ]
+            self._outcome.refused_logs += [Refusal(index, reason, detail) for index in refused]
 
     def _record_refs(self, unique: list[int], unique_logs: list[int]) -> None:
         """Record which traces need which payloads. A span that was there before counts too:

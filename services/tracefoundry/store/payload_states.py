@@ -7,6 +7,7 @@ and exports tell the same state, because both ask here.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from tracefoundry.model.payload import PayloadState, StoredState, digest_of
@@ -55,7 +56,13 @@ def payload_now(
 
 def stored_digest(ref: object) -> bytes | None:
     """The digest of a ref of ours; None for what points elsewhere, and for none."""
+    return _digest(ref) if type(ref) is str else None
+
+
+@lru_cache(maxsize=4_096)
+def _digest(ref: str) -> bytes | None:
+    """Remembered, because an export asks for each ref of a batch several times."""
     try:
-        return digest_of(ref) if type(ref) is str else None
+        return digest_of(ref)
     except ValueError:
         return None

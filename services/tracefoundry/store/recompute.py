@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tracefoundry.model.event_facts import complete_facts
 from tracefoundry.model.run_starts import RunStart
-from tracefoundry.model.summary import TraceKey, summarise
+from tracefoundry.model.summary import TraceKey, TraceSummary, summarise
 from tracefoundry.store.transaction import ExistingTrace, Transaction
 
 LARGE_TRACE_SPANS = 100_000
@@ -25,6 +25,21 @@ def recompute_deferred(tx: Transaction, now_ns: int, also: Sequence[TraceKey] = 
     if due:
         recompute(tx, due, now_ns)
     return len(due)
+
+
+def staged_summaries(
+    tx: Transaction, keys: Sequence[TraceKey]
+) -> dict[TraceKey, tuple[int, TraceSummary | None]]:
+    """How many spans are stored of traces that have no row yet, and their summaries; None of a
+    trace with neither spans nor the start of a run."""
+    facts, runs = tx.facts(keys), tx.run_starts(keys, 0)
+    for key, views in tx.event_views(keys, 0).items():
+        complete_facts(facts.get(key, ()), views)
+    found: dict[TraceKey, tuple[int, TraceSummary | None]] = {}
+    for key in keys:
+        spans, starts = facts.get(key, []), runs.get(key, [])
+        found[key] = (len(spans), summarise(spans, starts) if spans or starts else None)
+    return found
 
 
 def recompute(tx: Transaction, existing: dict[TraceKey, ExistingTrace], now_ns: int) -> None:

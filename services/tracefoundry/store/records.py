@@ -16,6 +16,7 @@ import msgspec
 from tracefoundry.model.genai.view import GenAI, GenAIKind
 from tracefoundry.model.limits import PREVIEW_CHARACTERS
 from tracefoundry.model.summary import TraceSummary
+from tracefoundry.model.times import day_of
 
 JsonText = str
 """JSON as it is stored. It is spliced into an answer without parsing it."""
@@ -212,12 +213,19 @@ class TracePosition:
     inside: SpanPosition | None = None
 
 
+def payload_day(time_ns: int, import_day: int | None) -> int:
+    """The day under which payloads of a span or log are stored: that of its own time, or of the
+    import of its trace."""
+    return day_of(time_ns) if import_day is None else import_day
+
+
 class StoredTrace(msgspec.Struct, frozen=True, gc=False):
     """A trace: its key, its summary, and the state of that summary.
 
     Attributes:
         source: ``otlp``, ``bundle_import`` or ``file_import``.
         import_day: the day of the import; None for a trace that came over OTLP.
+        original_environment: the environment that an imported trace had in its file.
         totals_pending: the summary of a very large trace waits for its next recompute.
         missing_expired: spans of it have expired; the summary is frozen as it was before.
     """
@@ -229,6 +237,11 @@ class StoredTrace(msgspec.Struct, frozen=True, gc=False):
     summary: TraceSummary
     totals_pending: bool
     missing_expired: bool
+    original_environment: str | None = None
+
+    def payload_day(self, time_ns: int) -> int:
+        """The day under which the payloads of its span or log of this time are stored."""
+        return payload_day(time_ns, self.import_day)
 
     def position(self, sort: Sort) -> TracePosition:
         """Its place in a list that is sorted so."""

@@ -43,6 +43,8 @@ class ExistingTrace(msgspec.Struct, gc=False):
     missing_expired: bool
     has_runs: bool
     """Whether it had unfinished runs, or this commit brings the start of one."""
+    imported: bool = False
+    """Whether it was imported from a file: it takes no spans over OTLP."""
 
 
 class Transaction(Protocol):
@@ -80,7 +82,8 @@ class Transaction(Protocol):
     def upsert_traces(
         self, summaries: Sequence[tuple[TraceKey, TraceSummary]], now_ns: int
     ) -> dict[TraceKey, ExistingTrace]:
-        """Insert new traces whole, add counts to the others; returns the others."""
+        """Insert new traces whole, add counts to the others; returns the others. An imported
+        trace is left as it is: of its state only ``imported`` is right."""
         ...
 
     def lock_traces(self, keys: Sequence[TraceKey]) -> dict[TraceKey, ExistingTrace]:

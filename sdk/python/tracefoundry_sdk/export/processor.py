@@ -18,7 +18,7 @@ from tracefoundry_sdk.export.items import span_item
 from tracefoundry_sdk.safety import never_raises
 
 if TYPE_CHECKING:
-    from tracefoundry_sdk.runtime import Outbox
+    from tracefoundry_sdk.export.outbox import Outbox
 
 
 class ExportProcessor(SpanProcessor):

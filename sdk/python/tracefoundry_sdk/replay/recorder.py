@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracefoundry_sdk.replay.exchanges import Exchange
+from tracefoundry_sdk.http_exchanges import Exchange
 from tracefoundry_sdk.replay.guards import HTTP_LIBRARIES, Guards
 from tracefoundry_sdk.replay.http_replies import HttpReply
 from tracefoundry_sdk.spans.base import innermost

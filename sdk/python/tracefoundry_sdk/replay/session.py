@@ -11,10 +11,10 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import Any
 
+from tracefoundry_sdk.http_exchanges import Exchange
 from tracefoundry_sdk.replay import answers
 from tracefoundry_sdk.replay.client import ReplayClient
 from tracefoundry_sdk.replay.errors import ReplayMiss
-from tracefoundry_sdk.replay.exchanges import Exchange
 from tracefoundry_sdk.replay.guards import HTTP_LIBRARIES, TOOL_LIBRARIES, Guards, sockets_guard
 from tracefoundry_sdk.replay.http_replies import HttpReply, http_replies
 from tracefoundry_sdk.replay.matching import Call, Wanted
@@ -145,7 +145,7 @@ class Session:
     ) -> Callable[..., Any]:
         """A function of the same form that gives the recorded answer."""
         call = operation.replay
-        if call is None:
+        if not isinstance(call, OpenCall):
             return function
         if form == "generator":
             return _generator(call, function)
@@ -171,7 +171,7 @@ class Session:
         if self._stopped:
             return None
         operation = innermost()
-        if operation is not None and operation.replay is not None:
+        if operation is not None and isinstance(operation.replay, OpenCall):
             return operation.replay.http_reply()
         message = "a request outside of llm_call, tool_call and retrieval"
         self.client.blocked("http", f"{method} {_without_query(url)}", message)
@@ -192,7 +192,7 @@ class Session:
         if self._stopped:
             return None
         operation = innermost()
-        if operation is not None and operation.replay is not None:
+        if operation is not None and isinstance(operation.replay, OpenCall):
             around = operation.replay.identity
             if around.kind == "tool" and around.name == name:
                 return operation.replay.look_up("result")

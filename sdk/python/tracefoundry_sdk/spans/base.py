@@ -8,7 +8,7 @@ its token back, which OpenTelemetry reports as "Failed to detach context".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
@@ -19,14 +19,11 @@ from tracefoundry_sdk import replaying
 from tracefoundry_sdk import runtime as runtimes
 from tracefoundry_sdk.capture import Content
 from tracefoundry_sdk.errors import describe, is_error, record_error
+from tracefoundry_sdk.http_exchanges import Exchange
 from tracefoundry_sdk.messages.inputs import Message, roles_of, to_messages
+from tracefoundry_sdk.replaying import Identity, OpenCall
 from tracefoundry_sdk.runtime import Runtime
 from tracefoundry_sdk.safety import never_raises
-
-if TYPE_CHECKING:
-    from tracefoundry_sdk.replay.exchanges import Exchange
-    from tracefoundry_sdk.replay.session import OpenCall
-    from tracefoundry_sdk.replaying import Identity
 
 AGENTS_OF_CALLER = ("*",)
 """Begins the agent path of what another process called: the agents there are not known here."""
@@ -132,8 +129,6 @@ class Operation:
     @never_raises(None)
     def new_exchange(self) -> Exchange | None:
         """A place for a reply of HTTP inside this call; None if it is not recorded."""
-        from tracefoundry_sdk.replay.exchanges import Exchange
-
         if self._runtime is None or not self._runtime.record or not self._wants_content():
             return None
         if self.identity() is None:  # no call: nothing would find it again

@@ -81,7 +81,8 @@ async function showTraces() {
   for await (const trace of jsonLines(bundle, /^traces\./)) {
     const made = row([trace.trace_id, trace.project, trace.status, trace.environment,
       trace.spans, trace.logs, Object.entries(trace.payloads).map((each) => each.join(' ')).join(', ')]
-      .map((value) => element('td', {}, value === null ? '' : String(value))),
+      .map((value) => element('td', { class: typeof value === 'number' ? 'number' : null },
+        value === null ? '' : String(value))),
     trace.status === 'error' ? 'trace error' : 'trace',
     () => { select(made); showTrace(trace.trace_id); });
     rows.push(made);
@@ -174,7 +175,7 @@ function spanRow(span, depth, least, whole, action) {
   return made;
 }
 
-const shown = (value) => (typeof value === 'string' ? value : JSON.stringify(value, (_, each) => {
+const shown = (value) => (typeof value === 'string' || typeof value === 'bigint' ? `${value}` : JSON.stringify(value, (_, each) => {
   if (typeof each === 'bigint') return String(each);
   return each instanceof Map ? Object.fromEntries(each) : each;
 }, 1));

@@ -175,8 +175,10 @@ def _delete(tables: Tables, key: TraceKey, now_ns: int, retention_ns: int) -> De
     latest_ns = max([row.shown.start_time_ns for row in spans] or [log.time_ns for log in logs])
     keep_ns = max(latest_ns, now_ns + WINDOW_AHEAD_NS) + max(own_ns, retention_ns)
     tables.tombstones[key] = Tombstone(now_ns, min(keep_ns, ANY_TIME_NS))
-    tables.spans = {at: row for at, row in tables.spans.items() if at[:2] != key}
-    tables.logs = {at: row for at, row in tables.logs.items() if at[:2] != key}
+    names = ("imported_spans", "imported_logs") if tables.is_imported(key) else ("spans", "logs")
+    for name in names:
+        kept = {at: row for at, row in getattr(tables, name).items() if at[:2] != key}
+        setattr(tables, name, kept)
     traces = 0 if tables.traces.pop(key, None) is None else 1
     return Deleted(traces, len(spans), len(logs))
 
@@ -184,7 +186,8 @@ def _delete(tables: Tables, key: TraceKey, now_ns: int, retention_ns: int) -> De
 def _is_deleted(tables: Tables, row: RefRow, now_ns: int) -> bool:
     """Whether the trace of a reference is deleted."""
     stone = tables.tombstones.get(row[:2])
-    return stone is not None and stone.keep_until_ns > now_ns and row[:2] not in tables.traces
+    kept = row[:2] in tables.traces or row[:2] in tables.staged
+    return stone is not None and stone.keep_until_ns > now_ns and not kept
 
 
 def _blobs(tables: Tables, project_id: int, day: int) -> list[BlobRow]:

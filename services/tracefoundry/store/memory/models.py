@@ -9,11 +9,10 @@ from tracefoundry.model.contents import restore_log, restore_span
 from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.model.summary import TraceKey
-from tracefoundry.model.times import day_of
 from tracefoundry.store.api import ContentSource
 from tracefoundry.store.memory.spans import text_bytes
 from tracefoundry.store.memory.tables import Tables
-from tracefoundry.store.records import StoredLog, StoredSpan
+from tracefoundry.store.records import StoredLog, StoredSpan, payload_day
 from tracefoundry.store.sql.decoding import decode_log, decode_resource, decode_scope, decode_span
 
 _Model = TypeVar("_Model", Span, LogRecord)
@@ -27,9 +26,14 @@ def model_spans(
     stored = [row.shown for row in tables.spans_of(key)]
     spans = [decode_span(one, *envelopes.of(one), trace_id=key[1]) for one in stored]
     sizes = [envelopes.bytes_of(one) for one in stored]
+    imported = tables.import_day_of(key)
+
+    def day_of(span: Span) -> int:
+        return payload_day(span.start_time_ns, imported)
+
     for chunk in _chunks(spans, sizes, contents is not None, most, most_bytes):
         yield [
-            restore_span(span, _contents(contents, key[0], span.start_time_ns, span.payloads))
+            restore_span(span, _contents(contents, key[0], day_of(span), span.payloads))
             for span in chunk
         ]
 
@@ -42,9 +46,14 @@ def model_logs(
     stored = tables.logs_of(key)
     logs = [decode_log(one, *envelopes.of(one), trace_id=key[1]) for one in stored]
     sizes = [envelopes.bytes_of(one) for one in stored]
+    imported = tables.import_day_of(key)
+
+    def day_of(log: LogRecord) -> int:
+        return payload_day(log.time_ns, imported)
+
     for chunk in _chunks(logs, sizes, contents is not None, most, most_bytes):
         yield [
-            restore_log(log, _contents(contents, key[0], log.time_ns, log.payloads))
+            restore_log(log, _contents(contents, key[0], day_of(log), log.payloads))
             for log in chunk
         ]
 
@@ -105,8 +114,8 @@ def _chunks(
 
 
 def _contents(
-    source: ContentSource | None, project_id: int, time_ns: int, payloads: Sequence[PayloadEntry]
+    source: ContentSource | None, project_id: int, day: int, payloads: Sequence[PayloadEntry]
 ) -> Mapping[str, bytes]:
     """The stored contents of a span or log record, by ref."""
     refs = {entry.ref for entry in payloads if entry.ref and entry.state != "reference"}
-    return source(project_id, day_of(time_ns), refs) if source is not None and refs else {}
+    return source(project_id, day, refs) if source is not None and refs else {}

@@ -25,6 +25,8 @@ _Result = TypeVar("_Result")
 _DAYS: dict[DayTable, tuple[str, Callable[[Any], int]]] = {
     "spans": ("spans", lambda key: day_of(key[3])),
     "span_logs": ("logs", lambda key: day_of(key[3])),
+    "imported_spans": ("imported_spans", lambda key: 0),
+    "imported_span_logs": ("imported_logs", lambda key: 0),
     "span_payload_refs": ("refs", lambda row: int(row[3])),
     "payload_blobs": ("blobs", lambda key: int(key[2])),
     "payload_list_parts": ("list_parts", lambda row: int(row[3])),
@@ -95,8 +97,33 @@ class MemoryRetentionRun:
 
         return self._change(delete)
 
+    def delete_expired_imports(
+        self, project_id: int, *, before_day: int, rows_from: int
+    ) -> ExpiredTraces:
+        def delete(tables: Tables) -> ExpiredTraces:
+            gone = {
+                key: row
+                for key, row in tables.traces.items()
+                if key[0] == project_id
+                and row.stored.import_day is not None
+                and row.stored.import_day < before_day
+            }
+            removed = ExpiredTraces(
+                span_count=sum(row.stored.summary.span_count for row in gone.values())
+            )
+            for field, name in (
+                ("traces", "traces"), ("spans", "imported_spans"), ("logs", "imported_logs"),
+            ):  # fmt: skip
+                rows = getattr(tables, name)
+                setattr(removed, field, remove(rows, [key for key in rows if key[:2] in gone]))
+            return removed
+
+        return self._change(delete)
+
     def oldest_span_day(self, *, after: int) -> int | None:
-        days = {day_of(start_ns) for *_, start_ns in self._memory.tables.spans}
+        tables = self._memory.tables
+        days = {day_of(start_ns) for *_, start_ns in tables.spans}
+        days |= {tables.import_day_of(key) or 0 for key in tables.traces if tables.is_imported(key)}
         return min((day for day in days if day > after), default=None)
 
     def payload_days(self, project_id: int, *, before_day: int) -> list[int]:

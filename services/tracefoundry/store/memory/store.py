@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from tracefoundry.store.api import AnotherProcess, Capabilities, Store
 from tracefoundry.store.memory.administration import MemoryAdministration, MemoryChange
 from tracefoundry.store.memory.deletion import MemoryDeletion
+from tracefoundry.store.memory.exports import MemoryExports
+from tracefoundry.store.memory.imports import MemoryImports
 from tracefoundry.store.memory.reader import MemoryReader
 from tracefoundry.store.memory.tables import Memory
 from tracefoundry.store.memory.writer import MemoryWriter
@@ -29,7 +31,9 @@ class MemoryStore:
         self._only_writer = threading.Lock()
         self.reader = MemoryReader(self._memory)
         self.deletion = MemoryDeletion(self._memory)
+        self.imports = MemoryImports(self._memory)
         self.administration = MemoryAdministration(self._memory)
+        self.exports = MemoryExports(self._memory)
         with self._memory.changing() as tables:
             MemoryChange(tables).add_project("default", created_at_ns=0)
 

@@ -8,7 +8,7 @@ changed in place; a changed one is a new object.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, fields
@@ -20,6 +20,7 @@ from tracefoundry.model.payload import BlobKey, BlobRow
 from tracefoundry.model.run_starts import EVENT_NAME, RunStart
 from tracefoundry.model.summary import SpanFacts, TraceKey
 from tracefoundry.store.api import StoreUnavailable
+from tracefoundry.store.export_api import StoredBundle
 from tracefoundry.store.records import (
     AuditEntry,
     ProjectRecord,
@@ -32,6 +33,7 @@ from tracefoundry.store.records import (
     TokenRecord,
 )
 from tracefoundry.store.run_starts import MOST_RUN_STARTS, read_run_start
+from tracefoundry.store.staging import StagedTrace
 from tracefoundry.store.transaction import DictionaryKey, ListPart, LogKey, RefRow, SpanKey
 
 _Key = TypeVar("_Key")
@@ -81,6 +83,8 @@ class Tables:
     """By (project id, day of arrival)."""
     tokens: dict[int, TokenRecord] = field(default_factory=dict)
     audit: dict[int, AuditEntry] = field(default_factory=dict)
+    exports: dict[str, StoredBundle] = field(default_factory=dict)
+    """By address."""
     resources: dict[DictionaryKey, StoredResource] = field(default_factory=dict)
     scopes: dict[DictionaryKey, StoredScope] = field(default_factory=dict)
     resource_days: dict[DictionaryKey, int] = field(default_factory=dict)
@@ -88,6 +92,10 @@ class Tables:
     scope_days: dict[DictionaryKey, int] = field(default_factory=dict)
     spans: dict[SpanKey, SpanRow] = field(default_factory=dict)
     logs: dict[LogKey, StoredLog] = field(default_factory=dict)
+    imported_spans: dict[SpanKey, SpanRow] = field(default_factory=dict)
+    imported_logs: dict[LogKey, StoredLog] = field(default_factory=dict)
+    staged: dict[TraceKey, StagedTrace] = field(default_factory=dict)
+    """Traces whose imported rows may be there before the traces themselves."""
     traces: dict[TraceKey, TraceRow] = field(default_factory=dict)
     tombstones: dict[TraceKey, Tombstone] = field(default_factory=dict)
     blobs: dict[BlobKey, BlobRow] = field(default_factory=dict)
@@ -106,8 +114,16 @@ class Tables:
 
     def spans_of(self, key: TraceKey) -> list[SpanRow]:
         """The spans of a trace by start, then span id."""
-        found = [row for at, row in self.spans.items() if at[:2] == key]
-        return sorted(found, key=lambda row: (row.shown.start_time_ns, row.shown.span_id))
+        return ordered_spans(self.imported_spans if self.is_imported(key) else self.spans, key)
+
+    def is_imported(self, key: TraceKey) -> bool:
+        """Whether the trace was imported from a file."""
+        return self.import_day_of(key) is not None
+
+    def import_day_of(self, key: TraceKey) -> int | None:
+        """The day on which the trace was imported."""
+        row = self.traces.get(key)
+        return None if row is None else row.stored.import_day
 
     def facts_of(self, key: TraceKey) -> list[SpanFacts]:
         """The facts about the spans of a trace, which the caller may change."""
@@ -115,12 +131,15 @@ class Tables:
 
     def logs_of(self, key: TraceKey) -> list[StoredLog]:
         """The logs of a trace by time, span id and content hash."""
-        found = [log for at, log in self.logs.items() if at[:2] == key]
-        return sorted(found, key=lambda log: (log.time_ns, log.span_id, log.content_hash))
+        return ordered_logs(self.imported_logs if self.is_imported(key) else self.logs, key)
 
     def run_starts_of(self, key: TraceKey) -> list[RunStart]:
         """The starts of runs that logs of a trace tell of; the latest ones."""
-        logs = [log for log in self.logs_of(key) if log.name == EVENT_NAME]
+        return self.run_starts_in(key, self.logs_of(key))
+
+    def run_starts_in(self, key: TraceKey, given: Sequence[StoredLog]) -> list[RunStart]:
+        """The starts of runs that these logs of a trace tell of; the latest ones."""
+        logs = [log for log in given if log.name == EVENT_NAME]
         starts = []
         for log in logs[-MOST_RUN_STARTS:]:
             resource = self.resources.get((key[0], log.resource_id))
@@ -129,6 +148,18 @@ class Tables:
                 read_run_start(log.span_id, log.time_ns, log.attributes, log.genai, *sender)
             )
         return starts
+
+
+def ordered_spans(spans: dict[SpanKey, SpanRow], key: TraceKey) -> list[SpanRow]:
+    """The spans of a trace by start, then span id."""
+    found = [row for at, row in spans.items() if at[:2] == key]
+    return sorted(found, key=lambda row: (row.shown.start_time_ns, row.shown.span_id))
+
+
+def ordered_logs(logs: dict[LogKey, StoredLog], key: TraceKey) -> list[StoredLog]:
+    """The logs of a trace by time, span id and content hash."""
+    found = [log for at, log in logs.items() if at[:2] == key]
+    return sorted(found, key=lambda log: (log.time_ns, log.span_id, log.content_hash))
 
 
 def usage_of_day(tables: Tables, day: int) -> dict[int, ProjectUsage]:

@@ -106,6 +106,8 @@ class MemoryTransaction:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
+        self._spans = tables.spans
+        self._logs = tables.logs
 
     def put_resources(self, rows: Sequence[tuple[DictionaryKey, Resource]], day: int) -> None:
         for key, resource in rows:
@@ -144,10 +146,10 @@ class MemoryTransaction:
             if not isinstance(span.row, SpanRow):
                 raise RowRefused("the span was not prepared for this store")
             key = span_key(span)
-            if key in self._tables.spans:
+            if key in self._spans:
                 present.append(position)
             else:
-                self._tables.spans[key] = span.row
+                self._spans[key] = span.row
         return present
 
     def stored_digests(self, keys: Sequence[SpanKey]) -> dict[SpanKey, tuple[bytes, int]]:
@@ -164,10 +166,10 @@ class MemoryTransaction:
             if not isinstance(log.row, StoredLog):
                 raise RowRefused("the log record was not prepared for this store")
             key = log_key(log)
-            if key in self._tables.logs:
+            if key in self._logs:
                 present.append(position)
             else:
-                self._tables.logs[key] = log.row
+                self._logs[key] = log.row
         return present
 
     def upsert_traces(
@@ -179,6 +181,9 @@ class MemoryTransaction:
             if row is None:
                 stored = StoredTrace(*key, "otlp", None, summary, False, False)
                 self._tables.traces[key] = TraceRow(stored, now_ns)
+                continue
+            if row.stored.import_day is not None:
+                existing[key] = _state(row)
                 continue
             before = row.stored.summary
             grown = msgspec.structs.replace(
@@ -249,6 +254,7 @@ class MemoryTransaction:
             key: _state(row)
             for key, row in self._tables.traces.items()
             if row.stored.totals_pending
+            and row.stored.import_day is None
             and row.recomputed_at_ns <= before_ns
             and row.stored.summary.span_count <= largest
         }
@@ -263,6 +269,7 @@ def _state(row: TraceRow) -> ExistingTrace:
         row.recomputed_at_ns,
         stored.missing_expired,
         summary.last_started_ns is not None,
+        stored.import_day is not None,
     )
 
 

@@ -32,7 +32,7 @@ LOCK_TIMEOUT_MS = 2_000
 STATEMENT_TIMEOUT_MS = 120_000
 
 GROUPS: dict[PartitionGroup, tuple[DayTable, ...]] = {
-    "spans": ("spans", "span_logs", "span_payload_refs"),
+    "spans": ("spans", "span_logs", "imported_spans", "imported_span_logs", "span_payload_refs"),
     "payloads": ("payload_blobs", "payload_list_parts"),
 }
 

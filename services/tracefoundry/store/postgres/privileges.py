@@ -5,7 +5,8 @@ process can do in the database what that process does, and no more:
 
 - migration owns the tables;
 - ``ingest`` adds spans; it cannot read the audit log, change projects and tokens, or drop tables;
-- ``query`` reads, deletes what it is asked to, and administers projects and tokens;
+- ``query`` reads, deletes what it is asked to, imports traces from files into tables of their own,
+  and administers projects and tokens; it cannot add to the spans that came over OTLP;
 - ``retention`` deletes by age, and owns the tables with day partitions: PostgreSQL lets nobody but
   the owner detach and drop a partition. It cannot touch tokens.
 
@@ -57,12 +58,18 @@ _PRIVILEGES: dict[DatabaseRole, dict[str, str]] = {
         "": "SELECT",
         "spans": "SELECT, DELETE",
         "span_logs": "SELECT, DELETE",
-        "traces": "SELECT, UPDATE, DELETE",  # UPDATE is needed to lock a row
-        "tombstones": "SELECT, INSERT, UPDATE",
+        "traces": "SELECT, INSERT, UPDATE, DELETE",  # UPDATE is needed to lock a row
+        "tombstones": "SELECT, INSERT, UPDATE, DELETE",
+        # Imports: spans and logs in tables of their own, and their resources and content.
+        "imported_spans": "SELECT, INSERT, DELETE",
+        "imported_span_logs": "SELECT, INSERT, DELETE",
+        "staged_imports": "SELECT, INSERT, DELETE",
+        "resources": "SELECT, INSERT, UPDATE",
+        "scopes": "SELECT, INSERT, UPDATE",
         # What deleted and kept content share is packed anew.
-        "payload_blobs": "SELECT, UPDATE, DELETE",
-        "payload_list_parts": "SELECT, DELETE",
-        "span_payload_refs": "SELECT, DELETE",
+        "payload_blobs": "SELECT, INSERT, UPDATE, DELETE",
+        "payload_list_parts": "SELECT, INSERT, DELETE",
+        "span_payload_refs": "SELECT, INSERT, DELETE",
         "payload_days": "SELECT, INSERT, UPDATE",
         "payload_tombstones": "SELECT, INSERT, UPDATE",
         "projects": "SELECT, INSERT, UPDATE",
@@ -212,7 +219,7 @@ def _grant(connection: psycopg.Connection, role: DatabaseRole, name: str) -> Non
         if "INSERT" in privileges:
             for (sequence,) in connection.execute(_SEQUENCES, (table,)).fetchall():
                 _execute(connection, "GRANT USAGE ON SEQUENCE {} TO {}", sequence, name)
-    if role == "ingest":
+    if role in ("ingest", "query"):
         _execute(connection, "GRANT EXECUTE ON FUNCTION {} TO {}", FUNCTION, name)
 
 

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Any
 
 from tracefoundry.store.preparation import LogRow, SpanRow
-from tracefoundry.store.sql.columns import SPAN_LOGS, SPANS
+from tracefoundry.store.sql.columns import IMPORTED_SPAN_LOGS, IMPORTED_SPANS, SPAN_LOGS, SPANS
 from tracefoundry.store.sql.encoding import make_encoder
 from tracefoundry.store.sql.schema import Column, Table, Type
 from tracefoundry.store.values import ID_BYTES
@@ -143,3 +143,9 @@ span_row: SpanRow = copy_encoder(SPANS)
 
 log_row: LogRow = copy_encoder(SPAN_LOGS)
 """The COPY row of a log record and its content hash."""
+
+imported_span_row = copy_encoder(IMPORTED_SPANS)
+"""The COPY row of an imported span and its digest; takes the day of the import first."""
+
+imported_log_row = copy_encoder(IMPORTED_SPAN_LOGS)
+"""The same for a log record."""

@@ -6,7 +6,7 @@ of ``store.transaction`` have them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tracefoundry.store.sql import columns
 from tracefoundry.store.sql import statements as shared
@@ -70,6 +70,16 @@ def insert_keys(table: Table) -> str:
     return insert_arrays(table, "DO NOTHING", table.typed(table.key))
 
 
+def present_keys(table: Table, key: Sequence[str], where: str) -> str:
+    """Finds those of the keys bound as arrays that are in a table, looked up one by one."""
+    keys = table.typed(key)
+    return (
+        f"SELECT {names(keys, 'wanted.')} FROM {_arrays(keys, 'wanted')} CROSS JOIN LATERAL"
+        f" (SELECT 1 FROM {table.name} WHERE {_match(keys, table.name, 'wanted')} AND {where}"
+        " LIMIT 1) AS stored"
+    )
+
+
 def delete_keys(table: Table, key: Sequence[str]) -> str:
     """Deletes the rows of keys bound as arrays."""
     keys = table.typed(key)
@@ -85,7 +95,8 @@ def _grow(column: Column) -> str:
     return f"{column.name} = {grown}"
 
 
-_NO_BYTES = "''"
+NO_BYTES = "''"
+"""The literal of an empty value of bytes."""
 _TRACE_KEY = columns.TRACES.typed(columns.TRACES.key)
 _TRACES = _arrays(_TRACE_KEY, "wanted")
 _TRACE_MATCHES = _match(_TRACE_KEY, "traces", "wanted")
@@ -116,16 +127,35 @@ PUT_REFS = insert_keys(columns.SPAN_PAYLOAD_REFS)
 ADD_USAGE = insert_arrays(columns.PROJECT_USAGE, shared.ADD_USAGE)
 USAGE = shared.USAGE.format(day="%b")
 
-STAGING = "CREATE TEMP TABLE IF NOT EXISTS {staging} (LIKE {table}) ON COMMIT DELETE ROWS"
-SPAN_STAGING, LOG_STAGING = "span_in", "log_in"
-COPY_SPANS = copy_into(columns.SPANS)
-COPY_LOGS = copy_into(columns.SPAN_LOGS)
-STAGE_SPANS = copy_into(columns.SPANS, f"pg_temp.{SPAN_STAGING}")
-STAGE_LOGS = copy_into(columns.SPAN_LOGS, f"pg_temp.{LOG_STAGING}")
-INSERT_STAGED_SPANS = insert_staged(columns.SPANS, columns.SPAN_KEY, f"pg_temp.{SPAN_STAGING}")
-INSERT_STAGED_LOGS = insert_staged(
-    columns.SPAN_LOGS, columns.SPAN_LOGS.key, f"pg_temp.{LOG_STAGING}"
-)
+
+class Insert:
+    """Inserts rows of the encoder into a table whose rows are copied.
+
+    Attributes:
+        copy: copies straight into the table.
+        make_staging: makes a temporary table beside it.
+        copy_staged: copies into that.
+        insert_staged: inserts from there what is new; gives the keys really inserted.
+    """
+
+    def __init__(self, table: Table, key: Sequence[str]) -> None:
+        staging = f"new_{table.name}"
+        self.copy = copy_into(table)
+        self.make_staging = (
+            f"CREATE TEMP TABLE IF NOT EXISTS {staging} (LIKE {table.name}) ON COMMIT DELETE ROWS"
+        )
+        self.copy_staged = copy_into(table, f"pg_temp.{staging}")
+        self.insert_staged = insert_staged(table, key, f"pg_temp.{staging}")
+
+
+def wanted_traces() -> tuple[str, Callable[[str], str]]:
+    """Bound keys of traces as the relation ``wanted``, and a condition that a table's rows are
+    theirs."""
+    return _TRACES, lambda table: _match(_TRACE_KEY, table, "wanted")
+
+
+INSERT_SPANS = Insert(columns.SPANS, columns.SPAN_KEY)
+INSERT_LOGS = Insert(columns.SPAN_LOGS, columns.SPAN_LOGS.key)
 
 # The bounds of the start time tell the planner which partitions to look into.
 STORED_DIGESTS = (
@@ -136,7 +166,9 @@ STORED_DIGESTS = (
 
 UPSERT_TRACES = insert_arrays(
     columns.TRACES,
-    f"({names(_TRACE_KEY)}) DO UPDATE SET {', '.join(map(_grow, GROWING))} RETURNING"
+    f"({names(_TRACE_KEY)}) DO UPDATE SET {', '.join(map(_grow, GROWING))}"
+    # The row of an imported trace is left as it is, and not returned.
+    " WHERE traces.import_day IS NULL RETURNING"
     f" project_id, trace_id, (xmax = 0) AS created, {TRACE_STATE}",
 )
 _RECOMPUTED = ", ".join(f"{column.name} = {_cast(column, 'new')}" for column in RECOMPUTED)
@@ -149,7 +181,7 @@ TRACE_BOUNDS = (
     f" FROM {_TRACES} JOIN traces ON {_TRACE_MATCHES}"
 )
 FACTS = (
-    f"SELECT spans.project_id, spans.trace_id, {facts(_NO_BYTES)} FROM {_TRACES}"
+    f"SELECT spans.project_id, spans.trace_id, {facts(NO_BYTES)} FROM {_TRACES}"
     f" JOIN spans ON {_match(_TRACE_KEY, 'spans', 'wanted')}{JOIN_RESOURCES}"
     " WHERE spans.start_time_ns BETWEEN %b AND %b"
 )
@@ -187,7 +219,8 @@ DEFER_RECOMPUTE = (
 )
 PENDING = f"""
 SELECT project_id, trace_id, {TRACE_STATE}
-FROM traces WHERE totals_pending AND recomputed_at_ns <= %s AND span_count <= %s
+FROM traces
+WHERE totals_pending AND import_day IS NULL AND recomputed_at_ns <= %s AND span_count <= %s
 ORDER BY project_id, trace_id LIMIT 10 FOR UPDATE SKIP LOCKED
 """
 

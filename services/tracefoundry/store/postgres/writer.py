@@ -13,6 +13,7 @@ from tracefoundry.store.api import StoreUnavailable
 from tracefoundry.store.postgres import partitions, statements
 from tracefoundry.store.postgres.rows import log_row, span_row
 from tracefoundry.store.postgres.transaction import PostgresTransaction, ResendMemory
+from tracefoundry.store.preparation import LogRow, SpanRow
 from tracefoundry.store.records import ProjectRecord, ProjectUsage
 from tracefoundry.store.sql import errors
 from tracefoundry.store.sql.sessions import connect_postgres
@@ -35,13 +36,24 @@ class PostgresWriter(SqlWriter):
     are kept ready.
     """
 
-    def __init__(self, url: str, *, retention_ns: int, ahead_ns: int) -> None:
-        super().__init__(span_row, log_row)
+    application = "tracefoundry-ingest"
+    partitioned = partitions.WINDOW_TABLES
+    """The tables of which it makes partitions that are missing."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        retention_ns: int,
+        ahead_ns: int,
+        rows: tuple[SpanRow, LogRow] | None = None,
+    ) -> None:
+        super().__init__(*(rows or (span_row, log_row)))
         self._url = url
         self._retention_ns = retention_ns
         self._ahead_ns = ahead_ns
         self._connection: psycopg.Connection | None = None
-        self._memory = ResendMemory()
+        self.resends = ResendMemory()
 
     def stored_payloads(self, project_id: int, day: int, refs: Sequence[bytes]) -> dict[bytes, int]:
         with self._errors():
@@ -84,15 +96,18 @@ class PostgresWriter(SqlWriter):
                 try:
                     connection = self._connected()
                     with connection.transaction():
-                        return work(PostgresTransaction(connection, self._memory))
+                        return work(self._transaction(connection))
                 except psycopg.Error as error:
                     if attempt < ATTEMPTS and errors.is_missing_partition(error):
-                        partitions.ensure(self._connected(), days())
+                        partitions.ensure(self._connected(), days(), self.partitioned)
                     elif attempt < ATTEMPTS and errors.gave_way(error):
                         time.sleep(0.01 * attempt)
                     else:
                         raise
         raise AssertionError("the last attempt returns or raises")
+
+    def _transaction(self, connection: psycopg.Connection) -> PostgresTransaction:
+        return PostgresTransaction(connection, self.resends)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -114,7 +129,7 @@ class PostgresWriter(SqlWriter):
         if self._connection is None or self._connection.closed:
             self._connection = connect_postgres(
                 self._url,
-                application="tracefoundry-ingest",
+                application=self.application,
                 statement_ms=STATEMENT_TIMEOUT_MS,
                 lock_ms=LOCK_TIMEOUT_MS,
                 writes=True,

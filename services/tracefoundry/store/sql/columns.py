@@ -314,6 +314,14 @@ the start of a run is known has a row too. Of an imported trace ``import_day`` i
 import, ``original_environment`` the environment it had in the file, and ``import_digest`` the
 SHA-256 of its content there; all three are NULL for traces that came over OTLP."""
 
+PUBLISHED = (
+    *TRACES.written,
+    *TRACES.typed(
+        ("source", "import_day", "original_environment", "import_digest", "totals_pending")
+    ),
+)
+"""What is written of the row of an imported trace."""
+
 TOMBSTONES = Table(
     "tombstones",
     (

@@ -34,7 +34,8 @@ RECOMPUTED = tuple(
 """Columns of a trace that a recompute writes: all but the counts, which are exact already."""
 
 TRACE_STATE = (
-    "span_count, start_time_ns, recomputed_at_ns, missing_expired, last_started_ns IS NOT NULL"
+    "span_count, start_time_ns, recomputed_at_ns, missing_expired, last_started_ns IS NOT NULL,"
+    " import_day IS NOT NULL"
 )
 """The fields of :class:`ExistingTrace`, from ``traces``."""
 
@@ -42,24 +43,25 @@ MOST_EVENT_VIEWS = 100_000
 """Most logs of a trace whose views are read for its totals; of more, the earliest."""
 
 
-def _join_resources(table: str) -> str:
+def join_resources(table: str) -> str:
+    """Joins to the rows of a table the resource of each."""
     return (
         f" LEFT JOIN resources ON resources.project_id = {table}.project_id"
         f" AND resources.resource_id = {table}.resource_id"
     )
 
 
-JOIN_RESOURCES = _join_resources("spans")
+JOIN_RESOURCES = join_resources("spans")
 
 
-def run_starts(where: str) -> str:
-    """What :func:`read_run_start` takes of the logs for which a condition holds."""
+def run_starts(where: str, logs: str = "span_logs") -> str:
+    """What :func:`read_run_start` takes of the logs of a table for which a condition holds."""
     return (
-        "SELECT span_logs.span_id, span_logs.time_ns, CAST(span_logs.attributes AS text),"
-        " CAST(span_logs.genai AS text), resources.service, resources.environment"
-        f" FROM span_logs{_join_resources('span_logs')}"
-        f" WHERE {where} AND span_logs.name = '{EVENT_NAME}'"
-        f" ORDER BY span_logs.time_ns DESC LIMIT {MOST_RUN_STARTS}"
+        f"SELECT {logs}.span_id, {logs}.time_ns, CAST({logs}.attributes AS text),"
+        f" CAST({logs}.genai AS text), resources.service, resources.environment"
+        f" FROM {logs}{join_resources(logs)}"
+        f" WHERE {where} AND {logs}.name = '{EVENT_NAME}'"
+        f" ORDER BY {logs}.time_ns DESC LIMIT {MOST_RUN_STARTS}"
     )
 
 
@@ -68,8 +70,8 @@ def names(given: Sequence[Column], prefix: str = "") -> str:
     return ", ".join(prefix + column.name for column in given)
 
 
-def facts(no_bytes: str) -> str:
-    """The fields of :class:`SpanFacts`, from ``spans`` joined to ``resources``.
+def facts(no_bytes: str, table: str = "spans") -> str:
+    """The fields of :class:`SpanFacts`, from a table of spans joined to ``resources``.
 
     ``no_bytes`` is the database's literal of an empty value of bytes.
     """
@@ -79,9 +81,9 @@ def facts(no_bytes: str) -> str:
         if name not in spans:
             fields.append(f"resources.{name}")
         elif name == "parent_span_id":
-            fields.append(f"coalesce(spans.{name}, {no_bytes})")
+            fields.append(f"coalesce({table}.{name}, {no_bytes})")
         else:
-            fields.append(f"spans.{name}")
+            fields.append(f"{table}.{name}")
     return ", ".join(fields)
 
 

@@ -19,6 +19,8 @@ from tracefoundry.store.api import (
     Capabilities,
     DatabaseRole,
     Deletion,
+    Exports,
+    Imports,
     Reader,
     SchemaNotReady,
     Writer,
@@ -89,10 +91,26 @@ class SqlStore:
         return PostgresDeletion(engine)
 
     @property
+    def imports(self) -> Imports:
+        if self._file is not None:
+            from tracefoundry.store.sqlite.imports import SqliteImports
+
+            return SqliteImports(self._url)
+        from tracefoundry.store.postgres.imports import PostgresImports
+
+        return PostgresImports(self._url)
+
+    @property
     def administration(self) -> Administration:
         from tracefoundry.store.sql.administration import SqlAdministration
 
         return SqlAdministration(self._engine(ADMINISTRATION_CONNECTIONS))
+
+    @property
+    def exports(self) -> Exports:
+        from tracefoundry.store.sql.exports import SqlExports
+
+        return SqlExports(self._engine(ADMINISTRATION_CONNECTIONS))
 
     def writer(self, *, retention_ns: int, ahead_ns: int) -> Writer:
         if self._file is not None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from tracefoundry.model.times import DAY_NS
-from tracefoundry.store.api import AnotherProcess, SchemaNotReady
 from tracefoundry.store.deletion_api import Check
 from tracefoundry.store.deletion_records import (
     DayPartition,
@@ -24,9 +23,10 @@ from tracefoundry.store.sql.deletion import expired_traces
 from tracefoundry.store.sql.deletion.deletion import SqlDeletion
 from tracefoundry.store.sql.deletion.retention_run import SqlRetentionRun
 from tracefoundry.store.sql.engine import reading
-from tracefoundry.store.sql.tables import spans
+from tracefoundry.store.sql.tables import spans, traces
 from tracefoundry.store.sqlite.disk_reserve import DiskReserve
 from tracefoundry.store.sqlite.free_pages import incremental_vacuum, truncate_log
+from tracefoundry.store.sqlite.locks import only_one
 
 _log = logging.getLogger("tracefoundry")
 
@@ -78,7 +78,7 @@ class SqliteDeletion(SqlDeletion):
             yield run
         else:
             self._make_room()
-            with _run_lock(self._file):
+            with only_one(self._file, "retention", "another run of retention is at work"):
                 yield run
 
 
@@ -110,9 +110,13 @@ class SqliteRetentionRun(SqlRetentionRun):
         statement = sa.select(sa.func.min(spans.c.start_time_ns)).where(
             spans.c.start_time_ns >= (after + 1) * DAY_NS
         )
+        imported = sa.select(sa.func.min(traces.c.import_day)).where(traces.c.import_day > after)
         with reading(self.engine) as connection:
             first_ns = connection.execute(statement).scalar_one()
-        return None if first_ns is None else int(first_ns) // DAY_NS
+            first_import = connection.execute(imported).scalar_one()
+        days = [] if first_ns is None else [int(first_ns) // DAY_NS]
+        days += [] if first_import is None else [int(first_import)]
+        return min(days, default=None)
 
     def database_bytes(self) -> int | None:
         """What the file's pages take."""
@@ -129,19 +133,3 @@ def _reclaim_space(engine: sa.Engine) -> int:
     freed = incremental_vacuum(engine)
     truncate_log(engine)
     return freed
-
-
-@contextmanager
-def _run_lock(file: Path) -> Iterator[None]:
-    import fcntl
-
-    if not file.exists():
-        raise SchemaNotReady(
-            f"the SQLite file {str(file)!r} does not exist: run `tracefoundry migrate`"
-        )
-    with file.with_name(file.name + ".retention.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise AnotherProcess("another run of retention is at work") from error
-        yield

@@ -49,7 +49,8 @@ def _grow(column: Column) -> str:
     return f"{column.name} = {function}({column.name}, ?)"
 
 
-_NO_BYTES = "x''"
+NO_BYTES = "x''"
+"""The literal of an empty value of bytes."""
 OR_LEAVE = " ON CONFLICT DO NOTHING"
 
 PUT_RESOURCE = f"{insert(columns.RESOURCES)} ON CONFLICT {touch(columns.RESOURCES)}"
@@ -79,7 +80,7 @@ REWRITE_SUMMARY = (
 DEFER_RECOMPUTE = f"UPDATE traces SET totals_pending = 1 {where(TRACES.key)}"
 REMOVE_TRACE = f"DELETE FROM traces {where(TRACES.key)}"
 FACTS = (
-    f"SELECT {facts(_NO_BYTES)} FROM spans{JOIN_RESOURCES}"
+    f"SELECT {facts(NO_BYTES)} FROM spans{JOIN_RESOURCES}"
     " WHERE spans.project_id = ? AND spans.trace_id = ?"
 )
 ANY_EVENT_VIEW = "SELECT 1 FROM span_logs WHERE genai IS NOT NULL LIMIT 1"
@@ -90,7 +91,8 @@ EVENT_VIEWS = (
 RUN_STARTS = run_starts("span_logs.project_id = ? AND span_logs.trace_id = ?")
 PENDING = f"""
 SELECT project_id, trace_id, {TRACE_STATE}
-FROM traces WHERE totals_pending AND recomputed_at_ns <= ? AND span_count <= ? LIMIT 10
+FROM traces
+WHERE totals_pending AND import_day IS NULL AND recomputed_at_ns <= ? AND span_count <= ? LIMIT 10
 """
 
 ANY_TOMBSTONE = "SELECT 1 FROM tombstones LIMIT 1"

@@ -67,6 +67,9 @@ def find_blobs(
 class SqliteTransaction:
     """One open transaction; see :class:`tracefoundry.store.transaction.Transaction`."""
 
+    insert_span = statements.INSERT_SPAN
+    insert_log = statements.INSERT_LOG
+
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
@@ -104,10 +107,10 @@ class SqliteTransaction:
         self._connection.executemany(statements.ADD_USAGE, rows)
 
     def insert_spans(self, spans: Sequence[PreparedSpan]) -> list[int]:
-        return self._insert(statements.INSERT_SPAN, [prepared.row for prepared in spans])
+        return self._insert(self.insert_span, [prepared.row for prepared in spans])
 
     def insert_logs(self, logs: Sequence[PreparedLog]) -> list[int]:
-        return self._insert(statements.INSERT_LOG, [prepared.row for prepared in logs])
+        return self._insert(self.insert_log, [prepared.row for prepared in logs])
 
     def _insert(self, statement: str, rows: list[tuple[Any, ...]]) -> list[int]:
         self._connection.execute("SAVEPOINT bulk")
@@ -147,10 +150,12 @@ class SqliteTransaction:
             if state is None:
                 new.append(row)
                 continue
+            existing[key] = _state(state)
+            if existing[key].imported:
+                continue
             self._connection.execute(
                 statements.GROW_TRACE, (*[row[place] for place in _GROWN], *key)
             )
-            existing[key] = _state(state)
             existing[key].span_count += summary.span_count
             existing[key].start_time_ns = min(state[1], summary.start_time_ns)
         self._connection.executemany(statements.INSERT_TRACE, new)
@@ -220,7 +225,12 @@ class SqliteTransaction:
 
 
 def _state(row: tuple[Any, ...]) -> ExistingTrace:
-    span_count, start_time_ns, recomputed_at_ns, missing_expired, has_runs = row
+    span_count, start_time_ns, recomputed_at_ns, missing_expired, has_runs, imported = row
     return ExistingTrace(
-        span_count, start_time_ns, recomputed_at_ns, bool(missing_expired), bool(has_runs)
+        span_count,
+        start_time_ns,
+        recomputed_at_ns,
+        bool(missing_expired),
+        bool(has_runs),
+        bool(imported),
     )

@@ -15,6 +15,7 @@ from tracefoundry.store.api import (
     PreparedSpan,
     StoreUnavailable,
 )
+from tracefoundry.store.preparation import LogRow, SpanRow
 from tracefoundry.store.records import ProjectRecord, ProjectUsage
 from tracefoundry.store.sql import errors
 from tracefoundry.store.sql.rows import log_row, span_row
@@ -39,8 +40,8 @@ class SqliteWriter(SqlWriter):
     The file and its tables are made by ``tracefoundry migrate`` (or ``serve``), not here.
     """
 
-    def __init__(self, url: str) -> None:
-        super().__init__(span_row, log_row)
+    def __init__(self, url: str, rows: tuple[SpanRow, LogRow] | None = None) -> None:
+        super().__init__(*(rows or (span_row, log_row)))
         self._path = sqlite_path(url)
         self._connection: sqlite3.Connection | None = None
         self._reserve = DiskReserve(self._path)
@@ -97,13 +98,16 @@ class SqliteWriter(SqlWriter):
             connection = self._connected()
             connection.execute("BEGIN IMMEDIATE")
             try:
-                result = work(SqliteTransaction(connection))
+                result = work(self._transaction(connection))
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
             return result
+
+    def _transaction(self, connection: sqlite3.Connection) -> SqliteTransaction:
+        return SqliteTransaction(connection)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

@@ -19,8 +19,9 @@ from typing import Any, Protocol
 from opentelemetry import context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 
-from tracefoundry_sdk.replay.exchanges import Exchange
+from tracefoundry_sdk.http_exchanges import Exchange
 from tracefoundry_sdk.replay.http_replies import HttpReply
+from tracefoundry_sdk.safety import logger
 
 HTTP_LIBRARIES = {
     "httpx": "httpx",
@@ -92,12 +93,25 @@ class Guards:
             for library in list(self._libraries):
                 name, module_name = library
                 module = sys.modules.get(module_name)
-                if module is not None and _is_loaded(module):
-                    guard = import_module(f"{__name__}.{name}_guard")
-                    guard.guard(self._interceptor, self._patches, module)
-                    self._libraries.remove(library)
+                if module is None or not _is_loaded(module):
+                    continue
+                self._libraries.remove(library)
+                if self._guard(name, module):
                     new.append(name)
         return new
+
+    def _guard(self, name: str, module: ModuleType) -> bool:
+        """Guard one library; False where this release of it is not as the guard expects.
+
+        In a replay the guard of sockets stops such a library.
+        """
+        try:
+            guard = import_module(f"{__name__}.{name}_guard")
+            guard.guard(self._interceptor, self._patches, module)
+        except Exception:  # noqa: BLE001 - whatever another release lacks, the agent goes on
+            logger.warning("TraceFoundry: %s cannot be guarded in this release", name)
+            return False
+        return True
 
     def remove(self) -> None:
         """Take all away."""

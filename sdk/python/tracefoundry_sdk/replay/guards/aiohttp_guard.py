@@ -11,9 +11,10 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from tracefoundry_sdk.replay.exchanges import Exchange
+from tracefoundry_sdk.http_exchanges import Exchange
 from tracefoundry_sdk.replay.guards import is_telemetry
 from tracefoundry_sdk.replay.http_replies import HttpReply
+from tracefoundry_sdk.safety import never_raises
 
 if TYPE_CHECKING:
     from tracefoundry_sdk.replay.guards import Interceptor, Patches
@@ -44,17 +45,22 @@ def guard(interceptor: Interceptor, patches: Patches, module: Any) -> None:
 
         return connect
 
+    @never_raises(None)
+    def watch(response: Any) -> None:
+        exchange = interceptor.exchange()
+        if exchange is None:
+            return
+        # aiohttp has taken the compression off already.
+        exchange.begin(response.status, response.headers.get("content-type"), None)
+        for piece in response.content._buffer:
+            exchange.add(piece)
+        if not response.content.is_eof() and len(watched) < _MAX_WATCHED:
+            watched[id(response.content)] = exchange
+
     def starting(original: Callable[..., Any]) -> Callable[..., Any]:
         async def start(self: Any, connection: Any) -> Any:
             response = await original(self, connection)
-            exchange = interceptor.exchange()
-            if exchange is not None:
-                # aiohttp has taken the compression off already.
-                exchange.begin(self.status, self.headers.get("content-type"), None)
-                for piece in self.content._buffer:
-                    exchange.add(piece)
-                if not self.content.is_eof() and len(watched) < _MAX_WATCHED:
-                    watched[id(self.content)] = exchange
+            watch(self)
             return response
 
         return start

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tracefoundry_sdk.replay.exchanges import PLAIN_ENCODINGS, Exchange
+from tracefoundry_sdk.http_exchanges import PLAIN_ENCODINGS, Exchange
 from tracefoundry_sdk.replay.guards import is_telemetry
 from tracefoundry_sdk.replay.http_replies import HttpReply
+from tracefoundry_sdk.safety import never_raises
 
 if TYPE_CHECKING:
     from tracefoundry_sdk.replay.guards import Interceptor, Patches
@@ -21,19 +22,20 @@ def guard(interceptor: Interceptor, patches: Patches, module: Any) -> None:
             raise module.ConnectError("no telemetry leaves a replay", request=request)
         return interceptor.http_reply(request.method, str(request.url))
 
+    @never_raises(None)
     def asked(request: Any) -> Exchange | None:
         exchange = interceptor.exchange()
         if exchange is not None:
             request.headers.update(PLAIN_ENCODINGS)
         return exchange
 
-    def watched(response: Any, exchange: Exchange) -> Any:
-        headers = response.headers
-        exchange.begin(
-            response.status_code, headers.get("content-type"), headers.get("content-encoding")
-        )
-        response.stream = Watched(response.stream, exchange)
-        return response
+    @never_raises(None)
+    def watch(response: Any, exchange: Exchange | None) -> None:
+        if exchange is not None:
+            headers = response.headers
+            encoding = headers.get("content-encoding")
+            exchange.begin(response.status_code, headers.get("content-type"), encoding)
+            response.stream = Watched(response.stream, exchange)
 
     class Watched(module.SyncByteStream, module.AsyncByteStream):  # type: ignore[misc] # any base
         """A body whose pieces are kept as they are read."""
@@ -64,7 +66,8 @@ def guard(interceptor: Interceptor, patches: Patches, module: Any) -> None:
             if reply is None:
                 exchange = asked(request)
                 response = original(self, request)
-                return response if exchange is None else watched(response, exchange)
+                watch(response, exchange)
+                return response
             request.read()
             return module.Response(reply.status, headers=reply.headers, content=_pieces(reply))
 
@@ -76,7 +79,8 @@ def guard(interceptor: Interceptor, patches: Patches, module: Any) -> None:
             if reply is None:
                 exchange = asked(request)
                 response = await original(self, request)
-                return response if exchange is None else watched(response, exchange)
+                watch(response, exchange)
+                return response
             await request.aread()
             return module.Response(
                 reply.status, headers=reply.headers, content=_async_pieces(reply)

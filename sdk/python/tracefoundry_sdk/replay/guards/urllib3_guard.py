@@ -6,8 +6,9 @@ import io
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tracefoundry_sdk.replay.exchanges import PLAIN_ENCODINGS, Exchange
+from tracefoundry_sdk.http_exchanges import PLAIN_ENCODINGS, Exchange
 from tracefoundry_sdk.replay.guards import is_telemetry
+from tracefoundry_sdk.safety import never_raises
 
 if TYPE_CHECKING:
     from tracefoundry_sdk.replay.guards import Interceptor, Patches
@@ -30,7 +31,8 @@ def guard(interceptor: Interceptor, patches: Patches, module: Any) -> None:
                 options["headers"] = _with_plain_encodings(headers)
                 preload = options.get("preload_content", True)
                 options["preload_content"] = False
-                response = _watched(original(self, method, url, *args, **options), exchange)
+                response = original(self, method, url, *args, **options)
+                _watch(response, exchange)
                 if preload:
                     response.read(cache_content=True)
                 return response
@@ -55,8 +57,9 @@ def _with_plain_encodings(headers: Any) -> dict[str, str]:
     return others | PLAIN_ENCODINGS
 
 
-def _watched(response: Any, exchange: Exchange) -> Any:
-    """The response, of which every read of the wire is kept.
+@never_raises(None)
+def _watch(response: Any, exchange: Exchange) -> None:
+    """Keep every read of the wire.
 
     All ways of reading go through one of two methods: one for chunked bodies, one for others, which
     is named differently in urllib3 1.26.
@@ -73,7 +76,6 @@ def _watched(response: Any, exchange: Exchange) -> Any:
             return piece
 
         setattr(response, name, kept)
-    return response
 
 
 class _Pieces(io.RawIOBase):

@@ -24,8 +24,14 @@ from tracefoundry.store.sql.deletion.locked_traces import (
 )
 from tracefoundry.store.sql.deletion.tombstones import write_tombstones
 from tracefoundry.store.sql.engine import reading, write_again
+from tracefoundry.store.sql.tables import (
+    imported_span_logs,
+    imported_spans,
+    span_logs,
+    spans,
+    traces,
+)
 from tracefoundry.store.sql.tables import projects as projects_table
-from tracefoundry.store.sql.tables import span_logs, spans, traces
 
 BATCH_TRACES = 200
 BATCH_SPANS = 10_000
@@ -140,16 +146,38 @@ def _delete_spans(
         return Deleted()
     last_starts = {row.trace_id: row.last_start_ns for row in locked}
     write_tombstones(connection, project, last_starts, now_ns=now_ns, window_ns=window_ns)
-    ids = list(last_starts)
-    first_start = min(row.start_time_ns for row in locked)
-    started = spans.c.start_time_ns.between(first_start, max(last_starts.values()))
-    deleted = Deleted(
-        traces=len(locked),
+    deleted = Deleted(traces=len(locked))
+    by_day: dict[int | None, list[Row]] = {}
+    for row in locked:
+        by_day.setdefault(row.import_day, []).append(row)
+    for import_day, rows in by_day.items():
+        deleted.add(_delete_rows_of(connection, project, rows, import_day))
+    delete_of_traces(connection, traces, project, list(last_starts))
+    return deleted
+
+
+def _delete_rows_of(
+    connection: sa.Connection, project: int, rows: Sequence[Row], import_day: int | None
+) -> Deleted:
+    """Delete the spans and logs of traces that came over OTLP, or were imported on one day."""
+    ids = [row.trace_id for row in rows]
+    if import_day is not None:
+        imported, logs = imported_spans, imported_span_logs
+        return Deleted(
+            spans=delete_of_traces(
+                connection, imported, project, ids, imported.c.import_day == import_day
+            ),
+            logs=delete_of_traces(connection, logs, project, ids, logs.c.import_day == import_day),
+        )
+    first_start, last_start = (
+        min(row.start_time_ns for row in rows),
+        max(row.last_start_ns for row in rows),
+    )
+    started = spans.c.start_time_ns.between(first_start, last_start)
+    return Deleted(
         spans=delete_of_traces(connection, spans, project, ids, started),
         logs=delete_of_traces(connection, span_logs, project, ids),
     )
-    delete_of_traces(connection, traces, project, ids)
-    return deleted
 
 
 def _delete_logs(

@@ -48,7 +48,11 @@ def lock_traces(
     """Lock those of these traces for which the conditions hold once they are locked."""
     statement = (
         sa.select(
-            traces.c.trace_id, traces.c.start_time_ns, traces.c.last_start_ns, traces.c.span_count
+            traces.c.trace_id,
+            traces.c.start_time_ns,
+            traces.c.last_start_ns,
+            traces.c.span_count,
+            traces.c.import_day,
         )
         .where(
             traces.c.project_id == project,

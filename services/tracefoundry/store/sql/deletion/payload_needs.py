@@ -22,6 +22,7 @@ from tracefoundry.store.sql.tables import (
     payload_days,
     payload_list_parts,
     span_payload_refs,
+    staged_imports,
     tombstones,
     traces,
 )
@@ -194,8 +195,14 @@ def has_tombstone(now_ns: int) -> sa.ColumnElement[bool]:
 
 
 def has_summary() -> sa.ColumnElement[bool]:
-    """The trace of a reference has a row in ``traces``, so it is not deleted."""
-    return sa.exists().where(
-        traces.c.project_id == span_payload_refs.c.project_id,
-        traces.c.trace_id == span_payload_refs.c.trace_id,
+    """The trace of a reference has a row in ``traces``, so it is not deleted, or is just being
+    imported again."""
+    return sa.or_(
+        *(
+            sa.exists().where(
+                table.c.project_id == span_payload_refs.c.project_id,
+                table.c.trace_id == span_payload_refs.c.trace_id,
+            )
+            for table in (traces, staged_imports)
+        )
     )

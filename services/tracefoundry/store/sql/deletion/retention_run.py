@@ -12,12 +12,14 @@ from tracefoundry.store.deletion_records import (
     ExpiredTraces,
     RecordKind,
 )
-from tracefoundry.store.sql.deletion import expired_traces
+from tracefoundry.store.sql.deletion import expired_imports, expired_traces
 from tracefoundry.store.sql.deletion.batches import Condition, count_rows, delete_rows
 from tracefoundry.store.sql.deletion.tombstones import insert_into
 from tracefoundry.store.sql.engine import reading, write_again
 from tracefoundry.store.sql.tables import (
     audit_log,
+    imported_span_logs,
+    imported_spans,
     payload_blobs,
     payload_days,
     payload_list_parts,
@@ -34,6 +36,8 @@ from tracefoundry.store.sql.tables import (
 DAY_COLUMNS: dict[DayTable, tuple[sa.Column[int], int]] = {
     "spans": (spans.c.start_time_ns, DAY_NS),
     "span_logs": (span_logs.c.time_ns, DAY_NS),
+    "imported_spans": (imported_spans.c.import_day, 1),
+    "imported_span_logs": (imported_span_logs.c.import_day, 1),
     "span_payload_refs": (span_payload_refs.c.day, 1),
     "payload_blobs": (payload_blobs.c.day, 1),
     "payload_list_parts": (payload_list_parts.c.day, 1),
@@ -75,6 +79,15 @@ class SqlRetentionRun:
             counts = expired_traces.count_expired(self.engine, project_id, before_ns)
             return ExpiredTraces(traces=counts[0], span_count=counts[1])
         return expired_traces.delete_expired(self.engine, project_id, before_ns, self.check)
+
+    def delete_expired_imports(
+        self, project_id: int, *, before_day: int, rows_from: int
+    ) -> ExpiredTraces:
+        """Remove imported traces whose day of import is before a day."""
+        self.check()
+        if self.dry_run:
+            return expired_imports.count(self.engine, project_id, before_day)
+        return expired_imports.delete(self.engine, project_id, before_day, rows_from, self.check)
 
     def payload_days(self, project_id: int, *, before_day: int) -> list[int]:
         """Days before one on which a project has payloads stored, in order."""

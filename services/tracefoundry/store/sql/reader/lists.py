@@ -39,7 +39,10 @@ SORT_VALUES: dict[Sort, sa.ColumnElement[Any]] = {
 }
 
 _SUMMARY = TraceSummary.__struct_fields__
-_KEY = ("project_id", "trace_id", "source", "import_day", "totals_pending", "missing_expired")
+_KEY = (
+    "project_id", "trace_id", "source", "import_day", "totals_pending", "missing_expired",
+    "original_environment",
+)  # fmt: skip
 _COLUMNS = tuple(
     sa.func.substr(column, 1, SKELETON_NAME_CHARACTERS + 1).label(column.name)
     if isinstance(column, sa.Column) and isinstance(column.type, sa.Text)
@@ -123,7 +126,7 @@ def _page(connection: sa.Connection, statement: Statement) -> tuple[list[StoredT
 
 def _trace(row: Sequence[Any]) -> StoredTrace:
     """The record of a row of :data:`_COLUMNS`, behind which other columns may stand."""
-    project_id, trace_id, source, import_day, totals_pending, missing_expired = row[: len(_KEY)]
+    project_id, trace_id, source, import_day, pending, expired, environment = row[: len(_KEY)]
     summary = list(row[len(_KEY) : len(_KEY) + len(_SUMMARY)])
     for place in _LISTS:
         summary[place] = orjson.loads(summary[place])
@@ -134,8 +137,9 @@ def _trace(row: Sequence[Any]) -> StoredTrace:
         source,
         import_day,
         TraceSummary(*summary),
-        bool(totals_pending),
-        bool(missing_expired),
+        bool(pending),
+        bool(expired),
+        environment,
     )
 
 

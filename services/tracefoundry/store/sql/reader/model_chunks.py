@@ -11,8 +11,10 @@ that are put back. The first span of a chunk is read whatever its size is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -20,21 +22,27 @@ import sqlalchemy as sa
 from tracefoundry.model.contents import restore_log, restore_span
 from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
-from tracefoundry.model.times import day_of
 from tracefoundry.store.api import ContentSource
-from tracefoundry.store.records import SpanPosition, StoredLog, StoredSpan, StoredTrace
+from tracefoundry.store.records import (
+    SpanPosition,
+    StoredLog,
+    StoredSpan,
+    StoredTrace,
+    payload_day,
+)
 from tracefoundry.store.sql.decoding import decode_log, decode_resource, decode_scope, decode_span
 from tracefoundry.store.sql.engine import extend_deadline
 from tracefoundry.store.sql.reader.page_size import dictionary_bytes, text_bytes
-from tracefoundry.store.sql.reader.rows import Statement, stream
-from tracefoundry.store.sql.reader.span_pages import (
-    LOG_COLUMNS,
-    SPAN_COLUMNS,
-    resources_of,
-    scopes_of,
-)
+from tracefoundry.store.sql.reader.rows import Statement, columns_of, stream_sized
+from tracefoundry.store.sql.reader.sources import tables_of
+from tracefoundry.store.sql.reader.span_pages import resources_of, scopes_of
 from tracefoundry.store.sql.reader.spans import page_of
-from tracefoundry.store.sql.tables import resources, scopes, span_logs
+from tracefoundry.store.sql.tables import (
+    imported_span_logs,
+    resources,
+    scopes,
+    span_logs,
+)
 
 _Stored = TypeVar("_Stored", StoredSpan, StoredLog)
 _Model = TypeVar("_Model", Span, LogRecord)
@@ -57,10 +65,11 @@ def span_chunks(
     limits: ChunkLimits,
 ) -> Iterator[list[Span]]:
     """All spans of a trace by start, then span id."""
+    columns = _span_columns(tables_of(trace).spans)
     envelopes = _Envelopes(connection, trace.project_id)
     after: SpanPosition | None = None
     while True:
-        statement = page_of(trace, SPAN_COLUMNS, after, None, limits.records)
+        statement = page_of(trace, columns, after, None, limits.records)
         stored, more = _read(connection, statement, StoredSpan, envelopes, contents, limits)
         if not stored:
             return
@@ -68,7 +77,7 @@ def span_chunks(
         if contents is not None:
             spans = _restored(
                 spans,
-                [day_of(span.start_time_ns) for span in spans],
+                [trace.payload_day(span.start_time_ns) for span in spans],
                 trace.project_id,
                 contents,
                 restore_span,
@@ -83,35 +92,51 @@ def log_chunks(
     connection: sa.Connection,
     project_id: int,
     trace_id: bytes,
+    import_day: int | None,
     contents: ContentSource | None,
     limits: ChunkLimits,
 ) -> Iterator[list[LogRecord]]:
-    """All log records of a trace by time, span id and content hash."""
+    """All log records of a trace by time, span id and content hash. ``import_day`` is that of an
+    imported trace; else there may be logs without a trace."""
     envelopes = _Envelopes(connection, project_id)
     after: StoredLog | None = None
     while True:
-        statement = _logs_behind(project_id, trace_id, after, limits.records)
+        statement = _logs_behind(project_id, trace_id, import_day, after, limits.records)
         stored, more = _read(connection, statement, StoredLog, envelopes, contents, limits)
         if not stored:
             return
         logs = [decode_log(one, *envelopes.of(one), trace_id=trace_id) for one in stored]
         if contents is not None:
             logs = _restored(
-                logs, [day_of(log.time_ns) for log in logs], project_id, contents, restore_log
-            )
+                logs, [payload_day(log.time_ns, import_day) for log in logs],
+                project_id, contents, restore_log,
+            )  # fmt: skip
         yield logs
         if not more:
             return
         after = stored[-1]
 
 
+@cache
+def _span_columns(spans: sa.Table) -> tuple[sa.ColumnElement[Any], ...]:
+    return columns_of(spans, StoredSpan.__struct_fields__)
+
+
+@cache
+def _log_columns(logs: sa.Table) -> tuple[sa.ColumnElement[Any], ...]:
+    return columns_of(logs, StoredLog.__struct_fields__)
+
+
 def _logs_behind(
-    project_id: int, trace_id: bytes, after: StoredLog | None, limit: int
+    project_id: int, trace_id: bytes, import_day: int | None, after: StoredLog | None, limit: int
 ) -> Statement:
-    order = (span_logs.c.time_ns, span_logs.c.span_id, span_logs.c.content_hash)
-    statement = sa.select(*LOG_COLUMNS).where(
-        span_logs.c.project_id == project_id, span_logs.c.trace_id == trace_id
+    logs = span_logs if import_day is None else imported_span_logs
+    order = (logs.c.time_ns, logs.c.span_id, logs.c.content_hash)
+    statement = sa.select(*_log_columns(logs)).where(
+        logs.c.project_id == project_id, logs.c.trace_id == trace_id
     )
+    if import_day is not None:
+        statement = statement.where(logs.c.import_day == import_day)
     if after is not None:
         place = sa.tuple_(
             sa.literal(after.time_ns, sa.BigInteger),
@@ -136,10 +161,9 @@ def _read(
     found: list[_Stored] = []
     sizes: list[int] = []
     total = 0
-    with stream(connection, statement, few=True) as rows:
-        for row in rows:
+    with closing(stream_sized(connection, statement, text_bytes)) as rows:
+        for row, size in rows:
             stored = record(*row)
-            size = text_bytes(row)
             if contents is not None and stored.payloads is not None:
                 size += _content_bytes(stored.payloads)
             total += size

@@ -18,7 +18,8 @@ from tracefoundry.store.records import LOGS_LIMIT as LOGS_LIMIT
 from tracefoundry.store.records import PAGE_BYTES as PAGE_BYTES
 from tracefoundry.store.records import PREVIEW_BYTES, StoredSpan, StoredTrace
 from tracefoundry.store.sql.reader.rows import pairs
-from tracefoundry.store.sql.tables import resources, scopes, span_logs
+from tracefoundry.store.sql.reader.sources import logs_of_trace, tables_of
+from tracefoundry.store.sql.tables import resources, scopes
 
 IDS_AT_ONCE = 1000
 """Most ids named in one statement."""
@@ -55,21 +56,21 @@ def fitting(
     scope_bytes = dictionary_bytes(
         connection, scopes, trace.project_id, {span.scope_id for span in found}
     )
+    log = tables_of(trace).logs.c
     log_bytes = _sizes(
         connection,
-        span_logs.c.span_id,
+        log.span_id,
         (
-            span_logs.c.name,
-            span_logs.c.severity_text,
-            span_logs.c.attributes,
-            span_logs.c.body,
-            span_logs.c.extra,
-            span_logs.c.redactions,
-            *[span_logs.c.payloads] * (1 + _PREVIEW_SHARE),
+            log.name,
+            log.severity_text,
+            log.attributes,
+            log.body,
+            log.extra,
+            log.redactions,
+            *[log.payloads] * (1 + _PREVIEW_SHARE),
         ),
         logged,
-        span_logs.c.project_id == trace.project_id,
-        span_logs.c.trace_id == trace.trace_id,
+        *logs_of_trace(trace),
     )
     size = 0
     for kept, span in enumerate(found):
@@ -116,16 +117,16 @@ def _log_counts(
     connection: sa.Connection, trace: StoredTrace, span_ids: Sequence[bytes]
 ) -> dict[bytes, int]:
     """Number of logs by span id, of those that have any; read from the index alone."""
+    logs = tables_of(trace).logs
     counts: dict[bytes, int] = {}
     for at in range(0, len(span_ids), IDS_AT_ONCE):
         statement = (
-            sa.select(span_logs.c.span_id, sa.func.count())
+            sa.select(logs.c.span_id, sa.func.count())
             .where(
-                span_logs.c.project_id == trace.project_id,
-                span_logs.c.trace_id == trace.trace_id,
-                span_logs.c.span_id.in_(span_ids[at : at + IDS_AT_ONCE]),
+                *logs_of_trace(trace),
+                logs.c.span_id.in_(span_ids[at : at + IDS_AT_ONCE]),
             )
-            .group_by(span_logs.c.span_id)
+            .group_by(logs.c.span_id)
         )
         counts.update(pairs(connection, statement))
     return counts

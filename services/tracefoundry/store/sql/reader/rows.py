@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager
 from typing import Any, cast
 
@@ -14,6 +14,11 @@ from tracefoundry.store.records import TEXT_CHARACTERS
 _STREAMED: dict[str, Any] = {"stream_results": True, "max_row_buffer": 50}
 _FEW: dict[str, Any] = {"stream_results": True, "max_row_buffer": 8}
 """For rows of up to some megabytes."""
+
+_FETCH_BYTES = 1024 * 1024
+"""What one fetch of small rows should bring."""
+_FETCH_ROWS = (8, 512)
+"""Fewest and most rows of a fetch."""
 
 Statement = sa.Select[*tuple[Any, ...]]
 
@@ -69,3 +74,24 @@ def stream(
     """The rows of a statement, each of which can be large: a few are held at once, or with
     ``few`` very few."""
     return connection.execute(statement, execution_options=_FEW if few else _STREAMED)
+
+
+def stream_sized(
+    connection: sa.Connection,
+    statement: Statement,
+    size_of: Callable[[sa.Row[*tuple[Any, ...]]], int],
+) -> Generator[tuple[sa.Row[*tuple[Any, ...]], int], None, None]:
+    """The rows of a statement, each with its size in bytes. Large rows are fetched a few at a time;
+    the smaller they turn out to be, the more are fetched at once, because each fetch costs a round
+    trip."""
+    fewest, most = _FETCH_ROWS
+    count = fewest
+    with connection.execute(statement, execution_options=_FEW) as result:
+        while rows := result.fetchmany(count):
+            total = 0
+            for row in rows:
+                size = size_of(row)
+                total += size
+                yield row, size
+            grown = _FETCH_BYTES * len(rows) // max(1, total)
+            count = max(fewest, min(grown, 4 * count, most))

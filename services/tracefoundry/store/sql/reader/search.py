@@ -30,10 +30,11 @@ from tracefoundry.store.records import (
 )
 from tracefoundry.store.sql.reader.lists import list_traces
 from tracefoundry.store.sql.reader.rows import narrow_columns, stream
+from tracefoundry.store.sql.reader.sources import of_import, spans_of_trace, tables_of
 from tracefoundry.store.sql.reader.span_pages import span_part
-from tracefoundry.store.sql.reader.spans import behind, of_trace
+from tracefoundry.store.sql.reader.spans import behind
 from tracefoundry.store.sql.reader.text_query import TextQuery
-from tracefoundry.store.sql.tables import payload_blobs, payload_days, span_payload_refs, spans
+from tracefoundry.store.sql.tables import payload_blobs, payload_days, span_payload_refs
 
 CANDIDATES = 64
 """Traces listed at once."""
@@ -46,8 +47,14 @@ _IN_PREVIEWS = -1
 """The start of a position among the previews of a trace, where no span can start; in the place of
 the span id stand the first bytes of the ref."""
 _HEAD_BYTES = 8
-_ATTRIBUTES = sa.cast(spans.c.attributes, sa.Text)
-_SEARCHED = narrow_columns(spans, ("name", "attributes", "start_time_ns", "span_id"))
+
+
+def _searched(spans: sa.Table) -> tuple[sa.ColumnElement[Any], ...]:
+    return narrow_columns(spans, ("name", "attributes", "start_time_ns", "span_id"))
+
+
+def _may_match(query: TextQuery, spans: sa.Table) -> sa.ColumnElement[bool]:
+    return query.may_match(spans.c.name, sa.cast(spans.c.attributes, sa.Text))
 
 
 def search_traces(
@@ -96,12 +103,16 @@ def search_traces(
 
 
 def _steps(candidates: Sequence[StoredTrace]) -> Iterable[list[StoredTrace]]:
-    """Runs of candidates of one project that together are small; a large one is alone."""
+    """Runs of candidates of one project that together are small; a large one is alone. Imported
+    traces are with those of the same day of import."""
     step: list[StoredTrace] = []
     size = 0
     for trace in candidates:
         count = trace.summary.span_count
-        if step and (size + count > STEP_SPANS or step[0].project_id != trace.project_id):
+        apart = bool(step) and (
+            (step[0].project_id, step[0].import_day) != (trace.project_id, trace.import_day)
+        )
+        if step and (size + count > STEP_SPANS or apart):
             yield step
             step, size = [], 0
         step.append(trace)
@@ -123,14 +134,16 @@ def _search_small(
 ) -> set[bytes]:
     """Trace ids of this run in which a span or a payload matches."""
     project_id = step[0].project_id
-    statement = sa.select(spans.c.trace_id, *_SEARCHED).where(
+    spans = tables_of(step[0]).spans
+    statement = sa.select(spans.c.trace_id, *_searched(spans)).where(
         spans.c.project_id == project_id,
         spans.c.trace_id.in_([trace.trace_id for trace in step]),
         spans.c.start_time_ns.between(
             min(trace.summary.start_time_ns for trace in step),
             max(trace.summary.last_start_ns for trace in step),
         ),
-        query.may_match(spans.c.name, _ATTRIBUTES),
+        *of_import(step[0], spans),
+        _may_match(query, spans),
     )
     hits: set[bytes] = set()
     large: list[tuple[bytes, SpanPosition]] = []
@@ -191,10 +204,11 @@ def _search_spans(
     after: SpanPosition | None,
     deadline: float,
 ) -> tuple[bool, SpanPosition | None]:
+    spans = tables_of(trace).spans
     while True:
-        here = of_trace(trace)
+        here = spans_of_trace(trace)
         if after is not None:
-            here.append(behind(after))
+            here.append(behind(spans, after))
         last = connection.execute(
             sa.select(spans.c.start_time_ns, spans.c.span_id)
             .where(*here)
@@ -204,8 +218,8 @@ def _search_spans(
         ).first()
         bound = SpanPosition(*last) if last is not None else None
         if bound is not None:
-            here.append(sa.not_(behind(bound)))
-        statement = sa.select(*_SEARCHED).where(*here, query.may_match(spans.c.name, _ATTRIBUTES))
+            here.append(sa.not_(behind(spans, bound)))
+        statement = sa.select(*_searched(spans)).where(*here, _may_match(query, spans))
         large: list[SpanPosition] = []
         with stream(connection, statement, few=True) as rows:
             for name, attributes, *position in rows:

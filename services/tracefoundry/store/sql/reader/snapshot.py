@@ -176,7 +176,11 @@ class SqlSnapshot:
         chunk_bytes: int = 8 * 1024 * 1024,
     ) -> Iterator[list[LogRecord]]:
         limits = model_chunks.ChunkLimits(chunk_logs, chunk_bytes)
-        return model_chunks.log_chunks(self._connection, project_id, trace_id, contents, limits)
+        days = [trace.import_day for trace in self.find_traces([project_id], trace_id)]
+        import_day = days[0] if days else None
+        return model_chunks.log_chunks(
+            self._connection, project_id, trace_id, import_day, contents, limits
+        )
 
     def payload_states(
         self, project_id: int, wanted: Collection[tuple[bytes, int]], pointed: Collection[bytes]

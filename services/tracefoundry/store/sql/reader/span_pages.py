@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,17 +35,24 @@ from tracefoundry.store.sql.reader.rows import (
     narrow_columns,
     stream,
 )
-from tracefoundry.store.sql.reader.spans import of_trace, page_of
-from tracefoundry.store.sql.tables import resources, scopes, span_logs, spans
+from tracefoundry.store.sql.reader.sources import logs_of_trace, spans_of_trace, tables_of
+from tracefoundry.store.sql.reader.spans import page_of
+from tracefoundry.store.sql.tables import resources, scopes
 
-SPAN_COLUMNS = columns_of(spans, StoredSpan.__struct_fields__)
-LOG_COLUMNS = columns_of(span_logs, StoredLog.__struct_fields__)
-_SHOWN_SPAN = narrow_columns(spans, StoredSpan.__struct_fields__)
-_SHOWN_LOG = narrow_columns(span_logs, StoredLog.__struct_fields__)
 _SHOWN_RESOURCE = narrow_columns(resources, StoredResource.__struct_fields__)
 _SHOWN_SCOPE = narrow_columns(scopes, StoredScope.__struct_fields__)
 _RESOURCE_COLUMNS = columns_of(resources, StoredResource.__struct_fields__)
 _SCOPE_COLUMNS = columns_of(scopes, StoredScope.__struct_fields__)
+
+
+@cache
+def _shown_span(spans: sa.Table) -> tuple[sa.ColumnElement[Any], ...]:
+    return narrow_columns(spans, StoredSpan.__struct_fields__)
+
+
+@cache
+def _shown_log(logs: sa.Table) -> tuple[sa.ColumnElement[Any], ...]:
+    return narrow_columns(logs, StoredLog.__struct_fields__)
 
 
 def span_page(
@@ -55,14 +63,16 @@ def span_page(
     limit: int,
 ) -> SpanPage:
     """A page of whole spans; it ends early where its answer would be too large."""
-    return _page(connection, trace, page_of(trace, _SHOWN_SPAN, after, parent_id, limit + 1), limit)
+    columns = _shown_span(tables_of(trace).spans)
+    return _page(connection, trace, page_of(trace, columns, after, parent_id, limit + 1), limit)
 
 
 def spans_with_id(connection: sa.Connection, trace: StoredTrace, span_id: bytes) -> SpanPage:
     """The spans of a span id, by start: more than one where an id was used twice."""
+    spans = tables_of(trace).spans
     statement = (
-        sa.select(*_SHOWN_SPAN)
-        .where(*of_trace(trace), spans.c.span_id == span_id)
+        sa.select(*_shown_span(spans))
+        .where(*spans_of_trace(trace), spans.c.span_id == span_id)
         .order_by(spans.c.start_time_ns)
         .limit(SAME_ID_LIMIT + 1)
     )
@@ -135,11 +145,12 @@ def _reading(
     connection: sa.Connection, trace: StoredTrace, span: SpanPosition, part: SpanPart
 ) -> ReadPiece:
     """Reads pieces of a column of one span."""
+    spans = tables_of(trace).spans
     column = sa.cast(spans.c[part], sa.Text)
 
     def read(place: int, count: int) -> str:
         statement = sa.select(sa.func.substr(column, place + 1, count)).where(
-            *of_trace(trace),
+            *spans_of_trace(trace),
             spans.c.span_id == span.span_id,
             spans.c.start_time_ns == span.start_time_ns,
         )
@@ -188,18 +199,18 @@ def _add_logs(
 
     Not bounded by time: a log record has its own clock and its own day.
     """
+    logs = tables_of(trace).logs
     found = page.logs
     logs_left = page_size.LOGS_LIMIT
     bytes_left = page_size.PAGE_BYTES
     for at in range(0, len(span_ids), page_size.IDS_AT_ONCE):
         statement = (
-            sa.select(*_SHOWN_LOG)
+            sa.select(*_shown_log(logs))
             .where(
-                span_logs.c.project_id == trace.project_id,
-                span_logs.c.trace_id == trace.trace_id,
-                span_logs.c.span_id.in_(span_ids[at : at + page_size.IDS_AT_ONCE]),
+                *logs_of_trace(trace),
+                logs.c.span_id.in_(span_ids[at : at + page_size.IDS_AT_ONCE]),
             )
-            .order_by(span_logs.c.time_ns, span_logs.c.span_id, span_logs.c.content_hash)
+            .order_by(logs.c.time_ns, logs.c.span_id, logs.c.content_hash)
             .limit(logs_left + 1)
         )
         with stream(connection, statement, few=True) as rows:

@@ -7,6 +7,7 @@ partitions that can hold it. The caller gives the trace as it was read in the sa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import starmap
 from typing import Any
 
@@ -41,20 +42,28 @@ from tracefoundry.store.sql.reader.rows import (
     narrow_columns,
     stream,
 )
+from tracefoundry.store.sql.reader.sources import logs_of_trace, spans_of_trace, tables_of
 from tracefoundry.store.sql.statements import MOST_EVENT_VIEWS
 from tracefoundry.store.sql.statements import run_starts as of_events
-from tracefoundry.store.sql.tables import span_logs, spans
 
-_SKELETON = tuple(
-    sa.func.substr(column, 1, SKELETON_NAME_CHARACTERS + 1).label("name")
-    if column is spans.c.name
-    else column
-    for column in columns_of(spans, SpanSkeleton._fields)
-)
-_LINKS = narrow_columns(spans, SpanLinks._fields)
 _NAME = SpanSkeleton._fields.index("name")
 _SKELETONS_AT_ONCE = 5_000
 """Most skeletons in one statement: all its rows are held at once."""
+
+
+@cache
+def _skeleton(spans: sa.Table) -> tuple[sa.ColumnElement[Any], ...]:
+    return tuple(
+        sa.func.substr(column, 1, SKELETON_NAME_CHARACTERS + 1).label("name")
+        if column is spans.c.name
+        else column
+        for column in columns_of(spans, SpanSkeleton._fields)
+    )
+
+
+@cache
+def _links(spans: sa.Table) -> tuple[sa.ColumnElement[Any], ...]:
+    return narrow_columns(spans, SpanLinks._fields)
 
 
 def skeletons(
@@ -66,11 +75,12 @@ def skeletons(
 ) -> SkeletonPage:
     """A page of skeletons."""
     found: list[SpanSkeleton] = []
+    columns = _skeleton(tables_of(trace).spans)
     most = limit + 1
     names = 0
     while len(found) < most:
         count = min(_SKELETONS_AT_ONCE, most - len(found))
-        rows = fetch(connection, page_of(trace, _SKELETON, after, parent_id, count))
+        rows = fetch(connection, page_of(trace, columns, after, parent_id, count))
         found += map(SpanSkeleton._make, rows)
         names += sum(len(row[_NAME]) for row in rows)
         if len(rows) < count:
@@ -91,14 +101,11 @@ def skeletons(
 
 def event_views(connection: sa.Connection, trace: StoredTrace) -> dict[bytes, list[GenAI]]:
     """What the logs of a trace say about its spans, by span id and time."""
+    logs = tables_of(trace).logs
     statement = (
-        sa.select(span_logs.c.span_id, sa.cast(span_logs.c.genai, sa.Text))
-        .where(
-            span_logs.c.project_id == trace.project_id,
-            span_logs.c.trace_id == trace.trace_id,
-            span_logs.c.genai.is_not(None),
-        )
-        .order_by(span_logs.c.time_ns)
+        sa.select(logs.c.span_id, sa.cast(logs.c.genai, sa.Text))
+        .where(*logs_of_trace(trace), logs.c.genai.is_not(None))
+        .order_by(logs.c.time_ns)
         .limit(MOST_EVENT_VIEWS)
     )
     views: dict[bytes, list[GenAI]] = {}
@@ -109,17 +116,22 @@ def event_views(connection: sa.Connection, trace: StoredTrace) -> dict[bytes, li
 
 def run_starts(connection: sa.Connection, trace: StoredTrace) -> list[RunStart]:
     """The starts of runs that the trace's logs tell of."""
-    where = "span_logs.project_id = :project AND span_logs.trace_id = :trace"
-    statement = sa.text(of_events(where))
-    rows = connection.execute(statement, {"project": trace.project_id, "trace": trace.trace_id})
+    logs = tables_of(trace).logs.name
+    where = f"{logs}.project_id = :project AND {logs}.trace_id = :trace"
+    values: dict[str, Any] = {"project": trace.project_id, "trace": trace.trace_id}
+    if trace.import_day is not None:
+        where += f" AND {logs}.import_day = :import_day"
+        values["import_day"] = trace.import_day
+    rows = connection.execute(sa.text(of_events(where, logs)), values)
     return [read_run_start(*row) for row in rows]
 
 
 def links_of(connection: sa.Connection, trace: StoredTrace, limit: int) -> LinkPage:
     """Links of spans that have some, by start."""
+    spans = tables_of(trace).spans
     statement = (
-        sa.select(*_LINKS)
-        .where(*of_trace(trace), spans.c.links.is_not(None))
+        sa.select(*_links(spans))
+        .where(*spans_of_trace(trace), spans.c.links.is_not(None))
         .order_by(spans.c.start_time_ns, spans.c.span_id)
         .limit(limit + 1)
     )
@@ -157,7 +169,9 @@ class _Usage(msgspec.Struct, gc=False):
     cost_usd: float | None
 
 
-_USAGE = columns_of(spans, _Usage.__struct_fields__)
+@cache
+def _usage(spans: sa.Table) -> tuple[sa.ColumnElement[Any], ...]:
+    return columns_of(spans, _Usage.__struct_fields__)
 
 
 def counting_spans(
@@ -169,7 +183,8 @@ def counting_spans(
     """
     if trace.summary.span_count > COUNTS_LIMIT:
         return None
-    rows = fetch(connection, sa.select(*_USAGE).where(*of_trace(trace)))
+    columns = _usage(tables_of(trace).spans)
+    rows = fetch(connection, sa.select(*columns).where(*spans_of_trace(trace)))
     facts = list(starmap(_Usage, rows))
     complete_facts(facts, event_views(connection, trace))
     return {
@@ -178,17 +193,7 @@ def counting_spans(
     }
 
 
-def of_trace(trace: StoredTrace) -> list[sa.ColumnElement[bool]]:
-    """Conditions for the spans of a trace."""
-    summary = trace.summary
-    return [
-        spans.c.project_id == trace.project_id,
-        spans.c.trace_id == trace.trace_id,
-        spans.c.start_time_ns.between(summary.start_time_ns, summary.last_start_ns),
-    ]
-
-
-def behind(position: SpanPosition) -> sa.ColumnElement[bool]:
+def behind(spans: sa.Table, position: SpanPosition) -> sa.ColumnElement[bool]:
     """Condition for the spans behind a place."""
     place = sa.tuple_(
         sa.literal(position.start_time_ns, sa.BigInteger),
@@ -205,9 +210,10 @@ def page_of(
     limit: int,
 ) -> Statement:
     """Spans of a trace, or of one parent's children, by start and span id."""
-    statement = sa.select(*columns).where(*of_trace(trace))
+    spans = tables_of(trace).spans
+    statement = sa.select(*columns).where(*spans_of_trace(trace))
     if parent_id is not None:
         statement = statement.where(spans.c.parent_span_id == parent_id)
     if after is not None:
-        statement = statement.where(behind(after))
+        statement = statement.where(behind(spans, after))
     return statement.order_by(spans.c.start_time_ns, spans.c.span_id).limit(limit)

@@ -1,0 +1,40 @@
+"""The temporary file of contents: every one is found, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from tracefoundry.bundle.errors import NotABundle
+from tracefoundry.bundle.import_content import ContentFile, is_stored_ref
+from tracefoundry.model.payload import ref_of
+
+
+def listed(values: list[bytes]) -> list[tuple[str, bytes]]:
+    """Contents as a bundle gives them."""
+    return sorted((hashlib.sha256(value).hexdigest(), value) for value in values)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5_000])
+def test_each_content_is_found_by_its_ref(count: int) -> None:
+    """An empty one too; refs of others give nothing."""
+    values = [b"x" * number for number in range(count)]
+    with ContentFile(listed(values)) as contents:
+        assert count == len(contents)
+        found = contents.find([ref_of(value) for value in values])
+        assert values == [found[ref_of(value)] for value in values]
+        assert {} == contents.find([ref_of(b"another"), ref_of(b"\0")])
+
+
+def test_contents_out_of_order_are_refused() -> None:
+    """The bundle's reader proves the hashes; order makes them findable."""
+    with pytest.raises(NotABundle, match="sorted"):
+        ContentFile(list(reversed(listed([b"a", b"b"]))))
+
+
+@pytest.mark.parametrize("ref", [None, "", "sha256:12", "hmac-sha256:" + "0" * 64, "SHA256:x"])
+def test_only_plain_hashes_name_stored_content(ref: str | None) -> None:
+    """Keyed refs and a sender's words do not."""
+    assert not is_stored_ref(ref)
+    assert is_stored_ref(ref_of(b""))

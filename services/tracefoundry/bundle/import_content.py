@@ -1,0 +1,111 @@
+"""The contents of a bundle in one unlinked temporary file, found by hash.
+
+Spans ask for contents in the order of traces, while a bundle stores them by hash, many in one
+compressed pack: reading them in place would inflate a pack for every span. Memory holds 40 bytes a
+content, and an index by the first two bytes of hashes.
+"""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+from array import array
+from bisect import bisect_left
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tracefoundry.bundle.errors import NotABundle
+from tracefoundry.model.payload import digest_of, ref_from_digest
+
+_DIGEST_BYTES = 32
+_BUCKETS = 1 << 16
+
+
+class ContentFile:
+    """Contents by ref.
+
+    Args:
+        contents: (SHA-256 in hex, content), by SHA-256.
+        folder: where the file is; the system's folder for temporary files if None.
+
+    Raises:
+        NotABundle: the contents do not come in order.
+        OSError: they cannot be written.
+    """
+
+    def __init__(self, contents: Iterable[tuple[str, bytes]], folder: Path | None = None) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by close()
+        self._digests = bytearray()
+        self._ends = array("Q", [0])
+        self._buckets = array("Q")
+        """By the first two bytes of a hash: how many contents come before."""
+        self._mapped: mmap.mmap | None = None
+        try:
+            before = b""
+            for sha256, content in contents:
+                digest = bytes.fromhex(sha256)
+                if digest <= before:
+                    raise NotABundle("its payloads are not sorted, or one stands twice")
+                before = digest
+                self._begin_bucket(digest[0] << 8 | digest[1])
+                self._file.write(content)
+                self._digests += digest
+                self._ends.append(self._ends[-1] + len(content))
+            self._begin_bucket(_BUCKETS)
+            self._file.flush()
+            if self._ends[-1]:
+                self._mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._mapped is not None:
+            self._mapped.close()
+        self._file.close()
+
+    def find(self, refs: Collection[str]) -> dict[str, bytes]:
+        """The contents of those of these refs that are here."""
+        found: dict[str, bytes] = {}
+        for ref in refs:
+            place = self._place_of(digest_of(ref))
+            if place is not None:
+                start, end = self._ends[place], self._ends[place + 1]
+                found[ref] = b"" if self._mapped is None else self._mapped[start:end]
+        return found
+
+    def _place_of(self, digest: bytes) -> int | None:
+        bucket = digest[0] << 8 | digest[1]
+        first, end = self._buckets[bucket], self._buckets[bucket + 1]
+        place = bisect_left(range(end), digest, lo=first, key=self._digest)
+        return place if place < end and self._digest(place) == digest else None
+
+    def _begin_bucket(self, bucket: int) -> None:
+        while len(self._buckets) <= bucket:
+            self._buckets.append(len(self))
+
+    def _digest(self, place: int) -> bytes:
+        return bytes(self._digests[place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES])
+
+
+def is_stored_ref(ref: str | None) -> bool:
+    """Whether a ref names content by its plain hash, not by a keyed one or a sender's words."""
+    if ref is None:
+        return False
+    try:
+        return ref_from_digest(digest_of(ref)) == ref
+    except ValueError:
+        return False
