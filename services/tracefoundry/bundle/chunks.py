@@ -14,6 +14,7 @@ from typing import Any, Final
 from tracefoundry.bundle.members import CHUNK_BYTES, MemberKind, numbered
 from tracefoundry.model.span import LogRecord, Resource, Scope, Span
 from tracefoundry.otlp import byte_strings, encode_protobuf
+from tracefoundry.otlp.encode_wire import SpanEncoder, varint
 
 Emit = Callable[[str, bytes], None]
 """Takes the name and the bytes of a finished member."""
@@ -70,7 +71,7 @@ class OtlpChunks:
         """Add a record whose message is encoded already (:meth:`encode`)."""
         resource_key = self._encoder.resource(resource)
         scope_key = self._encoder.scope(scope)
-        part = _SECOND + _varint(len(encoded)) + encoded
+        part = _SECOND + varint(len(encoded)) + encoded
         if self._size_with(resource_key, scope_key, len(part)) > CHUNK_BYTES:
             self.close()
         if self._resource is None or self._resource.key != resource_key:
@@ -140,7 +141,7 @@ class _Envelope:
         self.size += len(part)
 
     def framed(self, tag: bytes) -> bytes:
-        return b"".join((tag, _varint(self.size), self.key[0], *self.parts, self.key[1]))
+        return b"".join((tag, varint(self.size), self.key[0], *self.parts, self.key[1]))
 
 
 class _Encoder:
@@ -185,12 +186,10 @@ class _SpanEncoder(_Encoder):
     def __init__(self) -> None:
         request = byte_strings.ExportTraceServiceRequest()
         super().__init__(request, ("resource_spans", "scope_spans", "spans"))
+        self._spans = SpanEncoder()
 
     def record(self, record: Any) -> bytes:
-        message = self._record_class()
-        encode_protobuf.put_span(record, message)
-        encoded: bytes = message.SerializeToString(deterministic=True)
-        return encoded
+        return self._spans.encode(record)
 
 
 class _LogEncoder(_Encoder):
@@ -208,12 +207,3 @@ class _LogEncoder(_Encoder):
 def _framed(size: int) -> int:
     """The bytes of a length-delimited field of this size."""
     return 1 + max(1, -(-size.bit_length() // 7)) + size
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)

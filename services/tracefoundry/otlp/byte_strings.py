@@ -68,3 +68,5 @@ ExportTraceServiceRequest: Final = _message_class(
 ExportLogsServiceRequest: Final = _message_class(
     "opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest"
 )
+Span: Final = _message_class("opentelemetry.proto.trace.v1.Span")
+AnyValue: Final = _message_class("opentelemetry.proto.common.v1.AnyValue")

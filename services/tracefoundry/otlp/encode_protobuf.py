@@ -5,10 +5,12 @@ A ``$text`` value may be invalid UTF-8, which the normal classes refuse to write
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from tracefoundry.model.attributes import tag_of, untag
-from tracefoundry.model.span import Attributes, LogRecord, Resource, Scope, Span
+from tracefoundry.model.span import Attributes, Event, Link, LogRecord, Resource, Scope, Span
+from tracefoundry.otlp import byte_strings
 
 
 def put_resource(resource: Resource, envelope: Any) -> None:
@@ -40,13 +42,28 @@ def put_span(span: Span, message: Any) -> None:
         message.status.code = span.status_code
         message.status.message = span.status_message.encode()
     _put_attributes(span.attributes, message.attributes)
-    for event in span.events:
+    put_events(span.events, message)
+    put_links(span.links, message)
+    message.flags = span.flags
+    message.trace_state = span.trace_state.encode()
+    message.dropped_attributes_count = span.dropped_attributes_count
+    message.dropped_events_count = span.dropped_events_count
+    message.dropped_links_count = span.dropped_links_count
+
+
+def put_events(events: Iterable[Event], message: Any) -> None:
+    """Add events to a ``Span`` message."""
+    for event in events:
         put = message.events.add()
         put.name = event.name.encode()
         put.time_unix_nano = event.time_ns
         _put_attributes(event.attributes, put.attributes)
         put.dropped_attributes_count = event.dropped_attributes_count
-    for link in span.links:
+
+
+def put_links(links: Iterable[Link], message: Any) -> None:
+    """Add links to a ``Span`` message."""
+    for link in links:
         put = message.links.add()
         put.trace_id = link.trace_id
         put.span_id = link.span_id
@@ -54,11 +71,14 @@ def put_span(span: Span, message: Any) -> None:
         put.flags = link.flags
         _put_attributes(link.attributes, put.attributes)
         put.dropped_attributes_count = link.dropped_attributes_count
-    message.flags = span.flags
-    message.trace_state = span.trace_state.encode()
-    message.dropped_attributes_count = span.dropped_attributes_count
-    message.dropped_events_count = span.dropped_events_count
-    message.dropped_links_count = span.dropped_links_count
+
+
+def value_bytes(value: Any) -> bytes:
+    """The ``AnyValue`` message of a value in tagged JSON form."""
+    message = byte_strings.AnyValue()
+    _put_value(value, message)
+    encoded: bytes = message.SerializeToString(deterministic=True)
+    return encoded
 
 
 def put_log(log: LogRecord, message: Any) -> None:
