@@ -25,7 +25,6 @@ from tracefoundry.server.http_connection import HttpConnection, Receiving
 from tracefoundry.server.http_refusals import (
     HTTP2_PREFACE,
     TLS_HANDSHAKE,
-    goaway,
     refuse_all_but_health,
 )
 
@@ -199,9 +198,13 @@ class BoundedHttpProtocol(HttpConnection):
     def _speaks_another_protocol(self, data: bytes) -> bool:
         who = self.client[0] if self.client else "a client"
         if data.startswith(HTTP2_PREFACE[:14]):
-            message = f"this port speaks HTTP/1.1; {self._port.grpc_hint}"
-            self.transport.write(goaway(message))
-            self._port.rare_log.warn("HTTP/2", f"{who} spoke HTTP/2, perhaps gRPC: {message}")
+            # The connection ends without a word. gRPC's C core, told by GOAWAY, would connect again
+            # and again without a pause, and take a gigabyte of the sender's memory a second.
+            self._port.rare_log.warn(
+                "HTTP/2",
+                f"{who} spoke HTTP/2, perhaps gRPC: this port speaks HTTP/1.1;"
+                f" {self._port.grpc_hint}",
+            )
         elif data.startswith(TLS_HANDSHAKE):
             self._port.rare_log.warn(
                 "TLS", f"{who} spoke TLS to a port without it: use http:// instead of https://"

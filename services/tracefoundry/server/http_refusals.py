@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 RETRY_AFTER_S = 1
@@ -18,9 +17,6 @@ _PHRASES = {
     501: "Not Implemented",
     503: "Service Unavailable",
 }
-_HTTP2_SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
-_HTTP2_GOAWAY = 7
-_HTTP_1_1_REQUIRED = 13
 
 
 def refusal(status: int, message: str) -> bytes:
@@ -35,13 +31,6 @@ def refusal(status: int, message: str) -> bytes:
         retry,
         text,
     )
-
-
-def goaway(message: str) -> bytes:
-    """What an HTTP/2 client hears of a port that speaks HTTP/1.1 (RFC 9113, section 6.8)."""
-    debug = struct.pack(">II", 0, _HTTP_1_1_REQUIRED) + message.encode()
-    size = struct.pack(">I", len(debug))[1:]
-    return _HTTP2_SETTINGS + size + bytes([_HTTP2_GOAWAY, 0, 0, 0, 0, 0]) + debug
 
 
 async def refuse_all_but_health(_scope: Any, _receive: Any, send: Any) -> None:
