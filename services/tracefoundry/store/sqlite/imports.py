@@ -149,19 +149,22 @@ def _values(row: StagedTrace) -> tuple[int, bytes, int, int]:
 
 
 class SqliteImportWriter(SqliteWriter):
-    """Runs the transactions of an import."""
+    """Runs the transactions of an import. ``frees``: they only remove rows, so a full disk is no
+    reason to refuse them."""
 
-    def __init__(self, url: str, day: int) -> None:
+    def __init__(self, url: str, day: int, *, frees: bool = False) -> None:
         super().__init__(url, (partial(imported_span_row, day), partial(imported_log_row, day)))
         self.day = day
+        self._frees = frees
 
     def _transaction(self, connection: sqlite3.Connection) -> SqliteTransaction:
         return SqliteImportTransaction(connection, self.day)
 
     def run_import(self, work: Callable[[ImportTransaction], _Result]) -> _Result:
         """Run work in one transaction."""
-        with self._errors():
-            self._reserve.hold()
+        if not self._frees:
+            with self._errors():
+                self._reserve.hold()
         return self.run(cast("Callable[[Transaction], _Result]", work), set)
 
 
@@ -190,7 +193,7 @@ class SqliteImports:
 
     def remove_leftovers(self) -> int:
         """Remove what interrupted imports have left behind."""
-        writer = SqliteImportWriter(self._url, 0)
+        writer = SqliteImportWriter(self._url, 0, frees=True)
         try:
             with only_one(self._file, "import", "another import is at work"):
                 return remove_staged(writer)
