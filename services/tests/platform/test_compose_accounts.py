@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 from ingest.bodies import body, new_trace_id, span
 from ingest.sending import assert_stored, post
 from payloads.s3_server import S3Server
-from platform_process import clean_environment, run_command, running
+from platform_process import clean_environment, eventually, run_command, running
 from postgres_server import PostgresServer, wheel_binaries
 
 ROOT = Path(__file__).parents[3]
@@ -187,10 +187,17 @@ def test_setting_up_again_changes_passwords_and_nothing_else(machine: Machine) -
     machine.set_up()
     machine.settings["TRACEFOUNDRY_S3_QUERY_SECRET_KEY"] = "0123456789abcdef" + str(time.time_ns())
     machine.set_up()
-    assert (
-        b"older"
-        == machine.client("query").get_object(Bucket="traces", Key="main/other")["Body"].read()
-    )
+
+    def content() -> bytes | None:
+        """The S3 server reads its accounts anew after a moment."""
+        try:
+            answer = machine.client("query").get_object(Bucket="traces", Key="main/other")
+        except ClientError:
+            return None
+        found: bytes = answer["Body"].read()
+        return found
+
+    assert b"older" == eventually(content, what="the new password")
     with psycopg.connect(machine.postgres.url("tracefoundry")) as superuser:
         owned = superuser.execute(
             "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')"
