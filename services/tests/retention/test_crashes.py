@@ -176,6 +176,7 @@ def test_a_dry_run_changes_nothing_and_says_what_a_run_then_does(
     assert real.payloads == dry.payloads
     assert real.traces == dry.traces
     assert real.objects == dry.objects
-    assert [step.name for step in real.steps if step.name != "free pages"] == [
+    only_real = ("free pages", "interrupted imports")
+    assert [step.name for step in real.steps if step.name not in only_real] == [
         step.name for step in dry.steps
     ]
