@@ -21,7 +21,7 @@ from tracefoundry.model.payload import PayloadEntry
 from tracefoundry.model.span import LogRecord, Span
 from tracefoundry.model.times import rfc3339_microseconds
 from tracefoundry.store.api import Snapshot
-from tracefoundry.store.payload_states import payload_now, stored_digest
+from tracefoundry.store.payload_states import payload_now, states_of, stored_digest
 from tracefoundry.store.records import PayloadStates, StoredTrace
 
 BATCH_BYTES = 16 * 1024 * 1024
@@ -105,7 +105,7 @@ class TraceBatches:
         for chunk in chunks:
             for batch in _batches(chunk):
                 days = [trace.payload_day(time_of(record)) for record in batch]
-                states = self._states(batch, days)
+                states = states_of(self._snapshot, trace.project_id, batch, days)
                 stored = self._contents_to_redact(batch, days, states)
                 left = redact(batch, stored)
                 # The writer holds back records of one time and span until all of them are there.
@@ -120,22 +120,6 @@ class TraceBatches:
                     keyed = [with_keyed_refs(record, project.ref_key) for record in left]
                     self._note(left, days, states, frozenset(), shown=keyed)
                     yield keyed
-
-    def _states(self, batch: Sequence[Span | LogRecord], days: Sequence[int]) -> PayloadStates:
-        wanted: set[tuple[bytes, int]] = set()
-        pointed: set[bytes] = set()
-        for record, day in zip(batch, days, strict=True):
-            for entry in record.payloads:
-                digest = stored_digest(entry.ref)
-                if digest is None:
-                    continue
-                if entry.state == "reference":
-                    pointed.add(digest)
-                else:
-                    wanted.add((digest, day))
-        if not wanted and not pointed:
-            return PayloadStates()
-        return self._snapshot.payload_states(self._trace.project_id, wanted, pointed)
 
     def _contents_to_redact(
         self,

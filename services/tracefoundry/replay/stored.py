@@ -13,7 +13,7 @@ from tracefoundry.payloads.errors import ObjectMissing, PayloadCorrupt, PayloadM
 from tracefoundry.replay.dry import DryRun, PayloadKey
 from tracefoundry.schemas.replay import DryReplay, DryReplayState
 from tracefoundry.store.api import Snapshot
-from tracefoundry.store.payload_states import payload_now, stored_digest
+from tracefoundry.store.payload_states import payload_now, states_of
 from tracefoundry.store.records import StoredTrace
 
 _Record = TypeVar("_Record", Span, LogRecord)
@@ -50,18 +50,7 @@ def dry_replay_of_stored(
 def _with_states(
     snapshot: Snapshot, project_id: int, records: Sequence[_Record], days: Sequence[int]
 ) -> Iterator[_Looked[_Record]]:
-    wanted: set[tuple[bytes, int]] = set()
-    pointed: set[bytes] = set()
-    for record, day in zip(records, days, strict=True):
-        for entry in record.payloads:
-            digest = stored_digest(entry.ref)
-            if digest is None:
-                continue
-            if entry.state == "reference":
-                pointed.add(digest)
-            else:
-                wanted.add((digest, day))
-    found = snapshot.payload_states(project_id, wanted, pointed)
+    found = states_of(snapshot, project_id, records, days)
     for record, day in zip(records, days, strict=True):
         yield (
             record,

@@ -7,10 +7,13 @@ and exports tell the same state, because both ask here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from tracefoundry.model.payload import PayloadState, StoredState, digest_of
+from tracefoundry.model.span import LogRecord, Span
+from tracefoundry.store.api import Snapshot
 from tracefoundry.store.records import PayloadStates
 
 
@@ -66,3 +69,27 @@ def _digest(ref: str) -> bytes | None:
         return digest_of(ref)
     except ValueError:
         return None
+
+
+def states_of(
+    snapshot: Snapshot,
+    project_id: int,
+    records: Sequence[Span | LogRecord],
+    days: Sequence[int],
+) -> PayloadStates:
+    """What is true now of all payloads of some records, each with the day under which its payloads
+    are stored; in one question, or none where there are no payloads."""
+    wanted: set[tuple[bytes, int]] = set()
+    pointed: set[bytes] = set()
+    for record, day in zip(records, days, strict=True):
+        for entry in record.payloads:
+            digest = stored_digest(entry.ref)
+            if digest is None:
+                continue
+            if entry.state == "reference":
+                pointed.add(digest)
+            else:
+                wanted.add((digest, day))
+    if not wanted and not pointed:
+        return PayloadStates()
+    return snapshot.payload_states(project_id, wanted, pointed)
