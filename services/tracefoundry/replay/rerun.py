@@ -109,9 +109,18 @@ def _notes(
             "This system lets us make no network namespace: only the guards of the SDK stopped live"
             " calls. Libraries that open connections in native code are not seen by these."
         )
+    return [*notes, *recording_notes(recording, report, around=[NAMESPACE_GUARD])]
+
+
+def recording_notes(
+    recording: Recording, report: RerunReport, *, around: Sequence[str]
+) -> list[str]:
+    """What a reader of the report has to know of the recording, and of an agent that did not use
+    it. ``around`` names guards that stand around the agent whatever it does."""
+    notes = []
     if not recording.calls:
         notes.append("The bundle has no recorded calls of models or tools.")
-    elif not report.guards or report.guards == [NAMESPACE_GUARD]:
+    elif not set(report.guards) - set(around):
         notes.append(
             "No process of the command asked for a recorded call or told of a guard: it has to call"
             " tracefoundry_sdk.quick_start() or use the SDK's helpers."
