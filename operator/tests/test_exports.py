@@ -236,17 +236,6 @@ def test_a_check_that_fails_leaves_the_bundle_complete() -> None:
     assert 2 == len(world.created)
 
 
-def test_a_rerun_in_the_cluster_is_not_supported_yet() -> None:
-    """The bundle is made all the same."""
-    image = {"mode": "Rerun", "image": "agent:1"}
-    world = World({**MINIMAL, "exports": {"rerunImages": ["agent:1"]}}, dryReplay=image)
-    world.run()
-    world.end(DONE, json.dumps(BUNDLE))
-    world.run()
-    assert ("False", "NotSupportedYet") == world.condition("ReplayPassed")
-    assert ("complete", 1) == (world.phase, len(world.created))
-
-
 def test_a_failed_export_says_why_and_is_not_tried_again() -> None:
     """Also when its Job is gone."""
     world = World()

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tracefoundry_operator import ownership
 from tracefoundry_operator.api import export, instance
 from tracefoundry_operator.kinds import ObjectKey
 from tracefoundry_operator.manifests.rendering import TEMPLATE_CHECKSUM
 from tracefoundry_operator.names import COMPONENT_LABEL, INSTANCE_LABEL
+
+_NOT_STARTED = ("StartError", "ContainerCannotRun")
+"""Reasons of containers whose process was never started: their message is that of the runtime."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,17 @@ class Child:
     """A Job that has a time to live."""
 
 
+class Exit(NamedTuple):
+    """The end of a container."""
+
+    status: int
+    reason: str
+    """Of Kubernetes, such as ``Completed``, ``Error`` or ``OOMKilled``."""
+    message: str = ""
+    """Of Kubernetes, why it could not be started. What the container wrote itself may be content
+    of traces, and is not kept."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
     """A pod of an instance."""
@@ -98,11 +112,13 @@ class Pod:
     """RFC 3339."""
     started: bool = True
     """Whether a container runs or ran; False only when certainly none ever did."""
+    exit: Exit | None = None
+    """How its container ended, if it has ended; sidecars do not count."""
 
     @property
-    def reported(self) -> tuple[str | None, ...]:
+    def reported(self) -> tuple[object, ...]:
         """The fields that a status depends on; a change of anything else needs no pass."""
-        return self.address, self.problem, self.message, self.result
+        return self.address, self.problem, self.message, self.result, self.exit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +198,7 @@ def read_pod(body: Mapping[str, Any]) -> Pod:
         result=_termination_message(status, failed=False),
         created_at=metadata.get("creationTimestamp", ""),
         started=_started(status),
+        exit=_exit(status),
     )
 
 
@@ -257,8 +274,24 @@ def _job(body: Mapping[str, Any]) -> JobState:
     )
 
 
-def _pod_problem(status: Mapping[str, Any]) -> str | None:
+def _containers(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The states of a pod's containers. Sidecars are init containers."""
+    yield from status.get("initContainerStatuses", ())
+    yield from status.get("containerStatuses", ())
+
+
+def _exit(status: Mapping[str, Any]) -> Exit | None:
     for container in status.get("containerStatuses", ()):
+        ended = container.get("state", {}).get("terminated")
+        if ended:
+            reason = ended.get("reason", "")
+            message = ended.get("message", "") if reason in _NOT_STARTED else ""
+            return Exit(ended.get("exitCode", 0), reason, message)
+    return None
+
+
+def _pod_problem(status: Mapping[str, Any]) -> str | None:
+    for container in _containers(status):
         waiting = container.get("state", {}).get("waiting")
         if waiting and waiting.get("reason") not in ("ContainerCreating", "PodInitializing", None):
             return f"{waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
@@ -277,7 +310,10 @@ def _failure_message(status: Mapping[str, Any]) -> str | None:
 
 
 def _termination_message(status: Mapping[str, Any], *, failed: bool) -> str | None:
-    for container in status.get("containerStatuses", ()):
+    """What the pod reports. Where there is a sidecar of ours, the other container is the user's and
+    its message could be anything."""
+    reporting = status.get("initContainerStatuses") or status.get("containerStatuses", ())
+    for container in reporting:
         for state in (container.get("state", {}), container.get("lastState", {})):
             ended = state.get("terminated", {})
             if ended.get("message") and (ended.get("exitCode") != 0) == failed:
@@ -290,6 +326,6 @@ def _started(status: Mapping[str, Any]) -> bool:
         return True
     return any(
         "running" in state or "terminated" in state
-        for container in status.get("containerStatuses", ())
+        for container in _containers(status)
         for state in (container.get("state", {}), container.get("lastState", {}))
     )
