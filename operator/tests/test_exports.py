@@ -19,7 +19,12 @@ from tracefoundry_operator.kinds import key_of
 from tracefoundry_operator.manifests import export_jobs
 from tracefoundry_operator.manifests.rendering import Manifest
 from tracefoundry_operator.metrics import export_phase
-from tracefoundry_operator.records import ConfigMap, JobState, Pod, Secret
+from tracefoundry_operator.pod_records import Pod
+from tracefoundry_operator.records import (
+    ConfigMap,
+    JobState,
+    Secret,
+)
 from tracefoundry_operator.snapshot import ExportSnapshot
 
 NOW = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)

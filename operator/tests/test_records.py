@@ -8,7 +8,7 @@ import pytest
 
 from tests.lists import body
 from tracefoundry_operator.cluster import Body
-from tracefoundry_operator.records import Exit, read_pod
+from tracefoundry_operator.pod_records import Exit, read_pod
 
 
 def pod_body(status: dict[str, Any]) -> Body:

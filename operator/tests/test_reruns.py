@@ -26,7 +26,10 @@ from tracefoundry_operator import export_plan, exports
 from tracefoundry_operator.actions import Apply, Create, Delete, Outcome
 from tracefoundry_operator.export_plan import ExportPlan
 from tracefoundry_operator.kinds import ObjectKey
-from tracefoundry_operator.records import Exit, JobState, Pod
+from tracefoundry_operator.pod_records import Exit, Pod
+from tracefoundry_operator.records import (
+    JobState,
+)
 
 ALLOWED: Mapping[str, Any] = {**MINIMAL, "exports": {"rerunImages": [RERUN["image"]]}}
 CALLED: Mapping[str, Any] = {

@@ -15,7 +15,7 @@ from tracefoundry_operator.export_plan import ExportPlan
 from tracefoundry_operator.export_results import RerunResult
 from tracefoundry_operator.jobs import Phase, Run
 from tracefoundry_operator.manifests import rerun_job
-from tracefoundry_operator.records import Exit
+from tracefoundry_operator.pod_records import Exit
 from tracefoundry_operator.snapshot import ExportSnapshot
 
 KIND = "ReplayPassed"

@@ -18,7 +18,12 @@ from tracefoundry_operator.api.export import Export
 from tracefoundry_operator.api.instance import Instance
 from tracefoundry_operator.conditions import Checks
 from tracefoundry_operator.kinds import ObjectKey
-from tracefoundry_operator.records import Child, ConfigMap, Pod, Secret
+from tracefoundry_operator.pod_records import Pod
+from tracefoundry_operator.records import (
+    Child,
+    ConfigMap,
+    Secret,
+)
 
 
 class Applied(NamedTuple):
