@@ -23,6 +23,12 @@ COUNTS: Json = {
     "ok": True, "missing": 0, "expired": 0, "dangling": 0, "redacted": 2, "excluded": 1,
 }  # fmt: skip
 
+CALLED: Json = {
+    "matched": 3, "missed": 0, "diverged": 0, "unused": 1,
+    "guards": ["network policy", "sockets"], "notes": [], "unanswered": [],
+}  # fmt: skip
+"""What the sidecar of an agent reports."""
+
 
 class Exported:
     """One TraceExport of a namespace."""

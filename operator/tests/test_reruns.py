@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.exported import CALLED
 from tests.instances import MINIMAL, RERUN, instance
 from tests.test_exports import (
     BUNDLE,
@@ -32,10 +33,6 @@ from tracefoundry_operator.records import (
 )
 
 ALLOWED: Mapping[str, Any] = {**MINIMAL, "exports": {"rerunImages": [RERUN["image"]]}}
-CALLED: Mapping[str, Any] = {
-    "matched": 3, "missed": 0, "diverged": 0, "unused": 1,
-    "guards": ["network policy", "sockets"], "notes": [], "unanswered": [],
-}  # fmt: skip
 LATER = NOW + dt.timedelta(minutes=2)
 
 
@@ -144,7 +141,7 @@ def test_an_agent_runs_again_and_its_result_is_kept() -> None:
     world.end_agent()
     assert ("True", "Passed") == world.condition("ReplayPassed")
     assert (
-        "3 calls matched, 1 recorded calls were not asked for. Guards: network policy, sockets."
+        "Calls: 3 matched, 1 recorded and not made. Guards: network policy, sockets."
         == world.message("ReplayPassed")
     )
     expected = {
@@ -268,7 +265,7 @@ def test_an_agent_that_fails_although_all_calls_matched_does_not_pass() -> None:
     world.end_agent(3)
     assert ("False", "AgentFailed") == world.condition("ReplayPassed")
     message = world.message("ReplayPassed")
-    assert "The agent ended with status 3; 3 calls matched and none missed." in message
+    assert "The agent ended with status 3, although no call missed (3 matched)." in message
     assert "-c agent for what the agent wrote" in message
 
 

@@ -7,17 +7,13 @@ import json
 import pytest
 
 from tests.api_server import wait
-from tests.exported import BUNDLE, COUNTS, Exported
+from tests.exported import BUNDLE, CALLED, COUNTS, Exported
 from tests.instances import MINIMAL, RERUN
 from tests.operator_process import OperatorProcess
 from tests.tracing_namespace import TracingNamespace
 from tracefoundry_operator import kinds
 
 POLICY = kinds.BY_NAME["NetworkPolicy"]
-CALLED = {
-    "matched": 3, "missed": 0, "diverged": 0, "unused": 1,
-    "guards": ["network policy", "sockets"], "notes": [], "unanswered": [],
-}  # fmt: skip
 
 
 @pytest.fixture

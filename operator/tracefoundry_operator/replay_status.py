@@ -141,7 +141,7 @@ def _not_passed(job: str, called: RerunResult, left: Exit) -> tuple[str, str]:
     if left.reason == "OOMKilled":
         ending += " because it needed more memory: raise spec.exports.resources of the TraceFoundry"
     if not called.missed:
-        told = [f"{ending}; {called.matched} calls matched and none missed", *called.notes]
+        told = [f"{ending}, although no call missed ({called.matched} matched)", *called.notes]
         return "AgentFailed", sentences([*told, _logs(job)])
     asked = called.matched + called.missed
     told = [
@@ -155,7 +155,7 @@ def _not_passed(job: str, called: RerunResult, left: Exit) -> tuple[str, str]:
 
 def _passed(called: RerunResult) -> str:
     guards = ", ".join(called.guards) or "none"
-    counts = f"{called.matched} calls matched, {called.unused} recorded calls were not asked for"
+    counts = f"Calls: {called.matched} matched, {called.unused} recorded and not made"
     return sentences([counts, f"Guards: {guards}", *called.notes])
 
 

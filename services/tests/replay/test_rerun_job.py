@@ -18,10 +18,12 @@ import pytest
 
 from bundles import span, written
 from platform_process import clean_environment, command_line, eventually
+from tracefoundry.replay.rerun import with_outer_guard
 from tracefoundry.schemas.replay import RerunCall, RerunReport
 from tracefoundry.server.bundle_handover import hand_over
 from tracefoundry.server.job_documents import MESSAGE_LIMIT_BYTES
 from tracefoundry.server.rerun_job import summary
+from tracefoundry_sdk.replay.client import ReplayClient
 
 AGENT = '''
 import os
@@ -160,6 +162,18 @@ def test_a_changed_argument_is_named_and_its_difference_is_in_the_log_alone(
     assert "48213" not in message
     assert "99999" in log
     assert "48213" in log
+
+
+def test_an_agent_cannot_claim_the_guard_around_it(tmp_path: Path) -> None:
+    """The report would say that there is no egress where there is."""
+    with served(tmp_path) as server:
+        server.give()
+        ReplayClient(f"unix:{server.socket}").guards(["network policy", "sockets"])
+        _, message, _ = server.end()
+    assert ["sockets"] == json.loads(message)["guards"]
+    told = ["network namespace", "sockets"]
+    assert ["sockets"] == with_outer_guard(told, "network namespace", active=False)
+    assert told == with_outer_guard(told, "network namespace", active=True)
 
 
 def test_a_bundle_that_does_not_come_is_an_error(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from tracefoundry.bundle.reading import Bundle
 from tracefoundry.replay.egress import POLICY_GUARD, Egress
-from tracefoundry.replay.rerun import recording_notes, recording_of
+from tracefoundry.replay.rerun import recording_notes, recording_of, with_outer_guard
 from tracefoundry.schemas.replay import RerunReport
 from tracefoundry_sdk.replay.server import ReplayServer
 
@@ -42,9 +42,7 @@ def serve_bundle(
     with ReplayServer(recording, socket_path=socket_path) as server:
         until_ended()
         report = msgspec.convert(server.report(), RerunReport)
-    # A process of the agent can name any guard; that of the pod is known here alone.
-    told = [name for name in report.guards if name != POLICY_GUARD]
-    report.guards = [*egress.guards, *told]
+    report.guards = with_outer_guard(report.guards, POLICY_GUARD, active=bool(egress.guards))
     report.root = recording.root
     report.notes = [
         *egress.notes,
