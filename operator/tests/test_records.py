@@ -64,8 +64,11 @@ def agent_pod(agent: dict[str, Any], sidecar: dict[str, Any]) -> Body:
     return pod_body(
         {
             "phase": "Failed",
-            "containerStatuses": [{"state": agent}],
-            "initContainerStatuses": [{"state": sidecar}],
+            "containerStatuses": [{"name": "agent", "state": agent}],
+            "initContainerStatuses": [
+                {"name": "mesh-init", "state": ended(0, message="of a service mesh")},
+                {"name": "replay", "state": sidecar},
+            ],
         }
     )
 
@@ -83,6 +86,25 @@ def test_the_report_of_a_rerun_is_that_of_the_sidecar() -> None:
     assert (None, None, Exit(1, "Error")) == (found.result, found.message, found.exit)
     found = read_pod(agent_pod({"running": {}}, ended(1, message="the bundle did not come")))
     assert ("the bundle did not come", None) == (found.message, found.exit)
+
+
+def test_an_init_container_of_others_reports_nothing() -> None:
+    """A service mesh adds one to every pod."""
+    status = {
+        "containerStatuses": [{"name": "export", "state": ended(0, message="said")}],
+        "initContainerStatuses": [{"name": "mesh-init", "state": ended(0, message="ready")}],
+    }
+    found = read_pod(pod_body(status))
+    assert ("said", None) == (found.result, found.exit)
+
+
+def test_an_agent_whose_sidecar_runs_has_not_started() -> None:
+    """Its image cannot be pulled: a corrected pull secret makes its Job again."""
+    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "not there"}}
+    body = agent_pod(waiting, {"running": {}})
+    body["status"]["phase"] = "Pending"
+    found = read_pod(body)
+    assert (False, "ImagePullBackOff: not there") == (found.started, found.problem)
 
 
 def test_an_agent_that_could_not_be_started_says_why() -> None:

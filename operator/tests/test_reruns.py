@@ -371,6 +371,23 @@ def test_an_agents_job_that_somebody_deletes_is_made_again_with_its_check() -> N
     assert check == world.created[-1]
 
 
+def test_an_agent_that_never_started_starts_with_what_was_corrected() -> None:
+    """A pull secret was missing, for example. The new pod gets the bundle again."""
+    world = Rerun()
+    world.to_the_agent()
+    agent, check = world.name("rerun"), world.name("replay")
+    world.show("rerun", address="10.1.2.3", problem="ImagePullBackOff: denied", started=False)
+    world.change(instance=instance({**ALLOWED, "imagePullSecrets": [{"name": "pull"}]}))
+    before = len(world.created)
+    world.run()
+    world.run()
+    world.run()
+    assert [f"deleted Job {agent}", f"deleted Job {check}", agent] == world.created[before:]
+    world.show("rerun", address="10.1.2.4")
+    world.run()
+    assert check == world.created[-1]
+
+
 def test_an_image_that_is_not_allowed_any_more_ends_its_agent() -> None:
     """And runs again when it is allowed again."""
     world = Rerun()

@@ -1,7 +1,6 @@
 """The record of a pod: what a status reports of it.
 
-A pod with init containers is that of a re-run: its init container is a sidecar of ours, which
-reports, and its other container is an agent of the user.
+In the pod of a re-run a sidecar of ours reports, and the other container is an agent of the user.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from tracefoundry_operator.manifests.rerun_job import AGENT, SIDECAR
 from tracefoundry_operator.names import COMPONENT_LABEL, INSTANCE_LABEL
 
 _NOT_STARTED = ("StartError", "ContainerCannotRun")
@@ -49,7 +49,7 @@ class Pod:
     started: bool = True
     """Whether a container runs or ran; False only when certainly none ever did."""
     exit: Exit | None = None
-    """How its container ended, if it has ended; sidecars do not count."""
+    """How the agent of a re-run ended, if it has ended."""
 
     @property
     def reported(self) -> tuple[object, ...]:
@@ -80,16 +80,16 @@ def read_pod(body: Mapping[str, Any]) -> Pod:
     )
 
 
-def _containers(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The states of a pod's containers. Sidecars are init containers."""
-    yield from status.get("initContainerStatuses", ())
-    yield from status.get("containerStatuses", ())
+def _sidecar(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The container of ours beside an agent, if this is the pod of a re-run. Other init containers
+    may be those of a service mesh."""
+    return (each for each in status.get("initContainerStatuses", ()) if each.get("name") == SIDECAR)
 
 
 def _exit(status: Mapping[str, Any]) -> Exit | None:
     for container in status.get("containerStatuses", ()):
         ended = container.get("state", {}).get("terminated")
-        if ended:
+        if ended and container.get("name") == AGENT:
             reason = ended.get("reason", "")
             message = ended.get("message", "") if reason in _NOT_STARTED else ""
             return Exit(ended.get("exitCode", 0), reason, message)
@@ -97,7 +97,7 @@ def _exit(status: Mapping[str, Any]) -> Exit | None:
 
 
 def _pod_problem(status: Mapping[str, Any]) -> str | None:
-    for container in _containers(status):
+    for container in (*_sidecar(status), *status.get("containerStatuses", ())):
         waiting = container.get("state", {}).get("waiting")
         if waiting and waiting.get("reason") not in ("ContainerCreating", "PodInitializing", None):
             return f"{waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
@@ -118,8 +118,7 @@ def _failure_message(status: Mapping[str, Any]) -> str | None:
 def _termination_message(status: Mapping[str, Any], *, failed: bool) -> str | None:
     """What the pod reports. Where there is a sidecar of ours, the other container is the user's and
     its message could be anything."""
-    reporting = status.get("initContainerStatuses") or status.get("containerStatuses", ())
-    for container in reporting:
+    for container in tuple(_sidecar(status)) or status.get("containerStatuses", ()):
         for state in (container.get("state", {}), container.get("lastState", {})):
             ended = state.get("terminated", {})
             if ended.get("message") and (ended.get("exitCode") != 0) == failed:
@@ -132,6 +131,6 @@ def _started(status: Mapping[str, Any]) -> bool:
         return True
     return any(
         "running" in state or "terminated" in state
-        for container in _containers(status)
+        for container in status.get("containerStatuses", ())
         for state in (container.get("state", {}), container.get("lastState", {}))
     )
