@@ -59,7 +59,6 @@ class Rerun(World):
             elif isinstance(action, Delete):
                 self.created.append(f"deleted {action.key.kind} {action.key.name}")
                 del children[action.key]
-                self.change(pods=tuple(p for p in self.seen.pods if p.job != action.key.name))
             elif isinstance(action, Create) and (
                 action.requires is None or action.requires in children
             ):
@@ -67,6 +66,8 @@ class Rerun(World):
                 children[action.key] = self.record(action.manifest, RUNNING)
         self.change(children=children)
         self.change(status=exports.compute(self.seen, plan, errors=outcome.errors))
+        jobs = {key.name for key in self.jobs}
+        self.change(pods=tuple(pod for pod in self.seen.pods if pod.job in jobs))
         return plan
 
     def name(self, component: str) -> str:
@@ -317,6 +318,31 @@ def test_an_agent_that_takes_too_long_says_so() -> None:
     assert ("False", "DeadlineExceeded") == world.condition("ReplayPassed")
     assert "took longer than activeDeadlineSeconds (60 s)" in world.message("ReplayPassed")
     assert world.name("rerun") in world.seen.status["finishedJobs"]
+
+
+@pytest.mark.parametrize("handed_over", [False, True])
+def test_a_sidecar_that_fails_ends_its_agent(handed_over: bool) -> None:
+    """It would be started again and wait for a bundle that does not come twice."""
+    world = Rerun()
+    if handed_over:
+        world.to_the_agent()
+    else:
+        world.run()
+    agent = world.name("rerun")
+    world.show("rerun", address="10.1.2.3", message="the bundle was lost")
+    world.run()
+    assert ("False", "ReplayFailed") == world.condition("ReplayPassed")
+    assert (
+        f"The container 'replay' of Job {agent!r} failed: the bundle was lost."
+        " Make a new TraceExport to try again." == world.message("ReplayPassed")
+    )
+    assert f"deleted Job {agent}" == world.created[-1]
+    conditions = world.seen.status["conditions"]
+    for _ in range(2):
+        world.run()
+        assert conditions == world.seen.status["conditions"]
+    assert [f"deleted NetworkPolicy {agent}"] == world.created[world.created.index(
+        f"deleted Job {agent}") + 1 :]  # fmt: skip
 
 
 def test_a_check_that_fails_ends_the_agent_that_waits_for_it() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tracefoundry_operator import export_plan, export_results, job_outcomes
+from tracefoundry_operator import export_plan, export_results, job_outcomes, jobs
 from tracefoundry_operator.conditions import Condition, sentences
 from tracefoundry_operator.export_plan import ExportPlan
 from tracefoundry_operator.export_results import RerunResult
@@ -126,6 +126,10 @@ def _without_report(snapshot: ExportSnapshot, agent: Run, left: Exit | None) -> 
     if state is not None and state.reason == "DeadlineExceeded":
         detail = job_outcomes.failure(agent.name, snapshot, state) or ""
         return Condition(KIND, "False", "DeadlineExceeded", sentences([detail, job_outcomes.AGAIN]))
+    sidecar = jobs.pod_failure(agent.name, snapshot)
+    if sidecar is not None:
+        message = f"The container {rerun_job.SIDECAR!r} of Job {agent.name!r} failed: {sidecar}"
+        return Condition(KIND, "False", "ReplayFailed", sentences([message, job_outcomes.AGAIN]))
     if not job_outcomes.too_late(state, snapshot):
         message = f"Job {agent.name!r} has ended; the report of its pod is not known yet."
         return Condition(KIND, "Unknown", "ReadingResult", message)

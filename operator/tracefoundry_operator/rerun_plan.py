@@ -68,6 +68,13 @@ def plan(
             agent=_ended(agent_name, agent),
             check=_ended(check_name, check),
         )
+    if agent is not None and jobs.pod_failure(agent_name, snapshot) is not None:
+        # The sidecar has failed, and with it the recording and the report are gone.
+        return RerunPlan(
+            actions=_deletions(agent),
+            agent=Run(name=agent_name, phase=Phase.FAILED, actions=()),
+            check=None if check is None else _ended(check_name, check),
+        )
     if check is not None and _failed(check):
         return RerunPlan(
             actions=_deletions(agent),

@@ -192,6 +192,19 @@ def test_a_bundle_that_does_not_come_is_an_error(tmp_path: Path) -> None:
     assert (1, True) == (status, "the bundle of the re-run did not come" in message), message
 
 
+def test_a_process_that_was_restarted_says_that_the_bundle_is_lost(tmp_path: Path) -> None:
+    """It ran out of memory, say. The calls that missed before would be forgotten."""
+    with served(tmp_path) as server:
+        server.give()
+        server.process.kill()
+        server.process.communicate(timeout=60)
+    with served(tmp_path) as again:
+        assert 2 == again.process.wait(timeout=60)
+        _, message, _ = again.end()
+    assert "the bundle was lost when this container was restarted" in message
+    assert "raise spec.exports.resources" in message
+
+
 def test_a_report_with_long_names_fits_into_a_termination_message() -> None:
     """A message that is cut is no JSON any more, and the result would be lost."""
     calls = [

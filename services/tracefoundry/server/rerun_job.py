@@ -44,6 +44,8 @@ MAX_GUARDS = 16
 NAME_LIMIT = 120
 
 _POLL_S = 0.2
+_MARK = "bundle-received"
+"""A file in the scratch space, which outlives the container: the bundle comes only once."""
 
 
 def run_rerun_job(write: Callable[[bytes], None]) -> dict[str, Any]:
@@ -51,10 +53,16 @@ def run_rerun_job(write: Callable[[bytes], None]) -> dict[str, Any]:
     given to ``write``.
 
     Raises:
-        JobFailed: the bundle cannot be read.
+        JobFailed: the bundle cannot be read, or was lost.
         CommandError: the bundle did not come.
     """
     request, scratch = read_document(RERUN_VARIABLE, RerunRequest), Scratch.of()
+    mark = scratch.folder / _MARK
+    if mark.exists():
+        raise JobFailed(
+            "the bundle was lost when this container was restarted, and so was the report of calls",
+            "if it ran out of memory, raise spec.exports.resources of the TraceFoundry",
+        )
     ended = threading.Event()
     before = signal.signal(signal.SIGTERM, lambda *_: ended.set())
     try:
@@ -62,6 +70,7 @@ def run_rerun_job(write: Callable[[bytes], None]) -> dict[str, Any]:
             receiver = Receiver(request.port, request.sha256, file, limit_bytes=scratch.limit_bytes)
             with receiver:
                 _wait_for_bundle(receiver, ended)
+                mark.touch()
                 report = _serve(request, file, ended)
     finally:
         signal.signal(signal.SIGTERM, before)
