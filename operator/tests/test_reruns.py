@@ -300,12 +300,19 @@ def test_an_image_that_cannot_be_started_says_why() -> None:
 
 
 def test_an_image_that_cannot_be_pulled_is_reported_while_it_waits() -> None:
+    """And when its time is over, although its pod is gone then."""
     world = Rerun()
     world.to_the_agent()
     world.show("rerun", address="10.1.2.3", problem="ImagePullBackOff: not there")
     world.run()
     assert ("Unknown", "PodsFailing") == world.condition("ReplayPassed")
     assert "ImagePullBackOff" in world.message("ReplayPassed")
+    world.finish("rerun", dataclasses.replace(FAILED, reason="DeadlineExceeded"))
+    world.change(pods=())
+    for _ in range(2):
+        world.run()
+        assert ("False", "DeadlineExceeded") == world.condition("ReplayPassed")
+        assert "does not start: ImagePullBackOff: not there" in world.message("ReplayPassed")
 
 
 def test_an_agent_that_takes_too_long_says_so() -> None:

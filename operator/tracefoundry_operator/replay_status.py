@@ -124,8 +124,14 @@ def _without_report(snapshot: ExportSnapshot, agent: Run, left: Exit | None) -> 
         message = f"The agent's container could not be started: {left.message}"
         return Condition(KIND, "False", "AgentNotStarted", sentences([message, _logs(agent.name)]))
     if state is not None and state.reason == "DeadlineExceeded":
-        detail = job_outcomes.failure(agent.name, snapshot, state) or ""
-        return Condition(KIND, "False", "DeadlineExceeded", sentences([detail, job_outcomes.AGAIN]))
+        before = job_outcomes.kept(snapshot, KIND)
+        told = [
+            job_outcomes.failure(agent.name, snapshot, state) or "",
+            # The pod that did not start is gone now.
+            *([before.message] if before.reason == "PodsFailing" else []),
+            job_outcomes.AGAIN,
+        ]
+        return Condition(KIND, "False", "DeadlineExceeded", sentences(told))
     sidecar = jobs.pod_failure(agent.name, snapshot)
     if sidecar is not None:
         message = f"The container {rerun_job.SIDECAR!r} of Job {agent.name!r} failed: {sidecar}"
