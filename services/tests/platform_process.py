@@ -76,6 +76,21 @@ def eventually(
         time.sleep(POLL_S)
 
 
+def traces_found(ask: Callable[..., Any], text: str) -> list[str]:
+    """Ids of all traces in which a text is found; ``ask`` gets JSON of the query API.
+
+    A search stops after some seconds and says where it goes on.
+    """
+    found: list[str] = []
+    parameters: dict[str, str | int] = {"q": text, "start": 0}
+    while True:
+        page = ask("/api/traces", **parameters)
+        found += [trace["trace_id"] for trace in page["traces"]]
+        if page["next_cursor"] is None:
+            return found
+        parameters["cursor"] = page["next_cursor"]
+
+
 class Platform:
     """One ``serve``, ``ingest`` or ``query`` process and what it started."""
 

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import planting
 import secret_search
 from content_ledger import ref_of
 from ingest.bodies import PROTOBUF, body, new_trace_id, span
-from platform_process import Platform, eventually, run_command, running
+from platform_process import Platform, eventually, run_command, running, traces_found
 from store.reading import rows
 
 WORD = "edelweiss"
@@ -201,11 +202,11 @@ def test_a_payload_is_refused_to_all_others_and_that_is_recorded(office: Office)
 def test_search_looks_into_content_for_engineers_only(office: Office) -> None:
     """A viewer cannot find out by searching what stands in a prompt."""
     found = {
-        role: [trace["trace_id"] for trace in office.json(role, "/api/traces", q=WORD)["traces"]]
+        role: traces_found(partial(office.json, role), WORD)
         for role in ("viewer", "engineer", "admin")
     }
     assert {"viewer": [], "engineer": [office.trace], "admin": [office.trace]} == found
-    assert [] == office.json("shop engineer", "/api/traces", q=WORD)["traces"]
+    assert [] == traces_found(partial(office.json, "shop engineer"), WORD)
 
 
 def test_strict_beside_standard_in_one_body(office: Office) -> None:
@@ -329,7 +330,7 @@ def test_keys_rotate_and_a_removed_one_is_reported(tmp_path: Path) -> None:
         for trace in traces:
             (found,) = platform.get(f"/api/traces/{trace['trace_id']}/spans")["spans"]
             assert [None] == [entry["preview"] for entry in found["payloads"]]
-        assert [] == platform.get("/api/traces", q=WORD, start=0)["traces"]
+        assert [] == traces_found(platform.get, WORD)
     with serving(new) as platform:
         assert texts["new"] == read(platform, "new").text
         answer = read(platform, "old")

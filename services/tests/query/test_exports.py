@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from bundle.stored_traces import keep
-from query.app_client import AppClient
+from query.app_client import PATIENT, AppClient
 from query.payload_store import RoleGate
 from samples import make_log, make_span, trace_id
 from store.answers import add_projects
@@ -43,7 +43,7 @@ class Exports:
 
     store: Store
     objects: FilesystemStore
-    settings: QuerySettings = field(default_factory=QuerySettings)
+    settings: QuerySettings = PATIENT
 
     def post(
         self, path: str, body: dict[str, Any] | None = None, *, role: str = "engineer", **query: Any
