@@ -83,6 +83,7 @@ class Pod:
 
     namespace: str
     name: str
+    uid: str
     resource_version: str
     instance_label: str
     component: str
@@ -109,6 +110,7 @@ class Pod:
 class Secret:
     """A Secret: its version, and the keys with a value that is not empty."""
 
+    uid: str
     resource_version: str
     keys: frozenset[str]
 
@@ -172,6 +174,7 @@ def read_pod(body: Mapping[str, Any]) -> Pod:
     return Pod(
         namespace=metadata["namespace"],
         name=metadata["name"],
+        uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         instance_label=labels.get(INSTANCE_LABEL, ""),
         component=labels.get(COMPONENT_LABEL, ""),
@@ -189,6 +192,7 @@ def read_secret(body: Mapping[str, Any]) -> Secret:
     """The record of a Secret, without its values."""
     data = body.get("data") or {}
     return Secret(
+        uid=body["metadata"]["uid"],
         resource_version=body["metadata"]["resourceVersion"],
         keys=frozenset(key for key, value in data.items() if value),
     )
