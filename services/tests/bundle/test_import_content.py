@@ -7,8 +7,8 @@ import hashlib
 import pytest
 
 from tracefoundry.bundle.errors import NotABundle
-from tracefoundry.bundle.import_content import ContentFile, is_stored_ref
-from tracefoundry.model.payload import ref_of
+from tracefoundry.bundle.import_content import ContentFile
+from tracefoundry.model.payload import ref_from_digest, ref_of
 
 
 def listed(values: list[bytes]) -> list[tuple[str, bytes]]:
@@ -33,8 +33,21 @@ def test_contents_out_of_order_are_refused() -> None:
         ContentFile(list(reversed(listed([b"a", b"b"]))))
 
 
-@pytest.mark.parametrize("ref", [None, "", "sha256:12", "hmac-sha256:" + "0" * 64, "SHA256:x"])
-def test_only_plain_hashes_name_stored_content(ref: str | None) -> None:
+def test_a_digest_is_found_only_where_one_begins() -> None:
+    """Bytes across two neighbours, whose beginning leads to the same place, are no digest."""
+    first, second = bytes(3) + b"\x01" * 29, bytes(2) + b"\xff" * 30
+    across = first[1:] + second[:1]
+    with ContentFile([(first.hex(), b"a"), (second.hex(), b"b")]) as contents:
+        refs = [ref_from_digest(digest) for digest in (first, second, across)]
+        assert {refs[0]: b"a", refs[1]: b"b"} == contents.find(refs)
+
+
+@pytest.mark.parametrize(
+    "ref",
+    ["", "sha256:12", "hmac-sha256:" + "0" * 64, "SHA256:x", "SHA256" + ref_of(b"")[6:],
+     ref_of(b"").replace("e", "E"), ref_of(b"")[:-2] + "\u0661\u0661", ref_of(b"") + " "],
+)  # fmt: skip
+def test_only_plain_hashes_name_stored_content(ref: str) -> None:
     """Keyed refs and a sender's words do not."""
-    assert not is_stored_ref(ref)
-    assert is_stored_ref(ref_of(b""))
+    with ContentFile(listed([b""])) as contents:
+        assert {ref_of(b""): b""} == contents.find([ref, ref_of(b"")])

@@ -15,7 +15,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Protocol, Self
 
-from tracefoundry.bundle.import_content import is_stored_ref
 from tracefoundry.bundle.import_options import ImportTarget
 from tracefoundry.model.contents import restore_log, restore_span
 from tracefoundry.model.genai import registry
@@ -42,7 +41,7 @@ _Contents = dict[tuple[int, str, int], dict[str, bytes]]
 """Contents by (project id, project, day) and ref."""
 
 Find = Callable[[Collection[str]], Mapping[str, bytes]]
-"""From refs to those contents that the file holds."""
+"""From refs to those contents that the file holds; a text that is no ref has none."""
 
 
 class _Record(Protocol):
@@ -156,9 +155,9 @@ class ImportPipeline:
         span.genai = registry.derive(
             whole.attributes,
             whole.events,
-            whole.scope.name,
-            span_name=whole.name,
-            start_time_ns=whole.start_time_ns,
+            span.scope.name,
+            span_name=span.name,
+            start_time_ns=span.start_time_ns,
         )
 
     def _redacted_span(
@@ -267,7 +266,7 @@ def _refs_of(record: Span | LogRecord) -> set[str]:
     return {
         entry.ref
         for entry in record.payloads
-        if entry.ref is not None and entry.state == "present" and is_stored_ref(entry.ref)
+        if entry.ref is not None and entry.state == "present"
     }
 
 
