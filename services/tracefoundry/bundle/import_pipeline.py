@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from tracefoundry.bundle.import_options import ImportTarget
-from tracefoundry.model.contents import restore_log, restore_span
+from tracefoundry.model.contents import restore_log, restore_span, restored_attributes
 from tracefoundry.model.genai import registry
 from tracefoundry.model.genai.cost import bounded_lookups
 from tracefoundry.model.genai.view import GenAI
@@ -151,10 +151,12 @@ class ImportPipeline:
             self._admitted |= new
 
     def _derive_span(self, span: Span, found: Mapping[str, bytes]) -> None:
-        whole = restore_span(span, found) if found else span
+        attributes, events = span.attributes, span.events
+        if found:
+            attributes, events = restored_attributes(span, found)
         span.genai = registry.derive(
-            whole.attributes,
-            whole.events,
+            attributes,
+            events,
             span.scope.name,
             span_name=span.name,
             start_time_ns=span.start_time_ns,
@@ -264,9 +266,7 @@ class ImportPipeline:
 def _refs_of(record: Span | LogRecord) -> set[str]:
     """The refs of contents that the file may hold."""
     return {
-        entry.ref
-        for entry in record.payloads
-        if entry.ref is not None and entry.state == "present"
+        entry.ref for entry in record.payloads if entry.ref is not None and entry.state == "present"
     }
 
 

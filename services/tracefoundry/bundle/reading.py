@@ -209,7 +209,7 @@ class _FactsInOrder:
         self.of_others = 0
         """Lines about log records passed over on behalf of spans, or the other way round."""
         self._next = next(self._facts, None)
-        self._trace_id = ""
+        self._trace_id, self._trace_bytes = "", b""
         self._index = -1
         self._left = 0
 
@@ -224,10 +224,11 @@ class _FactsInOrder:
             if trace is None:
                 raise NotABundle("has more records than the traces tell", member=member)
             self._trace_id, self._index = trace.trace_id, -1
+            self._trace_bytes = bytes.fromhex(trace.trace_id)
             self._left = trace.spans if self._of_spans else trace.logs
         self._left -= 1
         self._index += 1
-        if record.trace_id.hex() != self._trace_id:
+        if record.trace_id != self._trace_bytes:
             raise NotABundle("has records of another trace than it should", member=member)
         if self._next is None:
             return None
