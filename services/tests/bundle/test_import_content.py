@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import resource
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,12 @@ def listed(values: list[bytes]) -> list[tuple[str, bytes]]:
     return sorted((hashlib.sha256(value).hexdigest(), value) for value in values)
 
 
+def resident_bytes() -> int:
+    """Memory of this process that is not swapped out, mapped files included."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 5_000])
 def test_each_content_is_found_by_its_ref(count: int) -> None:
     """An empty one too; refs of others give nothing."""
@@ -25,6 +33,17 @@ def test_each_content_is_found_by_its_ref(count: int) -> None:
         found = contents.find([ref_of(value) for value in values])
         assert values == [found[ref_of(value)] for value in values]
         assert {} == contents.find([ref_of(b"another"), ref_of(b"\0")])
+
+
+def test_contents_that_were_found_do_not_stay_in_memory() -> None:
+    """64 MiB of contents, each read once."""
+    values = [number.to_bytes(4, "big") * 8_192 for number in range(2_048)]
+    refs = [ref_of(value) for value in values]
+    with ContentFile(listed(values)) as contents:
+        del values
+        before = resident_bytes()
+        assert all(len(contents.find([ref])[ref]) == 32_768 for ref in refs)
+        assert resident_bytes() - before < 32 * 1024 * 1024
 
 
 def test_contents_out_of_order_are_refused() -> None:

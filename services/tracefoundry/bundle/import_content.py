@@ -2,12 +2,13 @@
 
 Spans ask for contents in the order of traces, while a bundle stores them by hash, many in one
 compressed pack: reading them in place would inflate a pack for every span. Memory holds 40 bytes a
-content, and an index by the first two bytes of hashes.
+content, and an index by the first two bytes of hashes. (The file is not mapped into memory: mapped
+pages would count as memory of the process, in the end all of them.)
 """
 
 from __future__ import annotations
 
-import mmap
+import os
 import tempfile
 from array import array
 from collections.abc import Collection, Iterable
@@ -40,7 +41,6 @@ class ContentFile:
         self._ends = array("Q", [0])
         self._buckets = array("Q")
         """By the first two bytes of a hash: how many contents come before."""
-        self._mapped: mmap.mmap | None = None
         try:
             before = b""
             for sha256, content in contents:
@@ -54,8 +54,6 @@ class ContentFile:
                 self._ends.append(self._ends[-1] + len(content))
             self._begin_bucket(_BUCKETS)
             self._file.flush()
-            if self._ends[-1]:
-                self._mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         except BaseException:
             self._file.close()
             raise
@@ -72,8 +70,6 @@ class ContentFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._mapped is not None:
-            self._mapped.close()
         self._file.close()
 
     def find(self, refs: Collection[str]) -> dict[str, bytes]:
@@ -87,7 +83,7 @@ class ContentFile:
                 continue
             if place is not None:
                 start, end = self._ends[place], self._ends[place + 1]
-                found[ref] = b"" if self._mapped is None else self._mapped[start:end]
+                found[ref] = os.pread(self._file.fileno(), end - start, start)
         return found
 
     def _place_of(self, digest: bytes) -> int | None:
