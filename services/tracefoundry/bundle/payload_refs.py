@@ -56,24 +56,27 @@ class RefWriter:
             for entry in span.payloads:
                 if _own(entry):
                     at_span.setdefault(f"tracefoundry.payload.{entry.slot}_ref", entry.ref)
-        return msgspec.structs.replace(
+        written = msgspec.structs.replace(
             span,
             attributes=_written(span.attributes, refs.get(SPAN)),
             resource=self._envelope(span.resource, refs.get(RESOURCE)),
             scope=self._envelope(span.scope, refs.get(SCOPE)),
-            events=[
+        )
+        if span.events:
+            written.events = [
                 msgspec.structs.replace(
                     event, attributes=_written(event.attributes, refs.get(f"events/{index}"))
                 )
                 for index, event in enumerate(span.events)
-            ],
-            links=[
+            ]
+        if span.links:
+            written.links = [
                 msgspec.structs.replace(
                     link, attributes=_written(link.attributes, refs.get(f"links/{index}"))
                 )
                 for index, link in enumerate(span.links)
-            ],
-        )
+            ]
+        return written
 
     def log(self, log: LogRecord) -> LogRecord:
         """A log record with its refs as attributes."""
@@ -207,12 +210,12 @@ def _written(attributes: Attributes, refs: Attributes | None) -> Attributes:
         value = attributes[key]
         if type(value) is dict or type(value) is list:
             value = _ordered(value)
-        if key.startswith(_PREFIXES):
+        if key.startswith(_OURS) and key.startswith(_PREFIXES):
             prefix = next(prefix for prefix in _PREFIXES if key.startswith(prefix))
             key = prefix + "sent." + key[len(prefix) :]
         written[key] = value
     if refs:
-        written.update(sorted(refs.items()))
+        written.update(sorted(refs.items()) if len(refs) > 1 else refs)
     return written
 
 
