@@ -66,6 +66,16 @@ def process_cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / 100
 
 
+def server_cpu_s(server: PostgresServer) -> float:
+    """CPU seconds of a database server so far, connections that have ended included."""
+    if server.process is None:
+        return 0.0
+    pid = server.process.pid
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ended = (int(fields[13]) + int(fields[14])) / 100
+    return ended + sum(process_cpu_s(one) for one in [pid, *children(pid)])
+
+
 @contextmanager
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server of the machine, else of the wheel."""

@@ -58,7 +58,7 @@ class World:
 
     def __init__(self, spec: Mapping[str, Any] = MINIMAL, **asked: Any) -> None:
         found = {
-            name: Secret(resource_version=version, keys=ALL_KEYS | {"key.pem"})
+            name: Secret(uid="s", resource_version=version, keys=ALL_KEYS | {"key.pem"})
             for name, version in SECRETS.items()
         }
         self.seen = ExportSnapshot(
@@ -116,6 +116,7 @@ class World:
         values: dict[str, Any] = {
             "namespace": "tracing",
             "name": "pod",
+            "uid": "uid-of-pod",
             "resource_version": "1",
             "instance_label": "main",
             "component": "export",

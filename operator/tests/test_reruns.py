@@ -90,7 +90,8 @@ class Rerun(World):
         job = self.name(component)
         others = tuple(pod for pod in self.seen.pods if pod.job != job)
         values: dict[str, Any] = {
-            "namespace": "tracing", "name": f"{job}-x", "resource_version": "1",
+            "namespace": "tracing", "name": f"{job}-x", "uid": f"uid-of-{job}",
+            "resource_version": "1",
             "instance_label": "main", "component": component, "job": job, "address": None,
             "problem": None, "message": None, **changed,
         }  # fmt: skip

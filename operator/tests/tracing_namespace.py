@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import urllib.error
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -231,7 +232,12 @@ class TracingNamespace:
                     "availableReplicas": count,
                 }
                 path = kind.path(self.name, item["metadata"]["name"])
-                self.server.merge(f"{path}/status", {"status": status})
+                try:
+                    self.server.merge(f"{path}/status", {"status": status})
+                except urllib.error.HTTPError as error:
+                    # Of an earlier instance, and collected since the list.
+                    if error.code != 404:
+                        raise
 
     def settle(self, name: str = "main") -> None:
         """From nothing to Ready."""

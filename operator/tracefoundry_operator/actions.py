@@ -71,7 +71,8 @@ class Outcome:
     errors: list[str] = field(default_factory=list)
     """One sentence for each object with an error."""
     transient: bool = False
-    """Whether at least one error may be gone at the next try."""
+    """Whether another pass should follow soon: an error may be gone at the next try, or an object
+    was there that the plan did not know."""
     terminating: bool = False
     """The namespace is being deleted; the remaining actions were skipped."""
     changed: int = 0

@@ -123,6 +123,8 @@ class Executor:
             # After a 409: an earlier pass may have created it, and its watch event is not here yet.
             if error.status != 409 or not await self._is_ours(owner_uid, key, outcome):
                 raise
+            # The plan was made without it, and its event may cause no pass: it is known by now.
+            outcome.transient = True
             return False
         self._take_in(key, body, outcome)
         return True

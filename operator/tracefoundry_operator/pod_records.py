@@ -33,6 +33,7 @@ class Pod:
 
     namespace: str
     name: str
+    uid: str
     resource_version: str
     instance_label: str
     component: str
@@ -66,6 +67,7 @@ def read_pod(body: Mapping[str, Any]) -> Pod:
     return Pod(
         namespace=metadata["namespace"],
         name=metadata["name"],
+        uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         instance_label=labels.get(INSTANCE_LABEL, ""),
         component=labels.get(COMPONENT_LABEL, ""),

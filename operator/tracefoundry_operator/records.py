@@ -81,6 +81,7 @@ class Child:
 class Secret:
     """A Secret: its version, and the keys with a value that is not empty."""
 
+    uid: str
     resource_version: str
     keys: frozenset[str]
 
@@ -139,6 +140,7 @@ def read_secret(body: Mapping[str, Any]) -> Secret:
     """The record of a Secret, without its values."""
     data = body.get("data") or {}
     return Secret(
+        uid=body["metadata"]["uid"],
         resource_version=body["metadata"]["resourceVersion"],
         keys=frozenset(key for key, value in data.items() if value),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from bundle.stored_traces import keep
-from query.app_client import AppClient
+from query.app_client import PATIENT, AppClient
 from query.payload_store import RoleGate
 from samples import make_log, make_span, trace_id
 from store.answers import add_projects
@@ -46,7 +46,7 @@ class Exports:
 
     store: Store
     objects: FilesystemStore
-    settings: QuerySettings = field(default_factory=QuerySettings)
+    settings: QuerySettings = PATIENT
 
     def post(
         self, path: str, body: dict[str, Any] | None = None, *, role: str = "engineer", **query: Any
