@@ -328,6 +328,25 @@ def test_an_agent_that_takes_too_long_says_so() -> None:
     assert world.name("rerun") in world.seen.status["finishedJobs"]
 
 
+@pytest.mark.parametrize(
+    "pod",
+    [
+        {"message": "the bundle of the re-run did not come"},
+        {"result": json.dumps(CALLED), "exit": Exit(143, "Error")},
+    ],
+)
+def test_what_a_pod_says_when_it_is_ended_is_not_the_reason(pod: Mapping[str, Any]) -> None:
+    """Kubernetes ends the pod first, and says later that the Job took too long."""
+    world = Rerun()
+    world.to_the_agent()
+    world.show("rerun", **pod)
+    assert () == world.run().actions
+    assert "Unknown" == world.condition("ReplayPassed")[0]
+    world.finish("rerun", dataclasses.replace(FAILED, reason="DeadlineExceeded"), **pod)
+    world.run()
+    assert ("False", "DeadlineExceeded") == world.condition("ReplayPassed")
+
+
 @pytest.mark.parametrize("handed_over", [False, True])
 def test_a_sidecar_that_fails_ends_its_agent(handed_over: bool) -> None:
     """It would be started again and wait for a bundle that does not come twice."""

@@ -92,7 +92,8 @@ def _ended(snapshot: ExportSnapshot, agent: Run, check: Run | None, errors: Sequ
     state = job_outcomes.state_of(agent.name, snapshot)
     called = export_results.rerun(agent.name, snapshot)
     left = next((pod.exit for pod in snapshot.pods if pod.job == agent.name and pod.exit), None)
-    if called is None or left is None:
+    late = state is not None and state.reason == "DeadlineExceeded"
+    if called is None or left is None or late:
         return _without_report(snapshot, agent, left), None
     checked, payloads = (
         (None, None)

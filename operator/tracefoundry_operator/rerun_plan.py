@@ -68,8 +68,7 @@ def plan(
             agent=_ended(agent_name, agent),
             check=_ended(check_name, check),
         )
-    if agent is not None and jobs.pod_failure(agent_name, snapshot) is not None:
-        # The sidecar has failed, and with it the recording and the report are gone.
+    if agent is not None and _sidecar_failed(agent_name, snapshot):
         return RerunPlan(
             actions=_deletions(agent),
             agent=Run(name=agent_name, phase=Phase.FAILED, actions=()),
@@ -144,6 +143,15 @@ def _hand_over(
         return None if check is None else _ended(check.key.name, check)
     manifest = export_jobs.replay_job(rendering, snapshot.export, bundle, rerun_address=address)
     return jobs.run(manifest, snapshot)
+
+
+def _sidecar_failed(job: str, snapshot: ExportSnapshot) -> bool:
+    """Whether the sidecar of a pod that goes on has failed: recording and report are gone with it.
+
+    A pod that is being deleted has no address. Its sidecar may say that it was ended too early, and
+    the Job will say why.
+    """
+    return any(pod.message and pod.address for pod in snapshot.pods if pod.job == job)
 
 
 def _converge(policy: Manifest, snapshot: ExportSnapshot) -> list[Action]:
