@@ -26,7 +26,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.programs import program
 
-START_S = 90.0
+START_S = 180.0
+DEADLINE_S = 120.0
+"""Far above what anything takes, even on a busy machine: a test that passes never waits so long."""
 
 Json = dict[str, Any]
 
@@ -109,7 +111,7 @@ class ApiServer:
             data=None if body is None else json.dumps(body).encode("utf-8"),
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": content_type},
         )
-        with urllib.request.urlopen(request, context=self._trust, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, context=self._trust, timeout=DEADLINE_S) as answer:  # noqa: S310
             found: Json = json.loads(answer.read() or b"{}")
             return found
 
@@ -132,7 +134,7 @@ class ApiServer:
         """Run kubectl; the caller looks at how it ended."""
         return subprocess.run(
             [program("kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments],
-            input=stdin, text=True, capture_output=True, timeout=60, check=False,
+            input=stdin, text=True, capture_output=True, timeout=DEADLINE_S, check=False,
             env={"HOME": str(self.folder), "PATH": os.environ["PATH"]},
         )  # fmt: skip
 
@@ -204,7 +206,7 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
-def wait(condition: Callable[[], object], what: str, *, seconds: float = 30.0) -> None:
+def wait(condition: Callable[[], object], what: str, *, seconds: float = DEADLINE_S) -> None:
     """Wait until a condition holds.
 
     Raises:

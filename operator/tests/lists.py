@@ -38,4 +38,11 @@ class Lists:
 
 def body(name: str, version: str, *, namespace: str = "tracing") -> dict[str, Any]:
     """An object of a list."""
-    return {"metadata": {"namespace": namespace, "name": name, "resourceVersion": version}}
+    return {
+        "metadata": {
+            "namespace": namespace,
+            "name": name,
+            "uid": f"uid-of-{name}",
+            "resourceVersion": version,
+        }
+    }

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from tests.api_server import ApiServer, free_ports, wait
+from tests.api_server import DEADLINE_S, ApiServer, free_ports, wait
 from tests.programs import program
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ def chart(*values: str, release: str = RELEASE) -> str:
         [program("helm"), "template", release, ROOT / "charts" / "tracefoundry",
          "--namespace", NAMESPACE, "--kube-version", "1.34.4", "--set", "tests.enabled=false",
          *arguments],
-        check=True, text=True, capture_output=True, timeout=60,
+        check=True, text=True, capture_output=True, timeout=DEADLINE_S,
     ).stdout  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def install(server: ApiServer, *values: str) -> None:
     applied = server.kubectl("apply", "--server-side", "-f", "-", stdin=chart(*values))
     assert 0 == applied.returncode, applied.stderr
     established = server.kubectl(
-        "wait", "--for=condition=Established", "--timeout=30s", "crd",
+        "wait", "--for=condition=Established", f"--timeout={DEADLINE_S:.0f}s", "crd",
         "tracefoundries.tracefoundry.dev", "traceexports.tracefoundry.dev",
     )  # fmt: skip
     assert 0 == established.returncode, established.stderr
@@ -103,7 +103,7 @@ class OperatorProcess:
         """Stop it; it must end without an error."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
-            status = self._process.wait(timeout=30)
+            status = self._process.wait(timeout=DEADLINE_S)
             self._process = None
             assert 0 == status, self.log()[-2000:]
 
@@ -165,6 +165,6 @@ class OperatorProcess:
         return True
 
     def _get(self, path: str) -> bytes:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
             found: bytes = answer.read()
             return found

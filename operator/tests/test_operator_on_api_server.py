@@ -418,7 +418,6 @@ def test_deleting_an_instance_deletes_its_children_also_while_the_operator_is_aw
     wait(
         lambda: not any(tracing.find(BY_NAME[key.kind], key.name) for key in children),
         "all children are gone",
-        seconds=60,
     )
 
 
@@ -430,7 +429,7 @@ def test_an_instance_that_is_made_again_gets_children_of_its_own(
     tracing.settle()
     tracing.delete(kinds.INSTANCE, "main")
     uid = tracing.put(MINIMAL)["metadata"]["uid"]
-    wait(lambda: tracing.unfinished_job(), "a migration of the new instance", seconds=60)
+    wait(lambda: tracing.unfinished_job(), "a migration of the new instance")
     tracing.settle()
     owners = {
         reference["uid"]
@@ -480,7 +479,7 @@ def test_an_object_of_another_owner_is_left_alone_and_reported(
         found = [tracing.find(service, "main-ui"), tracing.find(account, "main-query")]
         return all(each and "ownerReferences" in each["metadata"] for each in found)
 
-    wait(made, "those in their places are made", seconds=60)
+    wait(made, "those in their places are made")
 
 
 def test_killing_the_operator_again_and_again_makes_no_second_job(
@@ -521,7 +520,7 @@ def test_the_operator_survives_an_api_server_that_is_away(
         found = tracing.find(kinds.DEPLOYMENT, "main-query")
         return found is not None and found["spec"]["replicas"] == 4
 
-    wait(changed, "the change is carried out", seconds=60)
+    wait(changed, "the change is carried out")
     # A server that has just started refuses requests until it has read the roles.
     operator.judged_from = len(operator.log())
     assert pid == operator.pid

@@ -34,6 +34,7 @@ async def probed(answer: Answer) -> tuple[Any, list[ObjectKey]]:
         POD,
         {
             "metadata": {
+                "uid": "uid-of-main-ingest-x",
                 "name": "main-ingest-x",
                 "namespace": "tracing",
                 "resourceVersion": "1",

@@ -16,12 +16,12 @@ from tracefoundry_operator.jobs import Phase
 from tracefoundry_operator.kinds import ObjectKey, key_of
 from tracefoundry_operator.manifests import instance as manifests
 from tracefoundry_operator.manifests.rendering import TEMPLATE_CHECKSUM, Manifest, Rendering
+from tracefoundry_operator.pod_records import Pod
 from tracefoundry_operator.reconcile import Plan
 from tracefoundry_operator.records import (
     Child,
     ConfigMap,
     JobState,
-    Pod,
     Secret,
     WorkloadState,
 )
@@ -69,6 +69,7 @@ def migration_pod(job: str, **changed: Any) -> Pod:
     values: dict[str, Any] = {
         "namespace": "tracing",
         "name": f"{job}-x",
+        "uid": f"uid-of-{job}-x",
         "resource_version": "1",
         "instance_label": "main",
         "component": "migrate",
@@ -94,7 +95,7 @@ def snapshot(
         children={each.key: each for each in children},
         pods=tuple(pods),
         secrets={
-            name: Secret(resource_version=version, keys=ALL_KEYS)
+            name: Secret(uid="s", resource_version=version, keys=ALL_KEYS)
             for name, version in secrets.items()
         },
         config_maps={
@@ -196,7 +197,7 @@ def test_a_missing_secret_of_a_database_role_is_named() -> None:
 def test_a_secret_without_its_key_is_named_with_the_key() -> None:
     """A pod with it would only wait."""
     seen = snapshot()
-    broken = {**seen.secrets, "pg": Secret(resource_version="1", keys=frozenset({"uri"}))}
+    broken = {**seen.secrets, "pg": Secret(uid="s", resource_version="1", keys=frozenset({"uri"}))}
     found = plan(MINIMAL, dataclasses.replace(seen, secrets=broken, config_maps={}))
     assert ("Secret 'pg' (database.secretRef) has no value under the key 'url'",) == found.missing
 

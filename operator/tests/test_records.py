@@ -8,7 +8,7 @@ import pytest
 
 from tests.lists import body
 from tracefoundry_operator.cluster import Body
-from tracefoundry_operator.records import read_pod
+from tracefoundry_operator.pod_records import Exit, read_pod
 
 
 def pod_body(status: dict[str, Any]) -> Body:
@@ -57,6 +57,44 @@ def test_messages_of_failure_and_success_are_told_apart(
     status = {"phase": "Failed", "containerStatuses": [{"state": {"terminated": terminated}}]}
     found = read_pod(pod_body(status))
     assert (message, result) == (found.message, found.result)
+
+
+def agent_pod(agent: dict[str, Any], sidecar: dict[str, Any]) -> Body:
+    """The pod of a re-run: an agent of the user, and a sidecar of ours."""
+    return pod_body(
+        {
+            "phase": "Failed",
+            "containerStatuses": [{"state": agent}],
+            "initContainerStatuses": [{"state": sidecar}],
+        }
+    )
+
+
+def ended(code: int, **more: str) -> dict[str, Any]:
+    """A container that has ended."""
+    return {"terminated": {"exitCode": code, **more}}
+
+
+def test_the_report_of_a_rerun_is_that_of_the_sidecar() -> None:
+    """The agent could write anything into its own message, and what it wrote may be content."""
+    found = read_pod(agent_pod(ended(0, message="forged"), ended(0, message="said")))
+    assert ("said", None, Exit(0, "")) == (found.result, found.message, found.exit)
+    found = read_pod(agent_pod(ended(1, reason="Error", message="content"), ended(1)))
+    assert (None, None, Exit(1, "Error")) == (found.result, found.message, found.exit)
+    found = read_pod(agent_pod({"running": {}}, ended(1, message="the bundle did not come")))
+    assert ("the bundle did not come", None) == (found.message, found.exit)
+
+
+def test_an_agent_that_could_not_be_started_says_why() -> None:
+    """This message is of the container runtime."""
+    agent = ended(128, reason="StartError", message="no such file")
+    assert Exit(128, "StartError", "no such file") == read_pod(agent_pod(agent, ended(0))).exit
+
+
+def test_a_sidecar_that_does_not_start_is_a_problem_of_the_pod() -> None:
+    waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "again"}}
+    agent = {"waiting": {"reason": "PodInitializing"}}
+    assert "CrashLoopBackOff: again" == read_pod(agent_pod(agent, waiting)).problem
 
 
 def test_a_pod_that_was_evicted_says_why() -> None:

@@ -18,7 +18,9 @@ from tracefoundry_operator.kinds import (
     JOB,
     POD,
     SECRET,
+    Kind,
     ObjectKey,
+    key_of_body,
 )
 from tracefoundry_operator.names import InvalidName
 from tracefoundry_operator.snapshot import Applied, Snapshot
@@ -123,6 +125,22 @@ def test_a_child_that_changed_its_owner_is_a_child_of_the_new_one_only(state: St
     assert {} == snapshot(state).children
     state.observe(DEPLOYMENT, deployment("2"))
     assert [QUERY] == list(snapshot(state).children)
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [(DEPLOYMENT, deployment("2")), (POD, pod("2")), (SECRET, secret("pg", "2"))],
+)
+def test_a_late_deletion_of_an_earlier_object_drops_no_record(
+    state: State, kind: Kind, found: dict[str, Any]
+) -> None:
+    """One that was created again under the same name was seen first; then its own deletion."""
+    key = key_of_body(kind, found)
+    state.observe(kind, found)
+    assert set() == state.forget(key, uid="uid-of-earlier")
+    assert "2" == state.version(key)
+    assert MAIN in state.forget(key, uid=found["metadata"]["uid"])
+    assert None is state.version(key)
 
 
 def test_a_deleted_child_is_applied_again_when_it_comes_back(state: State) -> None:

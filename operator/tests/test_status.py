@@ -24,7 +24,12 @@ from tests.test_reconcile import (
 from tracefoundry_operator import events, status
 from tracefoundry_operator.conditions import MESSAGE_LIMIT, Check, Checks, remembered
 from tracefoundry_operator.kinds import ObjectKey
-from tracefoundry_operator.records import Child, JobState, Pod, WorkloadState
+from tracefoundry_operator.pod_records import Pod
+from tracefoundry_operator.records import (
+    Child,
+    JobState,
+    WorkloadState,
+)
 from tracefoundry_operator.snapshot import Snapshot
 
 NOW = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
@@ -132,7 +137,7 @@ def test_a_failed_migration_is_reported_with_the_message_of_its_pod() -> None:
     seen = snapshot(running(workload(2), job=failed(1)).values())
     job = next(key.name for key in seen.children if key.kind == "Job")
     pod = Pod(
-        namespace="tracing", name="p", resource_version="1", instance_label="main",
+        namespace="tracing", name="p", uid="u", resource_version="1", instance_label="main",
         component="migrate", job=job, address=None, problem=None,
         message="the password is wrong\n",
     )  # fmt: skip
@@ -217,9 +222,9 @@ def test_pods_that_do_not_run_are_named_with_the_reason() -> None:
     """That of Kubernetes."""
     seen = snapshot(running(workload(0)).values())
     pod = Pod(
-        namespace="tracing", name="main-query-x", resource_version="1", instance_label="main",
-        component="query", job=None, address=None, problem="ImagePullBackOff: no such tag",
-        message=None,
+        namespace="tracing", name="main-query-x", uid="u", resource_version="1",
+        instance_label="main", component="query", job=None, address=None,
+        problem="ImagePullBackOff: no such tag", message=None,
     )  # fmt: skip
     found = compute(dataclasses.replace(seen, pods=(pod,), config_maps={}))
     (degraded,) = [each for each in found["conditions"] if each["type"] == "Degraded"]

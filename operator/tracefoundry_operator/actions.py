@@ -43,7 +43,10 @@ class Expire(_OfManifest):
 
 @dataclass(frozen=True, slots=True)
 class Create(_OfManifest):
-    """Create the object if it does not exist; it is never updated."""
+    """Create the object if it does not exist; it is never updated. ``requires``: an object that has
+    to be there before; without it nothing is done, and the error is that of the other object."""
+
+    requires: ObjectKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ class Outcome:
     errors: list[str] = field(default_factory=list)
     """One sentence for each object with an error."""
     transient: bool = False
-    """Whether at least one error may be gone at the next try."""
+    """Whether another pass should follow soon: an error may be gone at the next try, or an object
+    was there that the plan did not know."""
     terminating: bool = False
     """The namespace is being deleted; the remaining actions were skipped."""
     changed: int = 0

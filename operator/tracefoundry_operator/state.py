@@ -32,15 +32,14 @@ from tracefoundry_operator.kinds import (
     key_of_body,
 )
 from tracefoundry_operator.names import OF_EXPORTS, Component, instance_label
+from tracefoundry_operator.pod_records import Pod, read_pod
 from tracefoundry_operator.records import (
     Child,
     ConfigMap,
-    Pod,
     Record,
     Resource,
     Secret,
     read_child,
-    read_pod,
     read_secret,
 )
 from tracefoundry_operator.snapshot import Applied, ExportSnapshot, Snapshot
@@ -107,8 +106,16 @@ class State:
             return NO_RESOURCES
         return _owner(child)
 
-    def forget(self, key: ObjectKey) -> Affected:
-        """Drop the record of a deleted object; return what is affected."""
+    def forget(self, key: ObjectKey, *, uid: str | None = None) -> Affected:
+        """Drop the record of a deleted object; return what is affected.
+
+        Events of two objects with one name may come out of order: an object that was created again
+        may be known before the deletion of the earlier one. ``uid`` is that of the deleted object;
+        the record of another one stays.
+        """
+        record = self._records(key.kind).get(key)
+        if uid is not None and isinstance(record, Child | Pod | Secret) and record.uid != uid:
+            return NO_RESOURCES
         if key.kind in (INSTANCE.name, EXPORT.name):
             self._resources.pop(key, None)
             return self._with_exports(key)

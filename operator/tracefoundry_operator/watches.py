@@ -47,7 +47,7 @@ class Watches:
         self.ages[kind.name].reset()
         self.on_event(kind, body["metadata"]["namespace"])
         if type_ == "DELETED":
-            self.forget(key_of_body(kind, body))
+            self.forget(key_of_body(kind, body), uid=body["metadata"]["uid"])
         else:
             self.observe(kind, body)
 
@@ -55,9 +55,9 @@ class Watches:
         """Take in an object."""
         self.wake(self._state.observe(kind, body))
 
-    def forget(self, key: ObjectKey) -> None:
-        """Drop an object that does not exist any more."""
-        self.wake(self._state.forget(key))
+    def forget(self, key: ObjectKey, *, uid: str | None = None) -> None:
+        """Drop an object that does not exist any more; with a ``uid``, that one only."""
+        self.wake(self._state.forget(key, uid=uid))
 
     def wake(self, affected: Affected) -> None:
         """Run passes over these resources soon."""

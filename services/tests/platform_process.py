@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 
 import httpx
 
-START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 60.0
+START_TIMEOUT_S = STOP_TIMEOUT_S = DEADLINE_S = 120.0
+"""Far above what anything takes, even on a busy machine: a test that passes never waits so long."""
 POLL_S = 0.02
 
 _PORTS = {
@@ -49,7 +49,7 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def run_command(
-    *arguments: str, environment: Mapping[str, str] | None = None, timeout_s: float = 60.0
+    *arguments: str, environment: Mapping[str, str] | None = None, timeout_s: float = DEADLINE_S
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of the product to its end."""
     return subprocess.run(
@@ -63,7 +63,7 @@ def run_command(
 
 
 def eventually(
-    probe: Callable[[], _Found], *, within_s: float = 30.0, what: str = "the condition"
+    probe: Callable[[], _Found], *, within_s: float = DEADLINE_S, what: str = "the condition"
 ) -> _Found:
     """Ask until the answer is true; fails after the deadline with the last answer."""
     deadline = time.monotonic() + within_s
@@ -74,6 +74,21 @@ def eventually(
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come within {within_s} s; last: {found!r}")
         time.sleep(POLL_S)
+
+
+def traces_found(ask: Callable[..., Any], text: str) -> list[str]:
+    """Ids of all traces in which a text is found; ``ask`` gets JSON of the query API.
+
+    A search stops after some seconds and says where it goes on.
+    """
+    found: list[str] = []
+    parameters: dict[str, str | int] = {"q": text, "start": 0}
+    while True:
+        page = ask("/api/traces", **parameters)
+        found += [trace["trace_id"] for trace in page["traces"]]
+        if page["next_cursor"] is None:
+            return found
+        parameters["cursor"] = page["next_cursor"]
 
 
 class Platform:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psycopg
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 
 
 def system_binaries() -> Path | None:
@@ -93,7 +93,7 @@ class PostgresServer:
         """Stop: SIGINT is PostgreSQL's fast shutdown, SIGQUIT its crash."""
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(timeout=60)
+            self.process.wait(timeout=120)
             self.process = None
 
     def remove(self) -> None:

@@ -20,7 +20,7 @@ import pytest
 from platform_process import Platform, clean_environment, command_line
 
 HOLD = 'mount -t tmpfs -o size="$1" tmpfs "$0" && echo mounted && exec sleep 600'
-START_S = 10.0
+START_S = 120.0
 
 
 class SmallDisk:
@@ -49,7 +49,7 @@ class SmallDisk:
             env=clean_environment(environment),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 

@@ -90,7 +90,7 @@ def test_counts_are_written_without_being_asked_for(office: Office) -> None:
     def rows() -> int:
         return len(office.administration.audit_page(start_ns=0, end_ns=2**63 - 1, limit=10)[0])
 
-    eventually(rows, within_s=20, what="the row of a refusal")
+    eventually(rows, what="the row of a refusal")
 
 
 def test_addresses_counted_at_once_are_bounded(

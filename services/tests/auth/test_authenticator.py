@@ -186,7 +186,7 @@ def test_requests_with_one_token_share_one_lookup(known: Authenticator, records:
     """And one that gives up does not take the answer from the others."""
     text = records.add()
     go_on = threading.Event()
-    records.before = lambda: assert_true(go_on.wait(30))
+    records.before = lambda: assert_true(go_on.wait(120))
 
     async def together() -> list[Caller]:
         waiting = [asyncio.create_task(known.authenticate(text)) for _ in range(50)]
@@ -209,7 +209,7 @@ def test_the_event_loop_runs_on_during_a_lookup(known: Authenticator, records: R
     """The lookup waits for something that only the loop does."""
     text = records.add()
     go_on = threading.Event()
-    records.before = lambda: assert_true(go_on.wait(30))
+    records.before = lambda: assert_true(go_on.wait(120))
 
     async def both() -> Caller:
         waiting = asyncio.create_task(known.authenticate(text))
@@ -225,7 +225,7 @@ def test_a_lookup_that_hangs_is_given_up(
     """The sender hears to try again."""
     monkeypatch.setattr(authenticator, "WAIT_S", 0.01)
     go_on = threading.Event()
-    records.before = lambda: assert_true(go_on.wait(30))
+    records.before = lambda: assert_true(go_on.wait(120))
     with pytest.raises(StoreUnavailable):
         run(known.authenticate(records.add()))
     go_on.set()
@@ -237,7 +237,7 @@ def test_the_number_of_lookups_is_bounded(
     """Guessing many tokens at once fills no queue."""
     monkeypatch.setattr(authenticator, "MOST_WAITING", 3)
     go_on = threading.Event()
-    records.before = lambda: assert_true(go_on.wait(30))
+    records.before = lambda: assert_true(go_on.wait(120))
 
     async def many() -> list[BaseException | Caller]:
         waiting = [asyncio.create_task(known.authenticate(new_token())) for _ in range(5)]
@@ -257,7 +257,7 @@ def test_one_address_leaves_room_for_others(
     monkeypatch.setattr(authenticator, "MOST_TOGETHER", 4)
     text = records.add()
     first, go_on = threading.Event(), threading.Event()
-    records.before = lambda: assert_true(first.set() is None and go_on.wait(30))
+    records.before = lambda: assert_true(first.set() is None and go_on.wait(120))
 
     async def many() -> tuple[Caller, list[BaseException | Caller]]:
         waiting = [asyncio.create_task(known.authenticate(new_token(), "10.0.0.1"))]

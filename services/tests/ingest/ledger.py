@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from ingest.bodies import PROTOBUF, body, new_span_id, new_trace_id, recent_ns, span
-from platform_process import eventually
+from platform_process import DEADLINE_S, eventually
 from store.reading import rows
 
 PAUSE_S = 0.1
@@ -94,7 +94,7 @@ class Senders:
         for thread in self._threads:
             thread.join()
 
-    def finish(self, within_s: float = 40.0) -> None:
+    def finish(self, within_s: float = DEADLINE_S) -> None:
         """Send no new bodies; wait until every pending one is acknowledged."""
         self._stop.set()
         deadline = time.monotonic() + within_s
@@ -109,7 +109,7 @@ class Senders:
     def _send_all(self, number: int) -> None:
         own = new_trace_id()
         round_number = 0
-        with httpx.Client(timeout=30, trust_env=False) as client:
+        with httpx.Client(timeout=120, trust_env=False) as client:
             while not self._stop.is_set():
                 shared = self._traces[(number + round_number) % SHARED_TRACES]
                 content, keys = self._body(own, shared)

@@ -310,7 +310,7 @@ def test_writers_of_the_same_content_agree(postgres_url: str, tmp_path: Path) ->
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert ["ok"] * len(histories) * len(platforms) == statuses
     assert [h.encode() for h in histories] == [platforms[0].read(sha(h)) for h in histories]
     for platform in platforms:

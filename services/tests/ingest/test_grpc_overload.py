@@ -98,7 +98,7 @@ def test_outcomes_become_codes(status: str, code: grpc.StatusCode) -> None:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition, at most half a minute."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not condition():  # noqa: ASYNC110 - no event tells of it
             await asyncio.sleep(0.01)
 

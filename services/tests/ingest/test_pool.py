@@ -25,7 +25,7 @@ from tracefoundry.model.limits import MAX_BODY_BYTES
 from tracefoundry.model.times import DAY_NS
 from tracefoundry.store import migrations
 
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 
 
 def a_body() -> bytes:

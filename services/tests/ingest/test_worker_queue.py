@@ -13,7 +13,7 @@ from tracefoundry.ingest.messages import IngestRequest
 from tracefoundry.ingest.worker import BatchQueue
 from tracefoundry.store.api import PreparedSpan
 
-DEADLINE_S = 10.0
+DEADLINE_S = 120.0
 
 
 def batch(spans: int, plain_bytes: int = 0) -> Batch:

@@ -120,7 +120,11 @@ def test_a_database_crash_under_load_is_503_until_it_is_back(
         assert {"200", "503"} == set(senders.ledger.answers)
         assert 0 == senders.ledger.retry_after_missing
         assert_stored_once(url, senders.ledger)
-        assert 200 == platform.client.get(platform.api + "/readyz").status_code
+        # The results of the checks are used again for a moment.
+        eventually(
+            lambda: 200 == platform.client.get(platform.api + "/readyz").status_code,
+            what="readiness",
+        )
 
 
 def test_ingest_and_query_start_before_their_database(

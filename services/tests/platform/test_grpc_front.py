@@ -154,7 +154,7 @@ def test_grpc_to_an_http_port_hears_the_right_one(platform: Platform, port: str)
     with grpc.insecure_channel(base.removeprefix("http://")) as channel:
         call: Any = channel.unary_unary(EXPORT)
         with pytest.raises(grpc.RpcError) as refused:
-            call(b"", timeout=60)
+            call(b"", timeout=120)
     assert grpc.StatusCode.UNAVAILABLE == refused.value.code()
 
 
@@ -191,7 +191,7 @@ def test_connections_that_do_not_begin_make_room(tmp_path: Path) -> None:
         silent = [stack.enter_context(connected(platform.grpc)) for _ in range(20)]
         with grpc.insecure_channel(platform.grpc) as channel:
             call: Any = channel.unary_unary(EXPORT)
-            assert b"" == call(b"", timeout=20)
+            assert b"" == call(b"", timeout=120)
         assert [b""] * 15 == [connection.rest() for connection in silent[:15]]
 
 

@@ -91,7 +91,7 @@ def test_a_zstd_bomb_is_413(platform: Platform) -> None:
 def test_an_announced_length_above_the_limit_is_413_before_the_body(platform: Platform) -> None:
     """Content-Length alone decides; the body is not waited for."""
     host, _, port = platform.otlp.removeprefix("http://").partition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=20)
+    connection = http.client.HTTPConnection(host, int(port), timeout=120)
     connection.putrequest("POST", "/v1/traces")
     connection.putheader("content-type", JSON)
     connection.putheader("content-length", str(LIMIT_BYTES + 1))

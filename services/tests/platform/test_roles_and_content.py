@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import planting
 import secret_search
 from content_ledger import ref_of
 from ingest.bodies import PROTOBUF, body, new_trace_id, span
-from platform_process import Platform, eventually, run_command, running
+from platform_process import Platform, eventually, run_command, running, traces_found
 from store.reading import rows
 
 WORD = "edelweiss"
@@ -195,17 +196,17 @@ def test_a_payload_is_refused_to_all_others_and_that_is_recorded(office: Office)
         return {(entry["actor"], entry["status"]) for entry in denied}
 
     wanted = {("viewer", 403), ("ingest", 403), ("shop engineer", 403), (None, 401)}
-    eventually(lambda: wanted <= denials(), within_s=10, what="the denials in the audit log")
+    eventually(lambda: wanted <= denials(), what="the denials in the audit log")
 
 
 def test_search_looks_into_content_for_engineers_only(office: Office) -> None:
     """A viewer cannot find out by searching what stands in a prompt."""
     found = {
-        role: [trace["trace_id"] for trace in office.json(role, "/api/traces", q=WORD)["traces"]]
+        role: traces_found(partial(office.json, role), WORD)
         for role in ("viewer", "engineer", "admin")
     }
     assert {"viewer": [], "engineer": [office.trace], "admin": [office.trace]} == found
-    assert [] == office.json("shop engineer", "/api/traces", q=WORD)["traces"]
+    assert [] == traces_found(partial(office.json, "shop engineer"), WORD)
 
 
 def test_strict_beside_standard_in_one_body(office: Office) -> None:
@@ -250,7 +251,7 @@ def test_a_change_of_the_rules_is_in_force_within_seconds(office: Office) -> Non
 
     eventually(lambda: state() == "present", what="the new project at ingest")
     office.administer("PATCH", "/api/projects/lab", redaction="strict")
-    eventually(lambda: state() == "redacted", within_s=15, what="strict mode at ingest")
+    eventually(lambda: state() == "redacted", what="strict mode at ingest")
 
 
 def test_personal_data_is_redacted_in_a_project_that_asks_for_it(office: Office) -> None:
@@ -274,9 +275,9 @@ def test_personal_data_is_redacted_in_a_project_that_asks_for_it(office: Office)
     eventually(lambda: kept("clinic") == redacted, what="personal data at ingest")
     eventually(lambda: kept("plant") == note, what="the other project at ingest")
     office.administer("PATCH", "/api/projects/plant", personal_data="on")
-    eventually(lambda: kept("plant") == redacted, within_s=15, what="the change at ingest")
+    eventually(lambda: kept("plant") == redacted, what="the change at ingest")
     office.administer("PATCH", "/api/projects/plant", personal_data=None)
-    eventually(lambda: kept("plant") == note, within_s=15, what="the change back at ingest")
+    eventually(lambda: kept("plant") == note, what="the change back at ingest")
     entries = office.json("admin", "/api/audit", action="project.set")["entries"]
     assert "redaction of personal data on -> default" == entries[0]["detail"]
 
@@ -329,7 +330,7 @@ def test_keys_rotate_and_a_removed_one_is_reported(tmp_path: Path) -> None:
         for trace in traces:
             (found,) = platform.get(f"/api/traces/{trace['trace_id']}/spans")["spans"]
             assert [None] == [entry["preview"] for entry in found["payloads"]]
-        assert [] == platform.get("/api/traces", q=WORD, start=0)["traces"]
+        assert [] == traces_found(platform.get, WORD)
     with serving(new) as platform:
         assert texts["new"] == read(platform, "new").text
         answer = read(platform, "old")

@@ -7,6 +7,11 @@ from typing import Any
 
 import httpx
 
+from tracefoundry.query.settings import QuerySettings
+
+PATIENT = QuerySettings(search_seconds=3600.0)
+"""Searches never stop for the time: on a busy machine they would find less."""
+
 
 class AppClient:
     """Requests to an ASGI application in this process."""

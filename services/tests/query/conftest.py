@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from query.app_client import AppClient
+from query.app_client import PATIENT, AppClient
 from query.payload_store import PayloadShelf, Unreliable
 from query.rows import create_tables
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.query.app import create_app
-from tracefoundry.query.settings import QuerySettings
 from tracefoundry.store.api import Store, open_store
 from tracefoundry.store.sql.engine import make_engine
 
@@ -63,7 +62,7 @@ def store(engine: sa.Engine, database_url: str) -> Iterator[Store]:
 @pytest.fixture
 def api(engine: sa.Engine, store: Store) -> Api:
     """The application over an empty store."""
-    return Api(AppClient(create_app(store, QuerySettings())), engine, store)
+    return Api(AppClient(create_app(store, PATIENT)), engine, store)
 
 
 @pytest.fixture

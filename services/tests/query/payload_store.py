@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
-from query.app_client import AppClient
+from query.app_client import PATIENT, AppClient
 from samples import NOW_NS, trace_id
 from tracefoundry.auth.access import open_access
 from tracefoundry.auth.caller import Caller, Role
@@ -21,7 +21,6 @@ from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.payloads.storing import PayloadWriter
 from tracefoundry.query.app import create_app
-from tracefoundry.query.settings import QuerySettings
 from tracefoundry.settings import Settings
 from tracefoundry.store.api import Store
 from tracefoundry.store.sql import tables
@@ -160,7 +159,7 @@ class PayloadShelf:
         return AppClient(
             create_app(
                 self.database,
-                QuerySettings(),
+                PATIENT,
                 access=replace(access, gate=gate),
                 objects=self.store,
                 keys=self.keys,

@@ -42,14 +42,14 @@ def test_spans_that_come_during_and_after_a_delete_stay_out(database_url: str) -
 
     thread = threading.Thread(target=write)
     thread.start()
-    assert started.wait(60)
+    assert started.wait(120)
     try:
         deleted = store.deletion.delete_trace(
             1, trace_id(1), now_ns=time.time_ns(), retention_ns=7 * DAY_NS
         )
     finally:
         gone.set()  # three more commits begin after the delete
-        thread.join(60)
+        thread.join(120)
     engine = make_engine(database_url)
     with engine.connect() as connection:
         left = [

@@ -134,7 +134,7 @@ def wait_for_waiters(engine: sa.Engine, number: int) -> None:
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         with engine.connect() as connection:
             if connection.execute(waiting).scalar_one() >= number:
@@ -158,7 +158,7 @@ def test_a_log_that_is_being_written_goes_too(postgres: tuple[str, sa.Engine]) -
         insert_into(connection, [], [make_log(1, 2)])
         thread, outcome = in_thread(lambda: delete(store))
         wait_for_waiters(engine, 1)
-    thread.join(60)
+    thread.join(120)
     store.close()
     assert (outcome, stored(engine)["span_logs"]) == ([Deleted(logs=2)], [])
 
@@ -171,7 +171,7 @@ def test_spans_that_are_being_written_go_too(postgres: tuple[str, sa.Engine]) ->
         insert_into(connection, [make_span(1, 1)])
         thread, outcome = in_thread(lambda: delete(store))
         wait_for_waiters(engine, 1)
-    thread.join(60)
+    thread.join(120)
     store.close()
     assert outcome == [Deleted(traces=1, spans=1, logs=1)]
     assert stored(engine) == {"traces": [], "spans": [], "span_logs": [], "tombstones": [1]}
@@ -201,8 +201,8 @@ def test_what_is_written_while_the_delete_is_at_it_is_refused(
         wait_for_waiters(engine, 1)
         writing, written = in_thread(write)
         wait_for_waiters(engine, 2)
-    deleting.join(60)
-    writing.join(60)
+    deleting.join(120)
+    writing.join(120)
     store.close()
     assert deleted == [Deleted(logs=1)]
     refused = written[0].refused_spans if kind == "span" else written[0].refused_logs

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from query.app_client import AppClient
+from query.app_client import PATIENT, AppClient
 from samples import NOW_NS, llm, make_log, make_span, span_id, trace_id
 from stores import writer_of
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.query.app import create_app
-from tracefoundry.query.settings import QuerySettings
 from tracefoundry.store.memory.store import MemoryStore
 
 TRACE = f"/api/traces/{trace_id(1).hex()}"
@@ -29,7 +28,7 @@ def test_traces_are_listed_opened_counted_and_deleted(tmp_path: Path) -> None:
         [writer.prepare_span(1, span) for span in spans], [writer.prepare_log(1, make_log(1, 2))]
     )
     objects = FilesystemStore(tmp_path)
-    client = AppClient(create_app(store, QuerySettings(), objects=objects))
+    client = AppClient(create_app(store, PATIENT, objects=objects))
 
     def get(path: str, **parameters: object) -> Any:
         answer = client.get(path, params=parameters)

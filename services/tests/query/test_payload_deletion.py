@@ -354,7 +354,7 @@ def test_a_writer_that_holds_a_blob_is_waited_for(shelf: PayloadShelf) -> None:
             project_id=1, day=TODAY, trace_id=trace_id(2), ref=digest_of(ref)
         )
         writer.execute(insert_ref)
-    thread.join(60)
+    thread.join(120)
     assert [(1, 0, 1)] == [(one.refs, one.objects_total, one.kept_shared) for one in removed]
     assert b"reused" == readable(shelf, ref)
 
@@ -428,14 +428,14 @@ def test_a_payload_that_another_replica_moves_meanwhile_goes_from_its_new_object
     def blobs_of(self: SqlDeletion, *arguments: Any) -> Any:
         if first.ident is not None and not looked.is_set():
             looked.set()
-            assert moved.wait(10)
+            assert moved.wait(120)
         return real_blobs(self, *arguments)
 
     def rewrite(*arguments: Any) -> Any:
         places = real_rewrite(*arguments)
         if not looked.is_set():
             first.start()
-            assert looked.wait(10)
+            assert looked.wait(120)
         return places
 
     def remove(self: SqlDeletion, *arguments: Any, **times: int) -> int | None:
@@ -447,7 +447,7 @@ def test_a_payload_that_another_replica_moves_meanwhile_goes_from_its_new_object
     monkeypatch.setattr(SqlDeletion, "remove_payloads", remove)
     monkeypatch.setattr(payload_deletion, "rewrite", rewrite)
     delete(shelf, 2)
-    first.join(60)
+    first.join(120)
     assert looked.is_set()
     assert nothing_left(shelf)
 
@@ -476,7 +476,7 @@ def test_without_a_payload_store_what_needs_one_is_not_deleted(shelf: PayloadShe
 
 def wait_for_a_lock(shelf: PayloadShelf) -> None:
     """Until some connection waits for another one's lock."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         with shelf.engine.connect() as connection:
             waiting = connection.exec_driver_sql(

@@ -49,13 +49,13 @@ def writing(url: str, commit: Callable[[Writer, int], None]) -> Iterator[list[in
         yield done
     finally:
         over.set()
-        thread.join(60)
+        thread.join(120)
     assert [] == failures
 
 
 def wait_for(done: list[int], commits: int, failures: list[BaseException] | None = None) -> None:
     """Until so many commits have been made."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while done[0] < commits and not failures:
         assert time.monotonic() < deadline, "the writer stands still"
         time.sleep(0.002)

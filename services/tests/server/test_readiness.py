@@ -174,7 +174,7 @@ class Store:
 
     def check(self) -> None:
         self.asked += 1
-        assert self.answer.wait(30)
+        assert self.answer.wait(120)
         if self.trouble:
             raise ObjectStoreUnavailable(
                 f"cannot list bucket 'traces' at http://s3.internal:9000: {self.trouble}",
