@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,12 @@ def server_cpu_s(server: PostgresServer) -> float:
         return 0.0
     pid = server.process.pid
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    ended = (int(fields[13]) + int(fields[14])) / 100
-    return ended + sum(process_cpu_s(one) for one in [pid, *children(pid)])
+    total = (int(fields[13]) + int(fields[14])) / 100
+    for one in [pid, *children(pid)]:
+        # One may end just now, as vacuums do.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            total += process_cpu_s(one)
+    return total
 
 
 @contextmanager
