@@ -9,6 +9,7 @@ each in a process of its own, so that its peak of memory is its own.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import cProfile
 import pstats
 import resource
@@ -19,7 +20,7 @@ import time
 from pathlib import Path
 
 from bundle.stored_traces import REF_KEY, STANDARD, keep
-from postgres_server import PostgresServer, system_binaries, wheel_binaries
+from platform_under_test import postgres, server_cpu_s
 from samples import NOW_NS, make_span
 from stores import prepare_database
 from tracefoundry.bundle.export_contents import ContentReader
@@ -118,24 +119,19 @@ def main() -> None:
             payloads=options.step == "payloads", profile=options.profile,
         )  # fmt: skip
         return
-    server = None if options.sqlite else PostgresServer(system_binaries() or wheel_binaries())
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        try:
-            if server is None:
-                url = f"sqlite:///{folder}/bench.db"
-            else:
-                server.start()
-                url = server.create_database("bench")
-            fill(url, folder / "payloads", options.spans)
-            for step in ("payloads", "refs"):
-                arguments = [sys.executable, __file__, "--step", step, "--url", url]
-                arguments += ["--folder", str(folder / "payloads")]
-                arguments += ["--profile"] if options.profile else []
-                subprocess.run(arguments, check=True)
-        finally:
-            if server is not None:
-                server.remove()
+        server = None if options.sqlite else stack.enter_context(postgres())
+        url = server.create_database("bench") if server else f"sqlite:///{folder}/bench.db"
+        fill(url, folder / "payloads", options.spans)
+        for step in ("payloads", "refs"):
+            arguments = [sys.executable, __file__, "--step", step, "--url", url]
+            arguments += ["--folder", str(folder / "payloads")]
+            arguments += ["--profile"] if options.profile else []
+            before = server_cpu_s(server) if server else 0.0
+            subprocess.run(arguments, check=True)
+            if server:
+                print(f"  {server_cpu_s(server) - before:.1f} s of CPU in the database")
 
 
 if __name__ == "__main__":

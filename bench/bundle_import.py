@@ -16,12 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bundles import Contents, span
-from postgres_server import PostgresServer, system_binaries, wheel_binaries
+from platform_under_test import postgres, server_cpu_s
+from postgres_server import PostgresServer
 from stores import prepare_database
 from tracefoundry.bundle.import_bundle import import_bundle
 from tracefoundry.bundle.import_options import ImportOptions, ImportTarget
 from tracefoundry.bundle.members import RedactionNote, TraceFacts
 from tracefoundry.bundle.writing import BundleWriter
+from tracefoundry.model.genai import registry
 from tracefoundry.model.payload import ref_of
 from tracefoundry.model.span import Span
 from tracefoundry.payloads.codec import BlobCodec
@@ -49,23 +51,26 @@ def main() -> None:
         file = folder / "bundle.zip"
         _write(file, arguments.spans, with_payloads=arguments.payloads)
         if arguments.sqlite:
-            _import(f"sqlite:///{folder}/bench.db", folder, file, arguments)
+            _import(f"sqlite:///{folder}/bench.db", None, folder, file, arguments)
             return
-        server = PostgresServer(system_binaries() or wheel_binaries())
-        try:
-            server.start()
-            _import(server.create_database("bench"), folder, file, arguments)
-        finally:
-            server.remove()
+        with postgres() as server:
+            _import(server.create_database("bench"), server, folder, file, arguments)
 
 
-def _import(url: str, folder: Path, file: Path, arguments: argparse.Namespace) -> None:
+def _import(
+    url: str,
+    server: PostgresServer | None,
+    folder: Path,
+    file: Path,
+    arguments: argparse.Namespace,
+) -> None:
     prepare_database(url)
     objects = FilesystemStore(folder / "payloads")
     payloads = PayloadWriter(objects, BlobCodec(KeyRing()), previews=True)
     target = ImportTarget(1, "default", "standard", lambda: Redactor(Policy()))
     options = ImportOptions(projects={"default": target})
     store = open_store(url)
+    _load_prices()
     profile = None
     if arguments.profile:
         import cProfile
@@ -73,10 +78,12 @@ def _import(url: str, folder: Path, file: Path, arguments: argparse.Namespace) -
         profile = cProfile.Profile()
         profile.enable()
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    database = server_cpu_s(server) if server else 0.0
     started, processor = time.perf_counter(), time.process_time()
     report = import_bundle(store, payloads, file, options, now_ns=time.time_ns())
     seconds = time.perf_counter() - started
     processor = time.process_time() - processor
+    database = (server_cpu_s(server) if server else 0.0) - database
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if profile is not None:
         import pstats
@@ -86,9 +93,19 @@ def _import(url: str, folder: Path, file: Path, arguments: argparse.Namespace) -
     store.close()
     print(
         f"{report.spans:,} spans, {report.payloads:,} payloads of {file.stat().st_size:,} bytes:"
-        f" {seconds:.1f} s, {report.spans / seconds:,.0f} spans/s; process time {processor:.1f} s;"
+        f" {seconds:.1f} s, {report.spans / seconds:,.0f} spans/s; CPU {processor:.1f} s,"
+        f" of the database {database:.1f} s;"
         f" memory {peak_kib / 1024:.0f} MiB ({before_kib / 1024:.0f} MiB before)"
     )
+
+
+def _load_prices() -> None:
+    """Load the list of prices, as the first import of a process does: half a second of CPU."""
+    registry.derive(
+        {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5",
+         "gen_ai.provider.name": "openai", "gen_ai.usage.input_tokens": 1},
+        [], "", span_name="chat", start_time_ns=time.time_ns(),
+    )  # fmt: skip
 
 
 def _write(file: Path, count: int, *, with_payloads: bool) -> None:

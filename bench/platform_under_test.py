@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,20 @@ def process_cpu_s(pid: int) -> float:
     """User and system CPU seconds of one process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
+
+
+def server_cpu_s(server: PostgresServer) -> float:
+    """CPU seconds of a database server so far, connections that have ended included."""
+    if server.process is None:
+        return 0.0
+    pid = server.process.pid
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    total = (int(fields[13]) + int(fields[14])) / 100
+    for one in [pid, *children(pid)]:
+        # One may end just now, as vacuums do.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            total += process_cpu_s(one)
+    return total
 
 
 @contextmanager

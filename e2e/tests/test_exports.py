@@ -11,17 +11,20 @@ import httpx
 import pytest
 
 import content_traces
+import order_agent
 import release
 from backends import S3, Postgres
+from cluster import images
 from cluster.access import Access
 from exports import Exported, another_platform, command, json_of
 from figures import Figures
 from instance import Instance
-from kube import Kube, wait_for
+from kube import Kube, Object, wait_for
 
 TEXT = "what the user asked for in the incident " * 8
 NO_TRACE = "0" * 31 + "1"
 MISSING_BUCKET = "no-such-bucket-anywhere"
+AGENT_IMAGE = f"{images.PREFIX}tracefoundry:{images.version()}"
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,7 @@ def shop(
             "payloads": True,
             "destinations": [{"bucket": MISSING_BUCKET}],
             "signingKeySecretRef": {"name": "signing"},
+            "rerunImages": [AGENT_IMAGE],
             "resources": {"requests": {"cpu": "20m", "memory": "128Mi"}},
         },
     )
@@ -163,3 +167,67 @@ def test_an_operator_that_restarts_takes_the_result(shop: Instance, trace: str) 
         lambda: export.jobs()[0]["spec"].get("ttlSecondsAfterFinished") == 86400,
         deadline_s=60,
     )
+
+
+@pytest.fixture(scope="module")
+def recorded(shop: Instance) -> str:
+    """A trace of an agent that can run again."""
+    return order_agent.record(shop)
+
+
+def run_again(shop: Instance, name: str, trace: str, order: str) -> Exported:
+    """An export that runs the agent again with this argument."""
+    return Exported.make(
+        shop, name, traceIds=[trace], payloads="Include", redaction="standard",
+        dryReplay={
+            "mode": "Rerun", "image": AGENT_IMAGE, "command": order_agent.command(order),
+        },
+    )  # fmt: skip
+
+
+def test_an_agent_runs_again_in_a_pod_without_egress(shop: Instance, recorded: str) -> None:
+    """All its calls are answered from the bundle. A cluster that does not enforce the policy is
+    found out and told: the pod tries to reach something."""
+    export = run_again(shop, "again", recorded, order_agent.ORDER)
+    policies: list[Object] = []
+
+    def guarded() -> bool:
+        policies[:] = [
+            each
+            for each in shop.kube.list("networkpolicies", shop.namespace)
+            if each["metadata"]["name"].startswith("again-rerun-")
+        ]
+        return bool(policies)
+
+    wait_for("the policy of the agent's pod", guarded, deadline_s=180)
+    (policy,) = policies
+    assert (["Ingress", "Egress"], None) == (
+        policy["spec"]["policyTypes"], policy["spec"].get("egress"),
+    )  # fmt: skip
+    said = export.wait_for("ReplayPassed", "True", "Passed")
+    found = export.status["dryReplay"]
+    assert (True, 0, 1, 0, 0) == tuple(
+        found[key] for key in ("ok", "exitStatus", "matched", "missed", "unused")
+    )
+    assert {"decorators", "sockets"} <= set(found["guards"])
+    enforced = "network policy" in found["guards"]
+    assert enforced is not ("this cluster does not enforce its NetworkPolicy" in said)
+    assert 3 == len(export.jobs())
+
+
+def test_an_agent_that_asks_for_something_else_does_not_pass(shop: Instance, recorded: str) -> None:
+    """The call is named in the condition; what was different is in the log alone."""
+    export = run_again(shop, "changed", recorded, "99999")
+    said = export.wait_for("ReplayPassed", "False", "CallsMissed")
+    assert f"diverged: tool '{order_agent.TOOL}' of agent 'order-agent'" in said
+    assert "99999" not in said
+    found = export.status["dryReplay"]
+    assert (False, 0, 1, 1) == tuple(found[key] for key in ("ok", "matched", "missed", "diverged"))
+    (job,) = [
+        each["metadata"]["name"]
+        for each in export.jobs()
+        if each["metadata"]["name"].startswith("changed-rerun-")
+    ]
+    log = shop.kube.run("logs", f"job/{job}", "-c", "replay", "-n", shop.namespace)
+    assert "99999" in log
+    assert order_agent.ORDER in log

@@ -23,6 +23,12 @@ COUNTS: Json = {
     "ok": True, "missing": 0, "expired": 0, "dangling": 0, "redacted": 2, "excluded": 1,
 }  # fmt: skip
 
+CALLED: Json = {
+    "matched": 3, "missed": 0, "diverged": 0, "unused": 1,
+    "guards": ["network policy", "sockets"], "notes": [], "unanswered": [],
+}  # fmt: skip
+"""What the sidecar of an agent reports."""
+
 
 class Exported:
     """One TraceExport of a namespace."""
@@ -72,6 +78,48 @@ class Exported:
         wait(lambda: len(self.jobs(component)) == 1, f"a Job {component}")
         return self.jobs(component)[0]
 
+    def policies(self) -> list[str]:
+        """Names of its NetworkPolicies."""
+        uid = self.get()["metadata"]["uid"]
+        path = kinds.BY_NAME["NetworkPolicy"].path(self.tracing.name)
+        return [
+            each["metadata"]["name"]
+            for each in self.tracing.server.request("GET", path)["items"]
+            if each["metadata"]["ownerReferences"][0]["uid"] == uid
+        ]
+
+    def start_agent(self, address: str) -> None:
+        """Do what a kubelet does when the sidecar of a re-run has started."""
+        self.tracing.make_pod(
+            self.job("rerun"),
+            {
+                "phase": "Pending",
+                "podIP": address,
+                "podIPs": [{"ip": address}],
+                "initContainerStatuses": [
+                    _container("replay", {"running": {"startedAt": "2026-11-21T10:00:00Z"}})
+                ],
+                "containerStatuses": [
+                    _container("agent", {"waiting": {"reason": "PodInitializing"}})
+                ],
+            },
+        )
+
+    def end_agent(self, message: str, *, status: int = 0) -> None:
+        """Do what a kubelet and the Job controller do when the agent has ended."""
+        job = self.job("rerun")
+        ended = {"exitCode": status, "reason": "Error" if status else "Completed"}
+        report = {"exitCode": 0, "reason": "Completed", "message": message}
+        self.tracing.change_pod(
+            job,
+            {
+                "phase": "Failed" if status else "Succeeded",
+                "initContainerStatuses": [_container("replay", {"terminated": report})],
+                "containerStatuses": [_container("agent", {"terminated": ended})],
+            },
+        )
+        self.tracing.complete(job, failed=bool(status))
+
     def end(self, component: str, message: str, *, status: int = 0) -> None:
         """End the pod of a Job with a message, and then the Job."""
         job = self.job(component)
@@ -81,17 +129,20 @@ class Exported:
             job,
             {
                 "phase": "Failed" if status else "Succeeded",
-                "containerStatuses": [
-                    {
-                        "name": name, "image": "", "imageID": "", "ready": False,
-                        "restartCount": 0, "state": {"terminated": ended},
-                    }
-                ],
+                "containerStatuses": [_container(name, {"terminated": ended})],
             },
-        )  # fmt: skip
+        )
         self.tracing.complete(job, failed=bool(status))
 
     def events(self) -> list[str]:
         """Reasons of its events."""
         items = self.tracing.server.request("GET", kinds.EVENT.path(self.tracing.name))["items"]
         return [each["reason"] for each in items if each["involvedObject"]["name"] == "incident"]
+
+
+def _container(name: str, state: Json) -> Json:
+    """The status of a container."""
+    return {
+        "name": name, "image": "", "imageID": "", "ready": False, "restartCount": 0,
+        "state": state,
+    }  # fmt: skip

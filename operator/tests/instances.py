@@ -8,6 +8,7 @@ from typing import Any
 from tracefoundry_operator.api.export import Export, read_export
 from tracefoundry_operator.api.instance import Instance, read_instance
 from tracefoundry_operator.manifests import export_jobs as manifests
+from tracefoundry_operator.manifests import rerun_job
 from tracefoundry_operator.manifests.rendering import ContainerImage, Manifest, Rendering
 
 SECRETS = {
@@ -38,6 +39,13 @@ MINIMAL: dict[str, Any] = {
         "ingestTokenSecretRef": {"name": "ingest-token"},
     },
 }
+
+RERUN: dict[str, Any] = {
+    "mode": "Rerun",
+    "image": "registry.example.org/team/agent:1",
+    "command": ["python", "agent.py"],
+}
+"""A dry replay that runs an agent again."""
 
 FULL: dict[str, Any] = {
     "version": "0.1.0",
@@ -92,6 +100,7 @@ FULL: dict[str, Any] = {
         "payloads": True,
         "destinations": [{"bucket": "shared", "prefix": "team"}],
         "signingKeySecretRef": {"name": "signing"},
+        "rerunImages": [RERUN["image"]],
         "tolerations": [{"key": "tracing", "operator": "Exists"}],
     },
     "retention": {"schedule": "5 3 * * *", "spans": "30d", "payloads": "14d"},
@@ -149,12 +158,14 @@ def instance(spec: Mapping[str, Any], *, name: str = "main") -> Instance:
 
 
 def export_jobs(found: Rendering) -> list[Manifest]:
-    """The Jobs of an export."""
-    asked = export(traceIds=["0af7651916cd43dd8448eb211c80319c"], dryReplay={"mode": "Verify"})
+    """The Jobs of an export that runs an agent again, and the policy of the agent's pod."""
+    asked = export(traceIds=["0af7651916cd43dd8448eb211c80319c"], dryReplay=RERUN)
     bundle = {"uri": "s3://traces/exports/incident/incident.zip", "sha256": "ab" * 32}
     return [
         manifests.export_job(found, asked),
-        manifests.replay_job(found, asked, bundle),
+        rerun_job.network_policy(found, asked, bundle),
+        rerun_job.rerun_job(found, asked, bundle),
+        manifests.replay_job(found, asked, bundle, rerun_address="10.1.2.3"),
     ]
 
 

@@ -19,7 +19,12 @@ from tracefoundry_operator.kinds import key_of
 from tracefoundry_operator.manifests import export_jobs
 from tracefoundry_operator.manifests.rendering import Manifest
 from tracefoundry_operator.metrics import export_phase
-from tracefoundry_operator.records import ConfigMap, JobState, Pod, Secret
+from tracefoundry_operator.pod_records import Pod
+from tracefoundry_operator.records import (
+    ConfigMap,
+    JobState,
+    Secret,
+)
 from tracefoundry_operator.snapshot import ExportSnapshot
 
 NOW = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
@@ -235,17 +240,6 @@ def test_a_check_that_fails_leaves_the_bundle_complete() -> None:
         assert ("True", "Exported") == world.condition("Complete")
         world.forget_jobs()
     assert 2 == len(world.created)
-
-
-def test_a_rerun_in_the_cluster_is_not_supported_yet() -> None:
-    """The bundle is made all the same."""
-    image = {"mode": "Rerun", "image": "agent:1"}
-    world = World({**MINIMAL, "exports": {"rerunImages": ["agent:1"]}}, dryReplay=image)
-    world.run()
-    world.end(DONE, json.dumps(BUNDLE))
-    world.run()
-    assert ("False", "NotSupportedYet") == world.condition("ReplayPassed")
-    assert ("complete", 1) == (world.phase, len(world.created))
 
 
 def test_a_failed_export_says_why_and_is_not_tried_again() -> None:

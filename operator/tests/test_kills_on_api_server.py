@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tests import dying_operator
 from tests.api_server import wait
-from tests.exported import BUNDLE, COUNTS, Exported
-from tests.instances import MINIMAL
+from tests.exported import BUNDLE, CALLED, COUNTS, Exported
+from tests.instances import MINIMAL, RERUN
 from tests.operator_process import OperatorProcess
 from tests.tracing_namespace import TracingNamespace
 from tracefoundry_operator import kinds
@@ -69,6 +69,59 @@ def test_an_export_survives_an_operator_that_dies_after_each_single_write(
         export.condition("ReplayPassed"),
     )
     assert [86400, 86400] == [each["spec"].get("ttlSecondsAfterFinished") for each in export.jobs()]
+
+
+def test_a_rerun_survives_an_operator_that_dies_after_each_single_write(
+    operator: OperatorProcess, tracing: TracingNamespace
+) -> None:
+    """The policy before the pod; each Job once; no policy is left."""
+    tracing.put({**MINIMAL, "exports": {"rerunImages": [RERUN["image"]]}})
+    tracing.end_migration()
+    tracing.wait_for("SchemaMigrated", "True", "Migrated")
+    operator.kill()
+    export = Exported(tracing, dryReplay=RERUN)
+
+    def write_all() -> None:
+        _processes(operator, tracing, "TraceFoundry", "TraceExport")
+
+    write_all()
+    export.end("export", json.dumps(BUNDLE))
+    write_all()
+    assert (2, 1) == (len(export.jobs()), len(export.policies()))
+    export.start_agent("10.1.2.3")
+    write_all()
+    made = {each["metadata"]["uid"] for each in export.jobs()}
+    assert 3 == len(made)
+    export.end("replay", json.dumps(COUNTS))
+    export.end_agent(json.dumps(CALLED))
+    write_all()
+    assert ("True", "Passed") == export.condition("ReplayPassed")
+    assert [86400] * 3 == [each["spec"].get("ttlSecondsAfterFinished") for each in export.jobs()]
+    assert made == {each["metadata"]["uid"] for each in export.jobs()}
+    assert [] == export.policies()
+
+
+def test_a_check_that_fails_ends_the_agent_whenever_the_operator_dies(
+    operator: OperatorProcess, tracing: TracingNamespace
+) -> None:
+    """Also between the deletion of the agent's Job and the status that says why."""
+    tracing.put({**MINIMAL, "exports": {"rerunImages": [RERUN["image"]]}})
+    tracing.end_migration()
+    tracing.wait_for("SchemaMigrated", "True", "Migrated")
+    export = Exported(tracing, dryReplay=RERUN)
+    export.end("export", json.dumps(BUNDLE))
+    export.start_agent("10.1.2.3")
+    checked = export.job("replay")["metadata"]["uid"]
+    operator.kill()
+    export.end("replay", "the bundle is not there any more", status=2)
+    _processes(operator, tracing, "TraceFoundry", "TraceExport")
+    assert ("False", "ReplayFailed") == export.condition("ReplayPassed")
+    assert [] == [
+        job["metadata"]["name"]
+        for job in export.jobs("rerun")
+        if "deletionTimestamp" not in job["metadata"]
+    ]
+    assert [checked] == [each["metadata"]["uid"] for each in export.jobs("replay")]
 
 
 def _processes(operator: OperatorProcess, tracing: TracingNamespace, *kinds: str) -> int:

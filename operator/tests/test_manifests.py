@@ -48,6 +48,16 @@ def templates(found: Rendering) -> list[Manifest]:
     return [each for each in map(template, objects(found)) if each is not None]
 
 
+def containers(found: Rendering) -> list[Manifest]:
+    """All containers of all pods, sidecars too."""
+    return [
+        container
+        for pod in templates(found)
+        for kind in ("initContainers", "containers")
+        for container in pod["spec"].get(kind, ())
+    ]
+
+
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """All values below one, with their paths."""
     yield path, value
@@ -81,10 +91,13 @@ def test_every_object_has_owner_namespace_and_labels(case: str) -> None:
     for each in objects(rendering(SPECS[case])):
         metadata = each["metadata"]
         (owner,) = metadata["ownerReferences"]
-        of_export = metadata["labels"]["app.kubernetes.io/component"] in ("export", "replay")
+        component = metadata["labels"]["app.kubernetes.io/component"]
+        of_export = (each["kind"] == "Job" and component in ("export", "replay", "rerun")) or (
+            each["kind"] == "NetworkPolicy" and component == "rerun"
+        )
         expected = (
             ("TraceExport", "incident", "uid-of-incident", True)
-            if each["kind"] == "Job" and of_export
+            if of_export
             else ("TraceFoundry", "main", "uid-of-main", True)
         )
         assert expected == (owner["kind"], owner["name"], owner["uid"], owner["controller"])
@@ -114,8 +127,8 @@ def test_no_list_is_empty_and_no_value_is_missing(case: str) -> None:
 @pytest.mark.parametrize("case", SPECS)
 def test_environment_variables_are_strings_and_unique(case: str) -> None:
     """The API server answers 500 to numbers and doubles there."""
-    for pod in templates(rendering(SPECS[case])):
-        variables = pod["spec"]["containers"][0]["env"]
+    for container in containers(rendering(SPECS[case])):
+        variables = container["env"]
         names = [each["name"] for each in variables]
         assert sorted(set(names)) == sorted(names)
         assert all(isinstance(each.get("value", ""), str) for each in variables)
@@ -123,20 +136,25 @@ def test_environment_variables_are_strings_and_unique(case: str) -> None:
 
 @pytest.mark.parametrize("case", SPECS)
 def test_every_pod_meets_the_restricted_standard_and_more(case: str) -> None:
-    """Pod Security Standard ``restricted``, a read-only root, no token unless it is needed."""
-    for pod in templates(rendering(SPECS[case])):
+    """Pod Security Standard ``restricted``, a read-only root, no token unless it is needed. Only
+    the agent of a re-run, whose image is the user's, may write outside of its volumes."""
+    found = rendering(SPECS[case])
+    for pod in templates(found):
         spec = pod["spec"]
-        (container,) = spec["containers"]
         assert spec["securityContext"]["runAsNonRoot"]
         assert {"type": "RuntimeDefault"} == spec["securityContext"]["seccompProfile"]
-        context = container["securityContext"]
-        assert (False, True, ["ALL"]) == (
-            context["allowPrivilegeEscalation"],
-            context["readOnlyRootFilesystem"],
-            context["capabilities"]["drop"],
-        )
         kinds = {kind for volume in spec["volumes"] for kind in volume if kind != "name"}
         assert kinds <= {"emptyDir", "secret", "configMap"}
+    for container in containers(found):
+        context = container["securityContext"]
+        assert (False, False, True, ["ALL"], {"type": "RuntimeDefault"}) == (
+            context["allowPrivilegeEscalation"],
+            context["privileged"],
+            context["runAsNonRoot"],
+            context["capabilities"]["drop"],
+            context["seccompProfile"],
+        )
+        assert context.get("readOnlyRootFilesystem", False) is (container["name"] != "agent")
         assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
         assert {"cpu", "memory"} <= container["resources"]["limits"].keys()
         assert "LOGNAME" in {each["name"] for each in container["env"]}
@@ -310,6 +328,70 @@ def test_a_component_connects_to_what_it_needs_only(
     assert allowed == [ports(rule) for rule in egress(MINIMAL, component)]
 
 
+def test_a_bundle_is_handed_to_agents_only_where_images_may_run() -> None:
+    """The pod of an agent has a policy of its own."""
+    assert [53, 53, 443, 8090] == [
+        port
+        for rule in egress({**MINIMAL, "exports": {"rerunImages": ["agent:1"]}}, "replay")
+        for port in ports(rule)
+    ]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_pod_of_an_agent_has_no_egress_whatever_the_instance_wants(enabled: bool) -> None:
+    """Only the pod that checks the bundle of the same export may connect, to one port."""
+    spec = {**MINIMAL, "networkPolicy": {"enabled": enabled}}
+    policy = one(rendering(spec), "NetworkPolicy", "rerun")["spec"]
+    assert (["Ingress", "Egress"], False) == (policy["policyTypes"], "egress" in policy)
+    (rule,) = policy["ingress"]
+    (sender,) = rule["from"]
+    assert ([8090], {"podSelector"}) == (ports(rule), set(sender))
+    selected = policy["podSelector"]["matchLabels"]
+    checks = sender["podSelector"]["matchLabels"]
+    for labels, component in ((selected, "rerun"), (checks, "replay")):
+        pod = template(one(rendering(spec), "Job", component))
+        assert pod is not None
+        assert "uid-of-incident" == labels["tracefoundry.dev/export"]
+        assert labels.items() <= pod["metadata"]["labels"].items()
+
+
+def test_the_pod_of_an_agent_has_nothing_to_reach_anything_with() -> None:
+    """No credentials, no names, no token; the recording's volume cannot be written by the agent."""
+    pod = template(one(rendering(FULL), "Job", "rerun"))
+    assert pod is not None
+    spec = pod["spec"]
+    assert {"emptyDir"} == {key for each in spec["volumes"] for key in each if key != "name"}
+    assert (False, "None", ["127.0.0.1"]) == (
+        spec["automountServiceAccountToken"], spec["dnsPolicy"],
+        spec["dnsConfig"]["nameservers"],
+    )  # fmt: skip
+    (sidecar,), (agent,) = spec["initContainers"], spec["containers"]
+    for container in (sidecar, agent):
+        assert not [each for each in container["env"] if "valueFrom" in each]
+    assert ("Always", 8091, 3600) == (
+        sidecar["restartPolicy"],
+        sidecar["startupProbe"]["tcpSocket"]["port"],
+        sidecar["startupProbe"]["failureThreshold"],
+    )
+    assert {"name": "TRACEFOUNDRY_REPLAY", "value": "unix:/replay/socket"} in agent["env"]
+    assert {"name": "replay", "mountPath": "/replay", "readOnly": True} in agent["volumeMounts"]
+    shared = {each["name"] for each in sidecar["volumeMounts"]} & {
+        each["name"] for each in agent["volumeMounts"]
+    }
+    assert {"replay"} == shared
+    assert (["python", "agent.py"], "registry.example.org/team/agent:1", "File") == (
+        agent["command"], agent["image"], agent["terminationMessagePolicy"],
+    )  # fmt: skip
+    asked = json.loads(
+        next(each["value"] for each in sidecar["env"] if each["name"] == "TRACEFOUNDRY_RERUN_JOB")
+    )
+    assert {"sha256": "ab" * 32, "port": 8090, "ready_port": 8091, "socket": "/replay/socket"} == (
+        asked
+    )
+    job = one(rendering(FULL), "Job", "rerun")
+    assert (0, 3600) == (job["spec"]["backoffLimit"], job["spec"]["activeDeadlineSeconds"])
+
+
 @pytest.mark.parametrize(
     ("endpoint", "port"),
     [
@@ -429,9 +511,13 @@ def test_suspending_stops_retention() -> None:
 
 
 def test_network_policies_can_be_turned_off() -> None:
-    """For clusters that guard their networks otherwise."""
+    """For clusters that guard their networks otherwise. The agent of a re-run keeps its own."""
     found = rendering({**MINIMAL, "networkPolicy": {"enabled": False}})
-    assert "NetworkPolicy" not in {each["kind"] for each in objects(found)}
+    assert ["rerun"] == [
+        each["metadata"]["labels"]["app.kubernetes.io/component"]
+        for each in objects(found)
+        if each["kind"] == "NetworkPolicy"
+    ]
 
 
 def test_by_default_only_the_own_namespace_may_send() -> None:

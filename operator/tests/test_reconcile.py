@@ -16,12 +16,12 @@ from tracefoundry_operator.jobs import Phase
 from tracefoundry_operator.kinds import ObjectKey, key_of
 from tracefoundry_operator.manifests import instance as manifests
 from tracefoundry_operator.manifests.rendering import TEMPLATE_CHECKSUM, Manifest, Rendering
+from tracefoundry_operator.pod_records import Pod
 from tracefoundry_operator.reconcile import Plan
 from tracefoundry_operator.records import (
     Child,
     ConfigMap,
     JobState,
-    Pod,
     Secret,
     WorkloadState,
 )

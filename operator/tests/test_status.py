@@ -24,7 +24,12 @@ from tests.test_reconcile import (
 from tracefoundry_operator import events, status
 from tracefoundry_operator.conditions import MESSAGE_LIMIT, Check, Checks, remembered
 from tracefoundry_operator.kinds import ObjectKey
-from tracefoundry_operator.records import Child, JobState, Pod, WorkloadState
+from tracefoundry_operator.pod_records import Pod
+from tracefoundry_operator.records import (
+    Child,
+    JobState,
+    WorkloadState,
+)
 from tracefoundry_operator.snapshot import Snapshot
 
 NOW = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)

@@ -180,7 +180,7 @@ class TracingNamespace:
     def make_pod(self, job: Json, status: Json) -> None:
         """Do what the Job controller and a kubelet do with the pod of a Job."""
         metadata, template = job["metadata"], job["spec"]["template"]
-        name = f"{metadata['name']}-{metadata['uid'][:5]}"
+        name = self._pod_name(job)
         self.server.request(
             "POST",
             kinds.POD.path(self.name),
@@ -203,7 +203,17 @@ class TracingNamespace:
                 "spec": template["spec"],
             },
         )
-        self.server.merge(f"{kinds.POD.path(self.name, name)}/status", {"status": status})
+        self.change_pod(job, status)
+
+    def change_pod(self, job: Json, status: Json) -> None:
+        """Do what a kubelet does when something happens to the pod of a Job."""
+        path = kinds.POD.path(self.name, self._pod_name(job))
+        self.server.merge(f"{path}/status", {"status": status})
+
+    @staticmethod
+    def _pod_name(job: Json) -> str:
+        metadata = job["metadata"]
+        return f"{metadata['name']}-{metadata['uid'][:5]}"
 
     def run_pods(self, name: str = "main", only: Iterable[str] | None = None) -> None:
         """Do what the controllers do when all pods are ready."""

@@ -28,10 +28,16 @@ def refusals(export: Export, instance: Instance) -> list[tuple[str, str]]:
     if not _within(spec.destination, bounds.destinations):
         place = f"s3://{spec.destination.bucket}/{spec.destination.prefix}"
         found.append(("DestinationNotAllowed", f"{place} is not among the destinations"))
-    image = spec.dry_replay.image
-    if image is not None and image not in bounds.rerun_images:
-        found.append(("ImageNotAllowed", f"image {image!r} is not among the rerunImages"))
-    return found
+    image = image_refusal(export, instance)
+    return found if image is None else [*found, image]
+
+
+def image_refusal(export: Export, instance: Instance) -> tuple[str, str] | None:
+    """Why the image of the re-run is not allowed: reason and sentence; None if it is."""
+    image = export.spec.dry_replay.image
+    if image is None or image in instance.spec.exports.rerun_images:
+        return None
+    return "ImageNotAllowed", f"image {image!r} is not among the rerunImages"
 
 
 def _within(wanted: ExportDestination, allowed: tuple[Destination, ...]) -> bool:

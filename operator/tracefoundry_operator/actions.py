@@ -43,7 +43,10 @@ class Expire(_OfManifest):
 
 @dataclass(frozen=True, slots=True)
 class Create(_OfManifest):
-    """Create the object if it does not exist; it is never updated."""
+    """Create the object if it does not exist; it is never updated. ``requires``: an object that has
+    to be there before; without it nothing is done, and the error is that of the other object."""
+
+    requires: ObjectKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,9 @@ class Executor:
                 body = await self._cluster.apply(kind, manifest, manager=manager, force=True)
                 self._take_in(key, body, outcome)
                 return True
-            case Create(manifest):
+            case Create(manifest, requires):
+                if requires is not None and not self._has(owner_uid, requires):
+                    return False
                 return await self._create(owner_uid, manifest, outcome)
             case Delete(child):
                 return await self._cluster.delete(kind, key.namespace, key.name, uid=child.uid)
@@ -126,6 +128,11 @@ class Executor:
             return False
         self._take_in(key, body, outcome)
         return True
+
+    def _has(self, owner_uid: str, key: ObjectKey) -> bool:
+        """Whether the resource has this child."""
+        child = self._state.child(key)
+        return child is not None and child.owner_uid == owner_uid and not child.deleting
 
     async def _is_ours(self, owner_uid: str, key: ObjectKey, outcome: Outcome) -> bool:
         """Whether the object exists and belongs to the resource.

@@ -8,11 +8,19 @@ longer matter to an export that has finished.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tracefoundry_operator import acceptance, export_results, jobs, kinds, references
+from tracefoundry_operator import (
+    acceptance,
+    export_results,
+    jobs,
+    kinds,
+    references,
+    rerun_plan,
+)
 from tracefoundry_operator.actions import Action, Delete, Expire
 from tracefoundry_operator.api.instance import Instance
 from tracefoundry_operator.conditions import ConditionType, sentences
@@ -27,6 +35,8 @@ from tracefoundry_operator.snapshot import ExportSnapshot
 Reason = tuple[str, str]
 """A reason in one word, and a sentence."""
 
+_INSTANCE_GONE: Reason = ("InstanceMissing", "Its TraceFoundry no longer exists.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportPlan:
@@ -40,7 +50,8 @@ class ExportPlan:
         export: its progress; None when it is not even considered.
         bundle: ``status.bundle``, as known now.
         replay: the Job that checks the bundle; None when there is none yet.
-        replay_waiting: why that Job is not created.
+        rerun: the Job that runs the agent again; None when there is none yet.
+        replay_waiting: why these Jobs are not created.
     """
 
     actions: tuple[Action, ...]
@@ -49,8 +60,9 @@ class ExportPlan:
     export_job: str
     export: Phase | None
     bundle: Mapping[str, Any] | None
-    replay: Run | None
-    replay_waiting: Reason | None
+    replay: Run | None = None
+    rerun: Run | None = None
+    replay_waiting: Reason | None = None
 
 
 def plan(snapshot: ExportSnapshot, settings: Settings) -> ExportPlan:
@@ -70,19 +82,17 @@ def plan(snapshot: ExportSnapshot, settings: Settings) -> ExportPlan:
         return _plan(snapshot, name, actions=actions, refused=refused)
     phase, waiting, found = _export(snapshot, settings, name, job)
     bundle = export_results.bundle(name, snapshot) or snapshot.status.get("bundle")
-    replay, replay_waiting = None, None
-    if phase in (Phase.COMPLETE, Phase.FINISHED) and bundle is not None:
-        replay, replay_waiting = _replay(snapshot, settings, bundle)
-    return ExportPlan(
-        actions=(*found, *(replay.actions if replay is not None else ())),
+    made = ExportPlan(
+        actions=found,
         refused=None,
         waiting=waiting,
         export_job=name,
         export=phase,
         bundle=bundle,
-        replay=replay,
-        replay_waiting=replay_waiting,
     )
+    if phase in (Phase.COMPLETE, Phase.FINISHED) and bundle is not None:
+        return _with_replay(made, snapshot, settings, bundle)
+    return made
 
 
 def expirations(snapshot: ExportSnapshot, status: Mapping[str, Any]) -> tuple[Action, ...]:
@@ -138,8 +148,6 @@ def _plan(
         export_job=name,
         export=None,
         bundle=snapshot.status.get("bundle"),
-        replay=None,
-        replay_waiting=None,
     )
 
 
@@ -181,18 +189,56 @@ def _export(
     return run.phase, waiting, run.actions
 
 
+def _with_replay(
+    made: ExportPlan, snapshot: ExportSnapshot, settings: Settings, bundle: Mapping[str, Any]
+) -> ExportPlan:
+    """The plan with what is to be done about the bundle, which is there."""
+    mode = snapshot.export.spec.dry_replay.mode
+    if mode == "None":
+        waiting = ("NotAsked", "spec.dryReplay.mode is None.")
+        return dataclasses.replace(made, replay_waiting=waiting)
+    if mode == "Rerun":
+        return _with_rerun(made, snapshot, settings, bundle)
+    run, reason = _replay(snapshot, settings, bundle)
+    return dataclasses.replace(
+        made,
+        actions=(*made.actions, *(run.actions if run is not None else ())),
+        replay=run,
+        replay_waiting=reason,
+    )
+
+
+def _with_rerun(
+    made: ExportPlan, snapshot: ExportSnapshot, settings: Settings, bundle: Mapping[str, Any]
+) -> ExportPlan:
+    instance = snapshot.instance
+    waiting = _INSTANCE_GONE if instance is None else _waiting(snapshot, instance)
+    found = rerun_plan.plan(
+        snapshot,
+        None if instance is None else _rendering(instance, settings),
+        bundle,
+        blocked=waiting is not None and waiting[0] != "Suspended",
+    )
+    reason = None
+    if found.refused is not None and instance is not None:
+        sentence = f"TraceFoundry {instance.name!r} does not allow it (spec.exports)"
+        reason = (found.refused[0], f"{sentence}: {found.refused[1]}.")
+    elif found.agent is None or found.agent.phase in (Phase.BLOCKED, Phase.SUSPENDED):
+        reason = waiting
+    return dataclasses.replace(
+        made,
+        actions=(*made.actions, *found.actions),
+        replay=found.check,
+        rerun=found.agent,
+        replay_waiting=reason,
+    )
+
+
 def _replay(
     snapshot: ExportSnapshot, settings: Settings, bundle: Mapping[str, Any]
 ) -> tuple[Run | None, Reason | None]:
-    instance, mode = snapshot.instance, snapshot.export.spec.dry_replay.mode
-    if mode == "None":
-        return None, ("NotAsked", "spec.dryReplay.mode is None.")
-    if mode == "Rerun":
-        return None, (
-            "NotSupportedYet",
-            "This version does not run agents again in the cluster. Download the bundle, and use:"
-            " tracefoundry replay FILE --rerun -- COMMAND.",
-        )
+    """The Job that checks the bundle, or why there is none."""
+    instance = snapshot.instance
     name = export_jobs.replay_job_name(snapshot.export, bundle["sha256"])
     job = job_of(name, snapshot)
     if name in finished_jobs(snapshot) or (job is not None and not running(job)):
@@ -201,7 +247,7 @@ def _replay(
         phase = Phase.FINISHED if job is None else Phase.FAILED if failed else Phase.COMPLETE
         return Run(name=name, phase=phase, actions=()), None
     if instance is None:
-        return None, ("InstanceMissing", "Its TraceFoundry no longer exists.")
+        return None, _INSTANCE_GONE
     waiting = _waiting(snapshot, instance) if job is None else None
     run = jobs.run(
         export_jobs.replay_job(_rendering(instance, settings), snapshot.export, bundle),

@@ -40,27 +40,59 @@ class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
     excluded: _Count = 0
 
 
-_Result = TypeVar("_Result", BundleResult, ReplayResult)
+_Name = Annotated[str, msgspec.Meta(max_length=256)]
+_Note = Annotated[str, msgspec.Meta(max_length=1024)]
+
+
+class RerunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``tracefoundry rerun-job`` reports. Counts are of calls.
+
+    Attributes:
+        guards: what kept live calls from being made.
+        notes: what a reader has to know, as sentences.
+        unanswered: names of the first calls that the recording did not answer.
+    """
+
+    matched: _Count
+    missed: _Count
+    diverged: _Count
+    unused: _Count
+    guards: Annotated[tuple[_Name, ...], msgspec.Meta(max_length=16)]
+    notes: Annotated[tuple[_Note, ...], msgspec.Meta(max_length=8)] = ()
+    unanswered: Annotated[tuple[_Note, ...], msgspec.Meta(max_length=16)] = ()
+
+
+_Result = TypeVar("_Result", BundleResult, ReplayResult, RerunResult)
 
 
 def bundle(job: str, snapshot: ExportSnapshot) -> dict[str, Any] | None:
     """The bundle that the Job with this name wrote; None when none of its pods reports one."""
-    return _read(job, snapshot, BundleResult)
+    return _builtins(_read(job, snapshot, BundleResult))
 
 
 def replay(job: str, snapshot: ExportSnapshot) -> dict[str, Any] | None:
     """What the Job with this name found in the bundle."""
-    return _read(job, snapshot, ReplayResult)
+    return _builtins(_read(job, snapshot, ReplayResult))
 
 
-def _read(job: str, snapshot: ExportSnapshot, kind: type[_Result]) -> dict[str, Any] | None:
+def rerun(job: str, snapshot: ExportSnapshot) -> RerunResult | None:
+    """What happened when the Job with this name ran the agent again."""
+    return _read(job, snapshot, RerunResult)
+
+
+def _builtins(found: BundleResult | ReplayResult | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    result: dict[str, Any] = msgspec.to_builtins(found)
+    return result
+
+
+def _read(job: str, snapshot: ExportSnapshot, kind: type[_Result]) -> _Result | None:
     for pod in snapshot.pods:
         if pod.job != job or pod.result is None:
             continue
         try:
-            found = msgspec.json.decode(pod.result, type=kind)
+            return msgspec.json.decode(pod.result, type=kind)
         except (msgspec.DecodeError, msgspec.ValidationError):
             continue
-        result: dict[str, Any] = msgspec.to_builtins(found)
-        return result
     return None

@@ -19,7 +19,11 @@ from typing import Protocol
 from tracefoundry_operator.actions import Action, Create, Delete
 from tracefoundry_operator.kinds import ObjectKey, key_of
 from tracefoundry_operator.manifests.rendering import TEMPLATE_CHECKSUM, Manifest
-from tracefoundry_operator.records import Child, JobState, Pod
+from tracefoundry_operator.pod_records import Pod
+from tracefoundry_operator.records import (
+    Child,
+    JobState,
+)
 
 PODS_CREATED_WITHIN = dt.timedelta(minutes=1)
 """If a Job has no pod after this time, the cluster refuses to create it (quota, admission)."""

@@ -127,8 +127,7 @@ def export_phase(conditions: Iterable[Mapping[str, Any]]) -> str:
     if found.get("Failed", unknown)[0] == "True":
         return "failed"
     if found.get("Complete", unknown)[0] == "True":
-        status, reason = found.get("ReplayPassed", unknown)
-        failed = status == "False" and reason != "NotSupportedYet"
+        failed = found.get("ReplayPassed", unknown)[0] == "False"
         return "replay_failed" if failed else "complete"
     if found.get("Accepted", unknown)[0] != "True":
         return "refused"

@@ -37,6 +37,10 @@ CONTROLLED_LIMIT = 52
 OTLP_GRPC_PORT = 4317
 OTLP_HTTP_PORT = 4318
 HTTP_PORT = 8080
+RERUN_PORT = 8090
+"""The pod of a re-run takes its bundle here."""
+RERUN_READY_PORT = 8091
+"""It takes connections here when the agent may start."""
 
 _HASH_LENGTH = 10
 _SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -60,9 +64,10 @@ class Component(StrEnum):
     MIGRATE = "migrate"
     EXPORT = "export"
     REPLAY = "replay"
+    RERUN = "rerun"
 
 
-OF_EXPORTS = frozenset({Component.EXPORT, Component.REPLAY})
+OF_EXPORTS = frozenset({Component.EXPORT, Component.REPLAY, Component.RERUN})
 """Components whose Jobs belong to TraceExports."""
 
 _LIMITS = {Component.COLLECTOR: CONTROLLED_LIMIT, Component.RETENTION: CONTROLLED_LIMIT}

@@ -15,7 +15,7 @@ from tracefoundry_operator import ownership
 from tracefoundry_operator.api import export, instance
 from tracefoundry_operator.kinds import ObjectKey
 from tracefoundry_operator.manifests.rendering import TEMPLATE_CHECKSUM
-from tracefoundry_operator.names import COMPONENT_LABEL, INSTANCE_LABEL
+from tracefoundry_operator.pod_records import Pod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,35 +78,6 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pod:
-    """A pod of an instance."""
-
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    instance_label: str
-    component: str
-    job: str | None
-    address: str | None
-    problem: str | None
-    """Why it does not run: reason and message of Kubernetes."""
-    message: str | None
-    """Termination message of its failed container, or why it was evicted."""
-    result: str | None = None
-    """Termination message of its container that succeeded."""
-    created_at: str = ""
-    """RFC 3339."""
-    started: bool = True
-    """Whether a container runs or ran; False only when certainly none ever did."""
-
-    @property
-    def reported(self) -> tuple[str | None, ...]:
-        """The fields that a status depends on; a change of anything else needs no pass."""
-        return self.address, self.problem, self.message, self.result
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
     """A Secret: its version, and the keys with a value that is not empty."""
 
@@ -163,29 +134,6 @@ def controller_of(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
             found: Mapping[str, Any] = owner
             return found
     return None
-
-
-def read_pod(body: Mapping[str, Any]) -> Pod:
-    """The record of a pod."""
-    metadata = body["metadata"]
-    labels = metadata.get("labels", {})
-    status = body.get("status", {})
-    gone = status.get("phase") in ("Succeeded", "Failed") or "deletionTimestamp" in metadata
-    return Pod(
-        namespace=metadata["namespace"],
-        name=metadata["name"],
-        uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
-        instance_label=labels.get(INSTANCE_LABEL, ""),
-        component=labels.get(COMPONENT_LABEL, ""),
-        job=labels.get("batch.kubernetes.io/job-name") or labels.get("job-name"),
-        address=None if gone else status.get("podIP"),
-        problem=_pod_problem(status),
-        message=_failure_message(status),
-        result=_termination_message(status, failed=False),
-        created_at=metadata.get("creationTimestamp", ""),
-        started=_started(status),
-    )
 
 
 def read_secret(body: Mapping[str, Any]) -> Secret:
@@ -258,42 +206,4 @@ def _job(body: Mapping[str, Any]) -> JobState:
         ended=status.get("failed", 0)
         + status.get("succeeded", 0)
         + sum(len(uncounted.get(outcome) or ()) for outcome in ("failed", "succeeded")),
-    )
-
-
-def _pod_problem(status: Mapping[str, Any]) -> str | None:
-    for container in status.get("containerStatuses", ()):
-        waiting = container.get("state", {}).get("waiting")
-        if waiting and waiting.get("reason") not in ("ContainerCreating", "PodInitializing", None):
-            return f"{waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
-    for condition in status.get("conditions", ()):
-        if condition.get("reason") == "Unschedulable":
-            return f"Unschedulable: {condition.get('message', '')}"
-    return None
-
-
-def _failure_message(status: Mapping[str, Any]) -> str | None:
-    """Why the pod failed; a pod that was evicted has no termination message."""
-    ended = _termination_message(status, failed=True)
-    if ended is None and status.get("phase") == "Failed" and status.get("message"):
-        return f"{status.get('reason', 'Failed')}: {status['message']}"
-    return ended
-
-
-def _termination_message(status: Mapping[str, Any], *, failed: bool) -> str | None:
-    for container in status.get("containerStatuses", ()):
-        for state in (container.get("state", {}), container.get("lastState", {})):
-            ended = state.get("terminated", {})
-            if ended.get("message") and (ended.get("exitCode") != 0) == failed:
-                return str(ended["message"])
-    return None
-
-
-def _started(status: Mapping[str, Any]) -> bool:
-    if status.get("phase", "Pending") != "Pending":
-        return True
-    return any(
-        "running" in state or "terminated" in state
-        for container in status.get("containerStatuses", ())
-        for state in (container.get("state", {}), container.get("lastState", {}))
     )

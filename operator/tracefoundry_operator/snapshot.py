@@ -18,7 +18,12 @@ from tracefoundry_operator.api.export import Export
 from tracefoundry_operator.api.instance import Instance
 from tracefoundry_operator.conditions import Checks
 from tracefoundry_operator.kinds import ObjectKey
-from tracefoundry_operator.records import Child, ConfigMap, Pod, Secret
+from tracefoundry_operator.pod_records import Pod
+from tracefoundry_operator.records import (
+    Child,
+    ConfigMap,
+    Secret,
+)
 
 
 class Applied(NamedTuple):
@@ -63,15 +68,15 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportSnapshot:
-    """A TraceExport, its instance and its Jobs.
+    """A TraceExport, its instance, its Jobs and the policy of its re-run.
 
     Attributes:
         export: the resource.
         instance: the TraceFoundry that it names; None when there is none.
         instance_status: the status of that resource.
         status: the status that the export has.
-        children: Jobs whose controller is the export.
-        pods: of these Jobs.
+        children: objects whose controller is the export.
+        pods: of its Jobs.
         secrets: by name, the Secrets that the instance's spec refers to and that exist.
         config_maps: the same for ConfigMaps.
         now: the time of the pass.
@@ -88,5 +93,5 @@ class ExportSnapshot:
     now: dt.datetime
 
     def after(self, outcome: Outcome) -> ExportSnapshot:
-        """The same, with the Jobs as the API server returned them during execution."""
+        """The same, with the children as the API server returned them during execution."""
         return dataclasses.replace(self, children={**self.children, **outcome.children})

@@ -32,15 +32,14 @@ from tracefoundry_operator.kinds import (
     key_of_body,
 )
 from tracefoundry_operator.names import OF_EXPORTS, Component, instance_label
+from tracefoundry_operator.pod_records import Pod, read_pod
 from tracefoundry_operator.records import (
     Child,
     ConfigMap,
-    Pod,
     Record,
     Resource,
     Secret,
     read_child,
-    read_pod,
     read_secret,
 )
 from tracefoundry_operator.snapshot import Applied, ExportSnapshot, Snapshot

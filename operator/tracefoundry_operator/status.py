@@ -25,8 +25,11 @@ from tracefoundry_operator.conditions import (
 from tracefoundry_operator.jobs import Phase
 from tracefoundry_operator.kinds import ObjectKey
 from tracefoundry_operator.names import Component
+from tracefoundry_operator.pod_records import Pod
 from tracefoundry_operator.reconcile import Plan
-from tracefoundry_operator.records import Pod, WorkloadState
+from tracefoundry_operator.records import (
+    WorkloadState,
+)
 from tracefoundry_operator.snapshot import Snapshot
 
 WORKLOADS = {

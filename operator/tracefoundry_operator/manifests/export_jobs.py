@@ -121,7 +121,7 @@ def export_job(rendering: Rendering, export: Export) -> Manifest:
     mounts = environment.mounts(spec)
     variables = [
         *environment.variables(spec, Component.EXPORT),
-        value("TRACEFOUNDRY_EXPORT_JOB", _json(document(export, spec))),
+        value("TRACEFOUNDRY_EXPORT_JOB", compact_json(document(export, spec))),
         {
             "name": "TRACEFOUNDRY_EXPORT_BOUNDS",
             "valueFrom": {
@@ -148,20 +148,30 @@ def export_job(rendering: Rendering, export: Export) -> Manifest:
     )
 
 
-def replay_job(rendering: Rendering, export: Export, bundle: Mapping[str, Any]) -> Manifest:
+def replay_job(
+    rendering: Rendering,
+    export: Export,
+    bundle: Mapping[str, Any],
+    *,
+    rerun_address: str | None = None,
+) -> Manifest:
     """The Job that checks the bundle.
 
     Args:
         rendering: the instance.
         export: the resource.
         bundle: ``status.bundle``.
+        rerun_address: IP address of the pod that it hands the bundle to, for mode Rerun. It is not
+            part of the Job's name: the bundle is checked once.
     """
     spec = rendering.instance.spec
-    checked = {
+    checked: dict[str, Any] = {
         "uri": bundle["uri"],
         "sha256": bundle["sha256"],
         "mode": export.spec.dry_replay.mode,
     }
+    if rerun_address is not None:
+        checked["rerun"] = {"host": rerun_address, "port": names.RERUN_PORT}
     return _job(
         rendering,
         export,
@@ -170,9 +180,42 @@ def replay_job(rendering: Rendering, export: Export, bundle: Mapping[str, Any]) 
         command="replay-job",
         variables=[
             *environment.object_store_environment(spec),
-            value("TRACEFOUNDRY_REPLAY_JOB", _json(checked)),
+            value("TRACEFOUNDRY_REPLAY_JOB", compact_json(checked)),
         ],
         mounts=environment.object_store_mounts(spec),
+    )
+
+
+def container(
+    rendering: Rendering, command: str, variables: Environment, mounts: list[Mount]
+) -> Container:
+    """A container of ours with scratch space for a bundle."""
+    size = rendering.instance.spec.exports.scratch_size
+    scratch = Mount(
+        name="scratch",
+        path=SCRATCH_FOLDER,
+        source={"emptyDir": {"sizeLimit": size}},
+        writable=True,
+    )
+    return Container(
+        image=rendering.services,
+        command=["tracefoundry", command],
+        environment=[
+            *variables,
+            value("TRACEFOUNDRY_SCRATCH", SCRATCH_FOLDER),
+            value("TRACEFOUNDRY_SCRATCH_BYTES", str(int(amount(size)))),
+        ],
+        resources=container_resources(rendering),
+        mounts=[*mounts, scratch],
+    )
+
+
+def container_resources(rendering: Rendering) -> dict[str, dict[str, str]]:
+    """CPU and memory of each container."""
+    return resources(
+        rendering.instance.spec.exports.resources,
+        requests={"cpu": "100m", "memory": "256Mi"},
+        limits={"cpu": "1", "memory": "1Gi"},
     )
 
 
@@ -186,34 +229,11 @@ def _job(
     variables: Environment,
     mounts: list[Mount],
 ) -> Manifest:
-    settings = rendering.instance.spec.exports
-    size = settings.scratch_size
-    scratch = Mount(
-        name="scratch",
-        path=SCRATCH_FOLDER,
-        source={"emptyDir": {"sizeLimit": size}},
-        writable=True,
-    )
-    container = Container(
-        image=rendering.services,
-        command=["tracefoundry", command],
-        environment=[
-            *variables,
-            value("TRACEFOUNDRY_SCRATCH", SCRATCH_FOLDER),
-            value("TRACEFOUNDRY_SCRATCH_BYTES", str(int(amount(size)))),
-        ],
-        resources=resources(
-            settings.resources,
-            requests={"cpu": "100m", "memory": "256Mi"},
-            limits={"cpu": "1", "memory": "1Gi"},
-        ),
-        mounts=[*mounts, scratch],
-    )
     template = pod_template(
         rendering,
         component,
-        container,
-        settings=settings,
+        container(rendering, command, variables, mounts),
+        settings=rendering.instance.spec.exports,
         restart_policy="Never",
         spread=False,
     )
@@ -231,5 +251,6 @@ def _job(
     )
 
 
-def _json(found: Mapping[str, Any]) -> str:
+def compact_json(found: Mapping[str, Any]) -> str:
+    """A document for the environment of a container."""
     return json.dumps(found, sort_keys=True, separators=(",", ":"))

@@ -50,6 +50,12 @@ def render(rendering: Rendering) -> list[Manifest]:
     outgoing = [dns, _to(rendering, Component.INGEST, names.OTLP_HTTP_PORT)]
     if rendering.instance.spec.collector.k8s_attributes:
         outgoing.append({"ports": [_port(port) for port in _API_SERVER_PORTS]})
+    # The pods of re-runs have a policy each: manifests.rerun_job.
+    rerun = (
+        [_to(rendering, Component.RERUN, names.RERUN_PORT)]
+        if rendering.instance.spec.exports.rerun_images
+        else []
+    )
     return [
         _policy(
             rendering,
@@ -83,7 +89,7 @@ def render(rendering: Rendering) -> list[Manifest]:
         _policy(rendering, Component.RETENTION, ingress=[], egress=[dns, database, object_store]),
         _policy(rendering, Component.MIGRATE, ingress=[], egress=[dns, database]),
         _policy(rendering, Component.EXPORT, ingress=[], egress=[dns, database, object_store]),
-        _policy(rendering, Component.REPLAY, ingress=[], egress=[dns, object_store]),
+        _policy(rendering, Component.REPLAY, ingress=[], egress=[dns, object_store, *rerun]),
     ]
 
 

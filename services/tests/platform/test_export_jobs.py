@@ -22,6 +22,7 @@ from tracefoundry.bundle.verification import verify
 from tracefoundry.cli.app import main
 from tracefoundry.payloads.bundle_objects import BundleObjects
 from tracefoundry.payloads.errors import ObjectMissing
+from tracefoundry.server.bundle_handover import Receiver
 from tracefoundry.server.job_documents import MESSAGE_LIMIT_BYTES, write_report
 
 PROMPT = "the prompt of the incident, word for word " * 4
@@ -309,6 +310,22 @@ def test_a_bundle_that_is_gone_or_changed_does_not_pass(jobs: Jobs) -> None:
     assert (2, True) == (status, "is not there any more" in message)
 
 
+def test_a_bundle_is_handed_over_to_the_pod_of_a_rerun(jobs: Jobs) -> None:
+    """After the check; a pod that waits for another bundle does not get it, and that may be tried
+    again."""
+    made = jobs.made(jobs.document(trace_ids=[jobs.send()]))
+    file = io.BytesIO()
+    with Receiver(0, made["sha256"], file, limit_bytes=None) as there:
+        pod = {"host": "127.0.0.1", "port": there.port}
+        status, message = jobs.replay(made, mode="Rerun", rerun=pod)
+        assert (0, True) == (status, json.loads(message)["ok"])
+        assert jobs.download(made["uri"]).getvalue() == file.getvalue()
+    with Receiver(0, "0" * 64, io.BytesIO(), limit_bytes=None) as other:
+        pod = {"host": "127.0.0.1", "port": other.port}
+        status, message = jobs.replay(made, mode="Rerun", rerun=pod)
+    assert (1, True) == (status, "does not ask for this bundle" in message)
+
+
 def test_retention_removes_the_bundle_after_its_time(jobs: Jobs) -> None:
     """The record that the Job made leads to it. The platform's own hourly run may come first."""
     made = jobs.made(jobs.document(trace_ids=[jobs.send()], object_ttl="1s"))
@@ -327,7 +344,7 @@ def test_retention_removes_the_bundle_after_its_time(jobs: Jobs) -> None:
 
 def test_jobs_without_their_documents_fail_for_good(jobs: Jobs) -> None:
     """Somebody runs the command by hand."""
-    for command in ("export-job", "replay-job"):
+    for command in ("export-job", "replay-job", "rerun-job"):
         status, message = jobs.run(command)
         assert (2, True) == (status, "is not set" in message)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from tracefoundry.auth.access import open_access
 from tracefoundry.auth.caller import Caller, Role
 from tracefoundry.bundle.reading import Bundle
 from tracefoundry.bundle.verification import verify
+from tracefoundry.model.payload import ref_of
+from tracefoundry.model.times import day_of
 from tracefoundry.payloads.errors import ObjectStoreUnavailable
 from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.query import exports
@@ -240,6 +243,7 @@ def test_exports_at_once_are_bounded(exported: Exports, monkeypatch: pytest.Monk
     """One more is told to come again; one that failed gives its place back."""
     monkeypatch.setattr("tracefoundry.query.exporting.EXPORTS_AT_ONCE", 0)
     assert exported.refused(ONE) == (503, "too_many_exports")
+    assert int(exported.post(ONE).headers["retry-after"]) > 0
 
 
 def test_an_object_store_that_is_down_is_503(
@@ -254,3 +258,48 @@ def test_an_object_store_that_is_down_is_503(
     refused = exported.refused(ONE, {"payloads": True})
     assert refused == (503, "payload_store_unavailable")
     assert exported.bundle(ONE).manifest.counts.spans == 2
+
+
+def expire(exported: Exports, *days: int) -> None:
+    """The payloads of these days are gone."""
+    with exported.store.deletion.retention_run(dry_run=False, check=lambda: None) as run:
+        for day in days:
+            run.mark_payloads_expired(1, day, now_ns=time.time_ns(), reason="retention")
+
+
+def test_an_export_whose_contents_have_all_expired_is_refused(exported: Exports) -> None:
+    """Before anything is on record; without payloads it goes on, and so it does for a trace that
+    never had any."""
+    plain = exported.bundle("/api/export", {"payloads": True}, start=0, project="shop")
+    expire(exported, day_of(make_span(1, 1).start_time_ns))
+    before = exported.audit()
+    assert exported.refused(ONE, {"payloads": True}) == (410, "contents_expired")
+    asked = {"payloads": True, "trace_ids": [trace_id(1).hex(), trace_id(2).hex()]}
+    assert exported.refused("/api/export", asked, project="default") == (410, "contents_expired")
+    assert exported.audit() == before
+    assert exported.bundle(ONE).manifest.counts.spans == 2
+    again = exported.bundle("/api/export", {"payloads": True}, start=0, project="shop")
+    assert again.manifest.root == plain.manifest.root
+
+
+def test_an_export_of_which_a_part_has_expired_has_the_rest(exported: Exports) -> None:
+    """It says which is gone."""
+    late = make_span(
+        1, 3, 1, start=make_span(1, 1).start_time_ns + 86_400 * 10**9, attributes=dict(CHAT)
+    )
+    keep(exported.store, exported.objects, [late])
+    expire(exported, day_of(make_span(1, 1).start_time_ns))
+    (facts,) = exported.bundle(ONE, {"payloads": True}).traces()
+    assert facts.payloads == {"expired": 2, "present": 1}
+
+
+def test_a_trace_that_points_at_stored_content_is_exported_after_its_day(
+    exported: Exports,
+) -> None:
+    """What it points at may be stored on another day."""
+    pointing = make_span(7, 1, attributes={"gen_ai.input.messages_ref": ref_of(b"a text")})
+    keep(exported.store, exported.objects, [pointing])
+    expire(exported, day_of(pointing.start_time_ns))
+    path = f"/api/traces/{trace_id(7).hex()}/export"
+    (facts,) = exported.bundle(path, {"payloads": True}).traces()
+    assert facts.payloads == {"dangling": 1}

@@ -13,14 +13,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+_IN_MEMORY_BYTES = 4 * 1024 * 1024
+"""Beyond this the file is on disk."""
+
 
 class ContentSpool:
     """Contents by ref. Use it as a context manager; the file goes with it."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """``folder`` is where the file is made; the system's for temporary files by default."""
-        self._file = tempfile.TemporaryFile(  # noqa: SIM115 (closed in __exit__)
-            dir=folder, buffering=1024 * 1024
+        self._file = tempfile.SpooledTemporaryFile(  # noqa: SIM115 (closed in __exit__)
+            max_size=_IN_MEMORY_BYTES,
+            dir=None if folder is None else str(folder),
+            buffering=1024 * 1024,
         )
         self._places: dict[str, tuple[int, int]] = {}
         self._end = 0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tracefoundry.bulk_work import bulk_work
 from tracefoundry.bundle.errors import BundleError
 from tracefoundry.bundle.export_batches import ExportedProject, TraceBatches
 from tracefoundry.bundle.export_contents import ContentReader
@@ -92,7 +93,7 @@ def export_traces(
             f"{len(traces):,} traces do not fit into one bundle: export at most {MAX_TRACES:,}"
         )
     projects = _projects(traces, options)
-    with ContentSpool(options.spool_folder) as spool:
+    with bulk_work(), ContentSpool(options.spool_folder) as spool:
         batches = TraceBatches(snapshot, contents, spool)
         writer = BundleWriter(
             out,

@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
+from tracefoundry.bulk_work import bulk_work
 from tracefoundry.bundle.errors import NotABundle
 from tracefoundry.bundle.import_content import ContentFile
 from tracefoundry.bundle.import_options import (
@@ -77,9 +78,22 @@ def import_bundle(
         ObjectStoreError: contents cannot be stored now.
         StoreUnavailable: rows cannot be stored now; or another import is at work.
     """
-    verdict = verify(file)
-    if not verdict.valid:
-        raise NotABundle(verdict.reason or "is not valid", member=verdict.member)
+    with bulk_work():
+        verdict = verify(file)
+        if not verdict.valid:
+            raise NotABundle(verdict.reason or "is not valid", member=verdict.member)
+        return _import_bundle(store, payloads, file, options, now_ns, folder)
+
+
+def _import_bundle(
+    store: Store,
+    payloads: PayloadWriter | None,
+    file: Path | BinaryIO,
+    options: ImportOptions,
+    now_ns: int,
+    folder: Path | None,
+) -> ImportReport:
+    """The import of a bundle that was verified."""
     with Bundle(file) as bundle:
         traces = _traces_of(bundle, options)
         redactors = _redactors(bundle, traces, options)
@@ -121,7 +135,11 @@ def import_spans(
         As :func:`import_bundle`, and what ``chunks`` raises; nothing was stored.
     """
     redactors: dict[str, Redactor] = {}
-    with store.imports.open(now_ns) as run, ImportPipeline(run, payloads) as pipeline:
+    with (
+        bulk_work(),
+        store.imports.open(now_ns) as run,
+        ImportPipeline(run, payloads) as pipeline,
+    ):
         for chunk in chunks:
             for target, spans in _by_project(chunk.spans, options):
                 redactor = _redactor_of(target, redactors)

@@ -2,22 +2,22 @@
 
 Spans ask for contents in the order of traces, while a bundle stores them by hash, many in one
 compressed pack: reading them in place would inflate a pack for every span. Memory holds 40 bytes a
-content, and an index by the first two bytes of hashes.
+content, and an index by the first two bytes of hashes. (The file is not mapped into memory: mapped
+pages would count as memory of the process, in the end all of them.)
 """
 
 from __future__ import annotations
 
-import mmap
+import os
 import tempfile
 from array import array
-from bisect import bisect_left
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tracefoundry.bundle.errors import NotABundle
-from tracefoundry.model.payload import digest_of, ref_from_digest
+from tracefoundry.model.payload import digest_of
 
 _DIGEST_BYTES = 32
 _BUCKETS = 1 << 16
@@ -41,7 +41,6 @@ class ContentFile:
         self._ends = array("Q", [0])
         self._buckets = array("Q")
         """By the first two bytes of a hash: how many contents come before."""
-        self._mapped: mmap.mmap | None = None
         try:
             before = b""
             for sha256, content in contents:
@@ -55,8 +54,6 @@ class ContentFile:
                 self._ends.append(self._ends[-1] + len(content))
             self._begin_bucket(_BUCKETS)
             self._file.flush()
-            if self._ends[-1]:
-                self._mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         except BaseException:
             self._file.close()
             raise
@@ -73,39 +70,33 @@ class ContentFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._mapped is not None:
-            self._mapped.close()
         self._file.close()
 
     def find(self, refs: Collection[str]) -> dict[str, bytes]:
-        """The contents of those of these refs that are here."""
+        """The contents of those of these refs that are here. Keyed refs and a sender's own words
+        never are."""
         found: dict[str, bytes] = {}
         for ref in refs:
-            place = self._place_of(digest_of(ref))
+            try:
+                place = self._place_of(digest_of(ref))
+            except ValueError:
+                continue
             if place is not None:
                 start, end = self._ends[place], self._ends[place + 1]
-                found[ref] = b"" if self._mapped is None else self._mapped[start:end]
+                found[ref] = os.pread(self._file.fileno(), end - start, start)
         return found
 
     def _place_of(self, digest: bytes) -> int | None:
         bucket = digest[0] << 8 | digest[1]
-        first, end = self._buckets[bucket], self._buckets[bucket + 1]
-        place = bisect_left(range(end), digest, lo=first, key=self._digest)
-        return place if place < end and self._digest(place) == digest else None
+        at = self._buckets[bucket] * _DIGEST_BYTES
+        end = self._buckets[bucket + 1] * _DIGEST_BYTES
+        # A bucket holds a few digests, so it is searched from its start.
+        while (at := self._digests.find(digest, at, end)) >= 0:
+            if at % _DIGEST_BYTES == 0:
+                return at // _DIGEST_BYTES
+            at += 1
+        return None
 
     def _begin_bucket(self, bucket: int) -> None:
         while len(self._buckets) <= bucket:
             self._buckets.append(len(self))
-
-    def _digest(self, place: int) -> bytes:
-        return bytes(self._digests[place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES])
-
-
-def is_stored_ref(ref: str | None) -> bool:
-    """Whether a ref names content by its plain hash, not by a keyed one or a sender's words."""
-    if ref is None:
-        return False
-    try:
-        return ref_from_digest(digest_of(ref)) == ref
-    except ValueError:
-        return False

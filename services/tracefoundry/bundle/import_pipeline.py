@@ -15,9 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Protocol, Self
 
-from tracefoundry.bundle.import_content import is_stored_ref
 from tracefoundry.bundle.import_options import ImportTarget
-from tracefoundry.model.contents import restore_log, restore_span
+from tracefoundry.model.contents import restore_log, restore_span, restored_attributes
 from tracefoundry.model.genai import registry
 from tracefoundry.model.genai.cost import bounded_lookups
 from tracefoundry.model.genai.view import GenAI
@@ -42,7 +41,7 @@ _Contents = dict[tuple[int, str, int], dict[str, bytes]]
 """Contents by (project id, project, day) and ref."""
 
 Find = Callable[[Collection[str]], Mapping[str, bytes]]
-"""From refs to those contents that the file holds."""
+"""From refs to those contents that the file holds; a text that is no ref has none."""
 
 
 class _Record(Protocol):
@@ -152,13 +151,15 @@ class ImportPipeline:
             self._admitted |= new
 
     def _derive_span(self, span: Span, found: Mapping[str, bytes]) -> None:
-        whole = restore_span(span, found) if found else span
+        attributes, events = span.attributes, span.events
+        if found:
+            attributes, events = restored_attributes(span, found)
         span.genai = registry.derive(
-            whole.attributes,
-            whole.events,
-            whole.scope.name,
-            span_name=whole.name,
-            start_time_ns=whole.start_time_ns,
+            attributes,
+            events,
+            span.scope.name,
+            span_name=span.name,
+            start_time_ns=span.start_time_ns,
         )
 
     def _redacted_span(
@@ -265,9 +266,7 @@ class ImportPipeline:
 def _refs_of(record: Span | LogRecord) -> set[str]:
     """The refs of contents that the file may hold."""
     return {
-        entry.ref
-        for entry in record.payloads
-        if entry.ref is not None and entry.state == "present" and is_stored_ref(entry.ref)
+        entry.ref for entry in record.payloads if entry.ref is not None and entry.state == "present"
     }
 
 

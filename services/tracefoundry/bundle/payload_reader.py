@@ -71,18 +71,19 @@ class PayloadReader:
         return self._read(member, MAX_PAYLOAD_BYTES)
 
     def _all_packed(self) -> Iterator[tuple[str, bytes]]:
-        before, offset, pack_number, pack = "", 0, -1, b""
+        before, offset, pack_number, pack_name, pack = "", 0, -1, "", b""
         for number in range(self._index_count):
             name, entries = self._entries(number)
             for entry in entries:
                 if entry.sha256 <= before:
                     raise NotABundle("is not sorted by hash", member=name)
                 before = entry.sha256
-                if pack_number < 0 or entry.pack != numbered("pack", pack_number):
+                if entry.pack != pack_name:
                     self._check_cut(pack_number, pack, offset)
                     pack_number, offset = pack_number + 1, 0
+                    pack_name = numbered("pack", pack_number)
                     pack = self._read_pack(entry.pack, name)
-                if entry.pack != numbered("pack", pack_number) or entry.offset != offset:
+                if entry.pack != pack_name or entry.offset != offset:
                     raise NotABundle("leaves gaps in a pack, or skips one", member=name)
                 offset += entry.bytes
                 yield entry.sha256, _cut(pack, entry)

@@ -22,6 +22,7 @@ _REMEMBERED: Final = 250_000
 """Digests that are remembered as spooled. A payload that comes again later is spooled again, and
 left out when they are sorted."""
 _READ_ENTRIES: Final = 20_000
+_BUFFER_BYTES: Final = 256 * 1024
 
 
 class PayloadSpool:
@@ -37,6 +38,11 @@ class PayloadSpool:
     def __contains__(self, digest: bytes) -> bool:
         """Whether the payload is known to be here; it may be here all the same."""
         return digest in self._recent
+
+    @property
+    def remembered(self) -> int:
+        """How many digests memory holds."""
+        return len(self._recent)
 
     def add(self, digest: bytes, content: bytes) -> None:
         """Spool a payload.
@@ -95,4 +101,4 @@ class PayloadSpool:
 
 def _unlinked_file(folder: Path | None) -> IO[bytes]:
     """A file without a name, which is gone with the process."""
-    return tempfile.TemporaryFile(dir=folder)
+    return tempfile.TemporaryFile(dir=folder, buffering=_BUFFER_BYTES)

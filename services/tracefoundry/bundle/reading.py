@@ -35,6 +35,9 @@ from tracefoundry.otlp.decoded import BodyLimits, Decoded, TooLarge, Undecodable
 _LIMITS: Final = BodyLimits(records=400_000, parts=5_000_000, values=2_000_000)
 """A chunk may hold more small parts than one body that was sent; 8 MiB bound them."""
 
+_LINES_BYTES: Final = 256 * 1024
+"""Lines are decoded so many bytes at a time."""
+
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 Line = TypeVar("Line", TraceFacts, SpanFacts)
@@ -63,6 +66,8 @@ class Bundle:
             self.close()
             raise
         self._members = {member.path: member for member in self.manifest.members}
+        self._log_lines: int | None = None
+        """How many lines of facts are about log records, once all were read."""
         self._payloads = PayloadReader(self._members, self.content)
 
     def traces(self) -> Iterator[TraceFacts]:
@@ -99,10 +104,13 @@ class Bundle:
                 chunk.append((refs.span(span, line, member), line))
             yield chunk
         facts.check_end()
+        self._log_lines = facts.of_others
 
     def logs_with_facts(self) -> Iterator[list[tuple[LogRecord, SpanFacts | None]]]:
         """:meth:`logs`, each with its line of facts."""
-        facts = _FactsInOrder(self.traces(), self._lines("facts", SpanFacts), of_spans=False)
+        # The facts of spans need not be read again only to pass over them.
+        lines = iter(()) if self._log_lines == 0 else self._lines("facts", SpanFacts)
+        facts = _FactsInOrder(self.traces(), lines, of_spans=False)
         for member, content in self._chunks("logs"):
             decoded = _decoded(protobuf.decode_logs, content, member)
             refs, chunk = RefReader(), []
@@ -171,14 +179,18 @@ class Bundle:
                 raise NotABundle("its last line has no end", member=member)
             start = 0
             while start < len(content):
-                end = content.index(b"\n", start)
+                end = content.index(b"\n", min(start + _LINES_BYTES, len(content)) - 1) + 1
                 try:
-                    yield decoder.decode(memoryview(content)[start:end]), member
+                    lines = decoder.decode_lines(memoryview(content)[start:end])
                 except UNREADABLE as error:
                     raise NotABundle(
                         f"has a line that cannot be read: {error}", member=member
                     ) from None
-                start = end + 1
+                if len(lines) != content.count(b"\n", start, end):
+                    raise NotABundle("has an empty line", member=member)
+                for line in lines:
+                    yield line, member
+                start = end
 
 
 class _FactsInOrder:
@@ -193,11 +205,11 @@ class _FactsInOrder:
     ) -> None:
         self._traces = traces
         self._of_spans = of_spans
-        self._facts = (
-            (line, member) for line, member in facts if (line.time_ns is None) == of_spans
-        )
+        self._facts = self._of_kind(facts)
+        self.of_others = 0
+        """Lines about log records passed over on behalf of spans, or the other way round."""
         self._next = next(self._facts, None)
-        self._trace_id = ""
+        self._trace_id, self._trace_bytes = "", b""
         self._index = -1
         self._left = 0
 
@@ -212,10 +224,11 @@ class _FactsInOrder:
             if trace is None:
                 raise NotABundle("has more records than the traces tell", member=member)
             self._trace_id, self._index = trace.trace_id, -1
+            self._trace_bytes = bytes.fromhex(trace.trace_id)
             self._left = trace.spans if self._of_spans else trace.logs
         self._left -= 1
         self._index += 1
-        if record.trace_id.hex() != self._trace_id:
+        if record.trace_id != self._trace_bytes:
             raise NotABundle("has records of another trace than it should", member=member)
         if self._next is None:
             return None
@@ -227,6 +240,13 @@ class _FactsInOrder:
             raise NotABundle("has a line that is not about the record it names", member=of_facts)
         self._next = next(self._facts, None)
         return line
+
+    def _of_kind(self, facts: Iterator[tuple[SpanFacts, str]]) -> Iterator[tuple[SpanFacts, str]]:
+        for both in facts:
+            if (both[0].time_ns is None) == self._of_spans:
+                yield both
+            else:
+                self.of_others += 1
 
     def check_end(self) -> None:
         """Raise if a trace or a line of facts has no record."""

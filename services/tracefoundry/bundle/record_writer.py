@@ -165,8 +165,8 @@ class RecordWriter:
             start_time_ns=time_ns if is_span else None,
             time_ns=None if is_span else time_ns,
             index=index,
-            payloads=tuple(self._facts_of(record, entry) for entry in record.payloads),
-            redactions=tuple(RedactionCount(rule, count) for rule, count in record.redactions),
+            payloads=tuple([self._facts_of(record, entry) for entry in record.payloads]),
+            redactions=tuple([RedactionCount(rule, count) for rule, count in record.redactions]),
             mended_strings=MendedStrings(
                 record.mended_strings, record.resource.mended_strings, record.scope.mended_strings
             ),

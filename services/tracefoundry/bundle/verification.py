@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -28,6 +28,8 @@ from tracefoundry.bundle.viewer import viewer_html
 
 _THREADS: Final = 2
 """Inflating and hashing run outside the interpreter's lock."""
+_PACKS_AHEAD: Final = 2
+"""Packs that are read while one is cut up."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,8 +73,13 @@ def verify(
         with Bundle(file) as bundle:
             manifest = bundle.manifest
             signed = _signature(bundle, keys)
-            _check_members(bundle, progress)
-            _check_counts(bundle)
+            with ThreadPoolExecutor(_THREADS, thread_name_prefix="bundle-verify") as threads:
+                try:
+                    _check_members(bundle, threads, progress)
+                    _check_counts(bundle, _ProvenPacks(bundle, threads, progress))
+                except NotABundle:
+                    threads.shutdown(wait=True, cancel_futures=True)
+                    raise
     except NotABundle as error:
         return Verdict(
             valid=False,
@@ -102,17 +109,13 @@ def _signature(bundle: Bundle, keys: Sequence[PublicKey]) -> Checked:
     return check(envelope, bundle.manifest.root, bundle.manifest_bytes, keys)
 
 
-def _check_members(bundle: Bundle, progress: Callable[[int], object]) -> None:
-    members = bundle.manifest.members
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="bundle-verify") as threads:
-        try:
-            for size in threads.map(
-                lambda member: _check_member(bundle, member), _ordered(members)
-            ):
-                progress(size)
-        except NotABundle:
-            threads.shutdown(wait=True, cancel_futures=True)
-            raise
+def _check_members(
+    bundle: Bundle, threads: ThreadPoolExecutor, progress: Callable[[int], object]
+) -> None:
+    """Prove all members but packs."""
+    members = [member for member in bundle.manifest.members if kind_of(member.path) != "pack"]
+    for size in threads.map(lambda member: _check_member(bundle, member), _ordered(members)):
+        progress(size)
 
 
 def _ordered(members: Iterable[Member]) -> list[Member]:
@@ -120,8 +123,8 @@ def _ordered(members: Iterable[Member]) -> list[Member]:
     return sorted(members, key=lambda member: member.path)
 
 
-def _check_member(bundle: Bundle, member: Member) -> int:
-    """Inflate and hash a member, piece by piece; its size."""
+def _check_member(bundle: Bundle, member: Member, kept: list[bytes] | None = None) -> int:
+    """Inflate and hash a member, piece by piece; its size. The pieces are added to ``kept``."""
     entry = bundle.zip.entries[member.path]
     inflated, deflated = hashlib.sha256(), hashlib.sha256()
     known = member.deflated_sha256 is not None
@@ -129,6 +132,8 @@ def _check_member(bundle: Bundle, member: Member) -> int:
         inflated.update(piece)
         if known:
             deflated.update(raw)
+        if kept is not None:
+            kept.append(piece)
     if inflated.hexdigest() != member.sha256:
         raise NotABundle("its SHA-256 is not that of the manifest", member=member.path)
     if known and deflated.hexdigest() != member.deflated_sha256:
@@ -140,7 +145,44 @@ def _check_member(bundle: Bundle, member: Member) -> int:
     return member.bytes
 
 
-def _check_counts(bundle: Bundle) -> None:
+class _ProvenPacks:
+    """Reads packs while others are cut up: each is inflated once, for its own hash and for those of
+    its payloads. Other members were proven before."""
+
+    def __init__(
+        self, bundle: Bundle, threads: ThreadPoolExecutor, progress: Callable[[int], object]
+    ) -> None:
+        self._bundle = bundle
+        self._threads = threads
+        self._progress = progress
+        packs = [member for member in bundle.manifest.members if kind_of(member.path) == "pack"]
+        self._next = iter(_ordered(packs))
+        self._ahead: deque[tuple[Member, Future[bytes]]] = deque()
+
+    def __call__(self, member: Member, most_bytes: int = MAX_CHUNK_BYTES) -> bytes:
+        """A whole member."""
+        if kind_of(member.path) != "pack":
+            return self._bundle.zip.content(member.path, most_bytes)
+        while len(self._ahead) < _PACKS_AHEAD and (one := next(self._next, None)) is not None:
+            self._ahead.append((one, self._threads.submit(self._proven, one)))
+        if not self._ahead or self._ahead[0][0] is not member:
+            raise NotABundle("is not where the index says", member=member.path)
+        content = self._ahead.popleft()[1].result()
+        self._progress(len(content))
+        return content
+
+    def _proven(self, member: Member) -> bytes:
+        size = self._bundle.zip.entries[member.path].size
+        if size > MAX_CHUNK_BYTES:
+            raise NotABundle(
+                f"has {size:,} bytes; a bundle allows {MAX_CHUNK_BYTES:,} here", member=member.path
+            )
+        kept: list[bytes] = []
+        _check_member(self._bundle, member, kept)
+        return b"".join(kept)
+
+
+def _check_counts(bundle: Bundle, packs: _ProvenPacks) -> None:
     """Compare the manifest's numbers with the traces, and with the packs, cut up and hashed."""
     counts = bundle.manifest.counts
     traces = spans = logs = 0
@@ -148,13 +190,8 @@ def _check_counts(bundle: Bundle) -> None:
         traces, spans, logs = traces + 1, spans + trace.spans, logs + trace.logs
     members = {member.path: member for member in bundle.manifest.members}
     payloads = sum(1 for path in members if kind_of(path) == "payload")
-    # All members are proven by now: only the payloads in packs are hashed again, each by itself.
-    payloads += PayloadReader(members, partial(_proven_content, bundle)).check_packs()
+    payloads += PayloadReader(members, packs).check_packs()
     if (traces, spans, logs, payloads) != (
         counts.traces, counts.spans, counts.logs, counts.payloads,
     ):  # fmt: skip
         raise NotABundle("its counts are not those of the members", member="manifest.json")
-
-
-def _proven_content(bundle: Bundle, member: Member, most_bytes: int = MAX_CHUNK_BYTES) -> bytes:
-    return bundle.zip.content(member.path, most_bytes)

@@ -1,4 +1,4 @@
-"""``tracefoundry export-job`` and ``replay-job``: what the Jobs of a TraceExport run.
+"""``export-job``, ``replay-job`` and ``rerun-job``: what the Jobs of a TraceExport run.
 
 They are hidden: the operator starts them, and tells them everything by environment variables. Exit
 status 2 says that another attempt would fail too, 1 that it may succeed.
@@ -35,6 +35,14 @@ def replay_job(report: Report = TERMINATION_LOG) -> int:
     from tracefoundry.server.replay_job import run_replay_job
 
     return _run(run_replay_job, report)
+
+
+def rerun_job(report: Report = TERMINATION_LOG) -> int:
+    """Answer the agent of a TraceExport from its bundle, until SIGTERM."""
+    from tracefoundry.cli.display import write_raw
+    from tracefoundry.server.rerun_job import run_rerun_job
+
+    return _run(lambda: run_rerun_job(write_raw), report)
 
 
 def _run(job: Callable[[], Mapping[str, Any]], report: Path) -> int:

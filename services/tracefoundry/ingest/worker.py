@@ -28,6 +28,7 @@ from pathlib import Path
 
 import msgspec
 
+from tracefoundry.bulk_work import COLLECTION_THRESHOLDS, SWITCH_INTERVAL_S
 from tracefoundry.ingest.batch import Batch
 from tracefoundry.ingest.messages import (
     DECODING_DEFECT,
@@ -61,7 +62,6 @@ MAINTAIN_AGAIN_S = 5.0
 """Pause after a failed maintenance."""
 RECOMPUTE_EVERY_S = 2.5
 """Pause between two checks for traces whose summary was deferred."""
-SWITCH_INTERVAL_S = 0.0005
 
 _log = logging.getLogger(__name__)
 
@@ -312,7 +312,7 @@ def main() -> None:
     worker = Worker(connection)
     # Decoding creates no reference cycles, so garbage collections can be rare.
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(*COLLECTION_THRESHOLDS)
     # The committing thread runs for a moment after each answer of the database. If it had to wait
     # 5 ms (the default) for the decoding thread each time, the database would idle.
     sys.setswitchinterval(SWITCH_INTERVAL_S)

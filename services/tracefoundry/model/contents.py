@@ -102,6 +102,22 @@ def restore_span(
     )
 
 
+def restored_attributes(
+    span: Span, contents: Mapping[str, bytes]
+) -> tuple[Attributes, list[Event]]:
+    """The attributes and events of a span with its contents put back, as :func:`restore_span` has
+    them; what the GenAI view is derived from."""
+    found, _ = _found(span.payloads, contents, name_missing_refs=False)
+    at_span = found.get(SPAN)
+    attributes = {**span.attributes, **at_span} if at_span else span.attributes
+    if len(found) == 1 and at_span:
+        return attributes, span.events
+    return attributes, [
+        _with_attributes(event, found.get(f"events/{index}"))
+        for index, event in enumerate(span.events)
+    ]
+
+
 def restore_log(
     log: LogRecord, contents: Mapping[str, bytes], *, name_missing_refs: bool = False
 ) -> LogRecord:

@@ -22,6 +22,11 @@ _DOUBLE: Final = struct.Struct("<cd")
 _FLAGS: Final = struct.Struct("<2sI")
 _KNOWN_KEYS: Final = 4_096
 """Attribute keys whose encoded form is remembered."""
+KNOWN_PAIRS: Final = 2_048
+"""Attributes with a short text whose encoded form is remembered: names of models and servers come
+again with each span."""
+_SHORT_TEXT: Final = 48
+"""Characters of such a text."""
 
 
 def varint(value: int) -> bytes:
@@ -48,6 +53,12 @@ class SpanEncoder:
 
     def __init__(self) -> None:
         self._keys: dict[str, bytes] = {}
+        self._pairs: dict[tuple[str, str], bytes] = {}
+
+    @property
+    def known_pairs(self) -> int:
+        """How many attributes are remembered, at most :data:`KNOWN_PAIRS`."""
+        return len(self._pairs)
 
     def encode(self, span: Span) -> bytes:
         """The ``Span`` message of a span, without its tag and length."""
@@ -84,12 +95,18 @@ class SpanEncoder:
         return b"".join(parts)
 
     def _put_attributes(self, parts: list[bytes], attributes: Attributes) -> None:
-        keys = self._keys
+        keys, pairs = self._keys, self._pairs
         for key, value in attributes.items():
+            kind = type(value)
+            short = kind is str and len(value) <= _SHORT_TEXT
+            if short:
+                known = pairs.get((key, value))
+                if known is not None:
+                    parts.append(known)
+                    continue
             encoded_key = keys.get(key)
             if encoded_key is None:
                 encoded_key = self._encoded_key(key)
-            kind = type(value)
             if kind is str:
                 raw = value.encode()
                 content = b"\x0a" + varint(len(raw)) + raw
@@ -103,8 +120,15 @@ class SpanEncoder:
             else:
                 content = encode_protobuf.value_bytes(value)
             size = varint(len(content))
-            pair = len(encoded_key) + 1 + len(size) + len(content)
-            parts += (b"\x4a", varint(pair), encoded_key, b"\x12", size, content)
+            length = len(encoded_key) + 1 + len(size) + len(content)
+            pair = (b"\x4a", varint(length), encoded_key, b"\x12", size, content)
+            if short:
+                if len(pairs) >= KNOWN_PAIRS:
+                    pairs.clear()
+                pairs[key, value] = known = b"".join(pair)
+                parts.append(known)
+            else:
+                parts += pair
 
     def _encoded_key(self, key: str) -> bytes:
         """The field of a key, which an empty one does not have."""

@@ -79,7 +79,10 @@ def install(app: FastAPI, retry_after_seconds: int) -> None:
 
     @app.exception_handler(ApiError)
     async def on_api_error(_request: Request, error: ApiError) -> Response:
-        return error_response(error.status, error.code, error.message, error.remedy)
+        headers = {"Retry-After": str(retry_after_seconds)} if error.status == 503 else None
+        return error_response(
+            error.status, error.code, error.message, error.remedy, headers=headers
+        )
 
     @app.exception_handler(RequestValidationError)
     async def on_validation(_request: Request, error: RequestValidationError) -> Response:

@@ -18,6 +18,7 @@ from tracefoundry.payloads.keys import KeyRing
 from tracefoundry.payloads.objects import ObjectStore
 from tracefoundry.query.access import Readable
 from tracefoundry.query.errors import ApiError
+from tracefoundry.query.expired_exports import refuse_expired
 from tracefoundry.query.parameters import ExportTrace
 from tracefoundry.query.produced_body import ProducedBody, ProducedResponse
 from tracefoundry.redaction.policy import Mode, Policy, UserPatterns
@@ -120,7 +121,8 @@ class Exporting:
         """Write a bundle.
 
         Raises:
-            ApiError: what ``select`` raises, and 422 for a redaction that is too weak.
+            ApiError: what ``select`` raises, 410 where contents are wanted and all of them have
+                expired, and 422 for a redaction that is too weak.
             BundleError, UnknownKey, StoreUnavailable, ObjectStoreUnavailable: it is incomplete.
         """
         # The engine of redaction is large, and a process that exports nothing needs none of it.
@@ -129,6 +131,8 @@ class Exporting:
 
         with self.reader.snapshot() as snapshot:
             readable, traces = select(snapshot)
+            if asked.payloads:
+                refuse_expired(snapshot, traces)
             names = {
                 project_id: readable.names[project_id]
                 for project_id in sorted({trace.project_id for trace in traces})

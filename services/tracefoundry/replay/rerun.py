@@ -63,8 +63,6 @@ def rerun(
     """
     prefix = [] if allow else namespace_prefix()
     with ReplayServer(recording, allow=allow) as server:
-        if prefix:
-            server.add_guards(NAMESPACE_GUARD)
         status = _run(
             [*(prefix or []), *command],
             {
@@ -76,6 +74,7 @@ def rerun(
     report.command = list(command)
     report.exit_status = status
     report.root = recording.root
+    report.guards = with_outer_guard(report.guards, NAMESPACE_GUARD, active=bool(prefix))
     report.notes = _notes(recording, report, has_namespace=bool(prefix), allow=allow)
     report.ok = status == 0 and not report.missed
     return report
@@ -109,9 +108,26 @@ def _notes(
             "This system lets us make no network namespace: only the guards of the SDK stopped live"
             " calls. Libraries that open connections in native code are not seen by these."
         )
+    return [*notes, *recording_notes(recording, report, around=[NAMESPACE_GUARD])]
+
+
+def with_outer_guard(told: Sequence[str], name: str, *, active: bool) -> list[str]:
+    """The guards that processes of the agent told, and the one around them if it is active.
+
+    A process can name any guard; the one around it is known outside of it alone.
+    """
+    return [*([name] if active else []), *(each for each in told if each != name)]
+
+
+def recording_notes(
+    recording: Recording, report: RerunReport, *, around: Sequence[str]
+) -> list[str]:
+    """What a reader of the report has to know of the recording, and of an agent that did not use
+    it. ``around`` names guards that stand around the agent whatever it does."""
+    notes = []
     if not recording.calls:
         notes.append("The bundle has no recorded calls of models or tools.")
-    elif not report.guards or report.guards == [NAMESPACE_GUARD]:
+    elif not set(report.guards) - set(around):
         notes.append(
             "No process of the command asked for a recorded call or told of a guard: it has to call"
             " tracefoundry_sdk.quick_start() or use the SDK's helpers."

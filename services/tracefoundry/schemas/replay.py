@@ -122,9 +122,10 @@ class RerunReport(msgspec.Struct, kw_only=True):
 
     ok: bool = False
     command: list[str] = []
-    exit_status: Annotated[int | None, Meta(description="Null if the command did not start.")] = (
-        None
-    )
+    exit_status: Annotated[
+        int | None,
+        Meta(description="Null if the command did not start, or runs in another container."),
+    ] = None
     root: Annotated[str | None, Meta(description="Root hash of the bundle.")] = None
     matched: int = 0
     missed: Annotated[int, Meta(description="Also those that diverged or were blocked.")] = 0

@@ -1,8 +1,9 @@
 """What the Jobs of a TraceExport are told by the operator, and what they report to it.
 
 Everything comes in environment variables: JSON in ``TRACEFOUNDRY_EXPORT_JOB``,
-``TRACEFOUNDRY_EXPORT_BOUNDS`` and ``TRACEFOUNDRY_REPLAY_JOB``. The report is the termination
-message of the container, which Kubernetes limits to 4 KiB: JSON after success, else one sentence.
+``TRACEFOUNDRY_EXPORT_BOUNDS``, ``TRACEFOUNDRY_REPLAY_JOB`` and ``TRACEFOUNDRY_RERUN_JOB``. The
+report is the termination message of the container, which Kubernetes limits to 4 KiB: JSON after
+success, else one sentence.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ EXPORT_VARIABLE = "TRACEFOUNDRY_EXPORT_JOB"
 BOUNDS_VARIABLE = "TRACEFOUNDRY_EXPORT_BOUNDS"
 SIGNING_KEY_VARIABLE = "TRACEFOUNDRY_EXPORT_SIGNING_KEY"
 REPLAY_VARIABLE = "TRACEFOUNDRY_REPLAY_JOB"
+RERUN_VARIABLE = "TRACEFOUNDRY_RERUN_JOB"
 SCRATCH_VARIABLE = "TRACEFOUNDRY_SCRATCH"
 SCRATCH_BYTES_VARIABLE = "TRACEFOUNDRY_SCRATCH_BYTES"
 
@@ -134,15 +136,49 @@ class ExportBounds(msgspec.Struct, frozen=True):
         )
 
 
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class RerunPod(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The pod in which the agent runs again, which waits for the bundle."""
+
+    host: str
+    port: Port
+
+
 class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A bundle to check."""
+    """A bundle to check.
+
+    Attributes:
+        uri: of the bundle.
+        sha256: of the bundle, in hex.
+        mode: ``Rerun`` hands the bundle to a pod after the check.
+        rerun: that pod.
+    """
 
     uri: str
     sha256: str
-    mode: Literal["Verify"]
+    mode: Literal["Verify", "Rerun"]
+    rerun: RerunPod | None = None
 
 
-_Document = TypeVar("_Document", ExportRequest, ExportBounds, ReplayRequest)
+class RerunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A bundle to answer an agent from.
+
+    Attributes:
+        sha256: of the bundle, in hex.
+        port: where the bundle is handed over.
+        ready_port: connections are taken when the agent may start.
+        socket: path at which the agent finds the server of the replay.
+    """
+
+    sha256: str
+    port: Port
+    ready_port: Port
+    socket: str
+
+
+_Document = TypeVar("_Document", ExportRequest, ExportBounds, ReplayRequest, RerunRequest)
 
 
 def read_document(

@@ -1,7 +1,9 @@
-"""``tracefoundry replay-job``: checks the bundle of a TraceExport as it is in the bucket."""
+"""``tracefoundry replay-job``: checks the bundle of a TraceExport as it is in the bucket, and hands
+it to the pod in which the agent runs again, if there is one."""
 
 from __future__ import annotations
 
+import io
 import tempfile
 from contextlib import closing
 from typing import Any, BinaryIO
@@ -16,17 +18,22 @@ from tracefoundry.payloads.errors import (
     ObjectStoreMisconfigured,
 )
 from tracefoundry.replay.bundled import dry_replay_of_bundle
+from tracefoundry.server.bundle_handover import hand_over
 from tracefoundry.server.errors import CommandError
 from tracefoundry.server.job_documents import (
     REPLAY_VARIABLE,
     JobFailed,
     ReplayRequest,
+    RerunPod,
     Scratch,
     read_document,
 )
 
 COUNTED = ("missing", "expired", "dangling", "redacted", "excluded")
 """States of payloads in the report."""
+
+RERUN_LISTENS_WITHIN_S = 300.0
+"""The pod of the re-run has an address; its image may still be pulled."""
 
 
 def run_replay_job() -> dict[str, Any]:
@@ -40,7 +47,10 @@ def run_replay_job() -> dict[str, Any]:
     try:
         with tempfile.TemporaryFile(dir=scratch.folder) as file:
             _download(request, file, scratch)
-            return _checked(request.uri, file)
+            found = _checked(request.uri, file)
+            if request.rerun is not None:
+                _hand_over(request.rerun, request.sha256, file)
+            return found
     except ObjectMissing as error:
         raise JobFailed(f"{request.uri} is not there any more") from error
     except ObjectStoreMisconfigured as error:
@@ -57,6 +67,12 @@ def _download(request: ReplayRequest, file: BinaryIO, scratch: Scratch) -> None:
             f"{request.uri} was changed after the export: its SHA-256 is {sha256},"
             f" that of the export {request.sha256}"
         )
+
+
+def _hand_over(pod: RerunPod, sha256: str, file: BinaryIO) -> None:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    hand_over(file, size, sha256, (pod.host, pod.port), within_s=RERUN_LISTENS_WITHIN_S)
 
 
 def _checked(uri: str, file: BinaryIO) -> dict[str, Any]:

@@ -9,6 +9,7 @@ unknown or empty is None.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final, Literal, NamedTuple, cast
 
 import msgspec
@@ -338,13 +339,14 @@ class StoredSpan(msgspec.Struct, frozen=True, gc=False):
             return None
         rest = msgspec.json.decode(self.genai)
         del rest["version"]  # of the dialect's reader
-        fields = {name: getattr(self, name) for name in VIEW_FIELDS}
+        fields = dict(zip(VIEW_FIELDS, _view_fields_of(self), strict=True))
         return GenAI(kind=cast("GenAIKind", self.genai_kind), **fields, **rest)
 
 
 # The field ``kind`` of a stored span is not that of its view, which is ``genai_kind``.
 VIEW_FIELDS = tuple(set(GenAI.__struct_fields__) & set(StoredSpan.__struct_fields__) - {"kind"})
 """Fields that the GenAI view and a stored span have in common."""
+_view_fields_of = attrgetter(*VIEW_FIELDS)
 
 
 class StoredLog(msgspec.Struct, frozen=True, gc=False):

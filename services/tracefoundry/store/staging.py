@@ -18,13 +18,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Protocol, TypeVar
 
 import msgspec
 
 from tracefoundry.model.payload import PayloadRows
-from tracefoundry.model.span import LogRecord, Span, StatusCode
+from tracefoundry.model.span import LogRecord, Resource, Scope, Span, StatusCode
 from tracefoundry.model.summary import SpanFacts, TraceKey, TraceSummary, summarise
 from tracefoundry.model.times import day_of
 from tracefoundry.store.api import (
@@ -39,6 +39,7 @@ from tracefoundry.store.insertion import record_blobs
 from tracefoundry.store.recompute import LARGEST_RECOMPUTE_SPANS, staged_summaries
 from tracefoundry.store.transaction import (
     DictionaryKey,
+    RefRow,
     RowRefused,
     Transaction,
     log_key,
@@ -208,12 +209,22 @@ class StagedImport:
         by_log = {log_key(log): log for log in reversed(new_logs)}
         span_rows = [by_span[key] for key in sorted(by_span)]
         log_rows = [by_log[key] for key in sorted(by_log)]
-        rows: list[PreparedSpan | PreparedLog] = [*span_rows, *log_rows]
-        keys = sorted({_trace_of(row) for row in rows})
-        names = [self._traces[key] for key in keys if not self._traces[key].stored]
-        resources = {(row.project_id, row.resource_id): _model(row).resource for row in rows}
-        scopes = {(row.project_id, row.scope_id): _model(row).scope for row in rows}
-        refs = sorted({(*_trace_of(row), ref, self.day) for row in rows for ref in row.refs})
+        keys: set[TraceKey] = set()
+        resources: dict[DictionaryKey, Resource] = {}
+        scopes: dict[DictionaryKey, Scope] = {}
+        of_traces: set[RefRow] = set()
+        rows: Iterator[tuple[PreparedSpan | PreparedLog, Span | LogRecord]] = chain(
+            ((span, span.span) for span in span_rows), ((log, log.log) for log in log_rows)
+        )
+        for row, model in rows:
+            project_id, trace_id = row.project_id, model.trace_id
+            keys.add((project_id, trace_id))
+            resources[project_id, row.resource_id] = model.resource
+            scopes[project_id, row.scope_id] = model.scope
+            for ref in row.refs:
+                of_traces.add((project_id, trace_id, ref, self.day))
+        names = [self._traces[key] for key in sorted(keys) if not self._traces[key].stored]
+        refs = sorted(of_traces)
 
         def work(tx: ImportTransaction) -> tuple[set[int], set[int]]:
             if names:

@@ -2,8 +2,8 @@
 
 One server for all processes of an agent, so that each recorded call is given out once whichever of
 them asks. A Unix socket, because it works in a network namespace without interfaces. It stands in a
-folder that only this user can enter. A connection carries one request and one answer, each a line
-of JSON.
+folder that only this user can enter, unless a place for it is given. A connection carries one
+request and one answer, each a line of JSON.
 """
 
 from __future__ import annotations
@@ -34,17 +34,29 @@ class ReplayServer:
     """``with ReplayServer(recording, allow=["search"]) as server``; then ``server.report()``.
 
     ``address`` is the value of ``TRACEFOUNDRY_REPLAY`` for the agent's processes. ``allow`` names
-    tools, models or data sources whose calls go out.
+    tools, models or data sources whose calls go out. ``socket_path`` is where the socket is made,
+    for an agent in another container; the default is a new folder.
     """
 
-    def __init__(self, recording: Recording, *, allow: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        *,
+        allow: Iterable[str] = (),
+        socket_path: str | Path | None = None,
+    ) -> None:
         self._matcher = Matcher(recording.calls)
         self._allow = frozenset(allow)
         self._report = Report()
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
-        self._folder = Path(tempfile.mkdtemp(prefix="tf-replay-"))  # mode 0700
-        self._path = self._folder / "socket"
+        self._folder: Path | None = None
+        if socket_path is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="tf-replay-"))  # mode 0700
+            self._path = self._folder / "socket"
+        else:
+            self._path = Path(socket_path)
+            self._path.unlink(missing_ok=True)  # of a server that was killed
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(self._path))
         self._listener.listen(MAX_CONNECTIONS)
@@ -76,7 +88,10 @@ class ReplayServer:
         self._listener.close()
         if self._thread.is_alive():
             self._thread.join(_REQUEST_TIMEOUT_S)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is None:
+            self._path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> ReplayServer:
         self.start()

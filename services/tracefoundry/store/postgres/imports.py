@@ -156,7 +156,7 @@ class PostgresImportTransaction(PostgresTransaction):
     def _facts(self, keys: Sequence[TraceKey], limit: int) -> dict[TraceKey, list[SpanFacts]]:
         found: dict[TraceKey, list[SpanFacts]] = {}
         values = [*arrays(keys), self._day, limit]
-        for row in self._connection.execute(_FACTS, values, binary=True):
+        for row in self._connection.execute(_FACTS, values, binary=True).fetchall():
             found.setdefault((row[0], row[1]), []).append(SpanFacts(*row[2:]))
         return found
 

@@ -6,7 +6,7 @@ columns that hold several fields, or a list, are read here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -32,7 +32,7 @@ def decode_span(stored: StoredSpan, resource: Resource, scope: Scope, *, trace_i
         payloads=_payloads(stored.payloads),
         redactions=_redactions(stored.redactions),
         genai=stored.view(),
-        **_fields(stored, _SPAN_FIELDS),
+        **_SPAN_FIELDS(stored),
         **_object(stored.extra),
     )
 
@@ -52,7 +52,7 @@ def decode_log(
         payloads=_payloads(stored.payloads),
         redactions=_redactions(stored.redactions),
         genai=stored.view(),
-        **_fields(stored, _LOG_FIELDS),
+        **_LOG_FIELDS(stored),
         **extra,
     )
 
@@ -69,30 +69,32 @@ def decode_scope(stored: StoredScope) -> Scope:
     )
 
 
-Field = tuple[str, str, Any]
-"""A column, the field that it is a copy of, and what stands in the field for NULL."""
+class _CopiedFields:
+    """The fields of an object of the model that columns of a record are plain copies of."""
+
+    def __init__(self, table: Table, owner: str, record: type[msgspec.Struct]) -> None:
+        copied = [
+            (column, column.field[1])
+            for column in table.columns
+            if column.field is not None
+            and column.field[0] == owner
+            and column.name in record.__struct_fields__
+        ]
+        empty: dict[Type, Any] = {Type.TEXT: "", Type.BYTES: b""}
+        self._names = [name for _, name in copied]
+        self._values = attrgetter(*[column.name for column, _ in copied])
+        self._for_null = [(name, empty.get(column.type)) for column, name in copied if column.null]
+
+    def __call__(self, stored: msgspec.Struct) -> dict[str, Any]:
+        fields = dict(zip(self._names, self._values(stored), strict=True))
+        for name, empty in self._for_null:
+            if fields[name] is None:
+                fields[name] = empty
+        return fields
 
 
-def _copied(table: Table, owner: str, record: type[msgspec.Struct]) -> tuple[Field, ...]:
-    """The fields of an object of the model that columns of the record are plain copies of."""
-    empty = {Type.TEXT: "", Type.BYTES: b""}
-    fields = []
-    for column in table.columns:
-        field = column.field
-        if field is not None and field[0] == owner and column.name in record.__struct_fields__:
-            fields.append((column.name, field[1], empty.get(column.type)))
-    return tuple(fields)
-
-
-_SPAN_FIELDS = _copied(columns.SPANS, "span", StoredSpan)
-_LOG_FIELDS = _copied(columns.SPAN_LOGS, "log", StoredLog)
-
-
-def _fields(stored: msgspec.Struct, fields: Iterable[Field]) -> dict[str, Any]:
-    return {
-        field: empty if (value := getattr(stored, column)) is None else value
-        for column, field, empty in fields
-    }
+_SPAN_FIELDS = _CopiedFields(columns.SPANS, "span", StoredSpan)
+_LOG_FIELDS = _CopiedFields(columns.SPAN_LOGS, "log", StoredLog)
 
 
 def _object(text: str | None) -> dict[str, Any]:

@@ -87,10 +87,13 @@ def fitting(
 
 def text_bytes(row: Sequence[Any]) -> int:
     """Bytes of the texts of a row, which are nearly all of it."""
+    # A list is summed in half the time of a generator, and every row that is read comes here.
     return sum(
-        len(value) if value.isascii() else len(value.encode("utf-8"))
-        for value in row
-        if type(value) is str
+        [
+            len(value) if value.isascii() else len(value.encode("utf-8"))
+            for value in row
+            if type(value) is str
+        ]
     )
 
 
