@@ -15,8 +15,7 @@ ARGS ?=
 
 export PYTHON DEMO_PORT DEMO_OTLP_PORT DEMO_GRPC_PORT DEMO_DATA DEMO_TRACES
 
-.PHONY: help setup setup-dev demo test test-interop record-interop interop-requirements faults lint format recall bench images test-operator e2e e2e-up e2e-down requirements clean clean-data
-.PHONY: help setup setup-dev demo export-trace test test-interop interop-requirements faults lint format recall bench images test-operator e2e e2e-up e2e-down requirements clean clean-data
+.PHONY: help setup setup-dev demo export-trace test test-interop record-interop interop-requirements faults lint format recall bench images test-operator e2e e2e-up e2e-down requirements clean clean-data
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
 

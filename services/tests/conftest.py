@@ -1,15 +1,15 @@
-"""Databases and stores for tests: memory, SQLite files, and real PostgreSQL, oldest and newest."""
+"""Databases and stores for tests: memory, SQLite files, and real PostgreSQL."""
 
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from postgres_server import PostgresServer, system_binaries, wheel_binaries
+from prepared_databases import PreparedDatabases
 from stores import prepare_database
 from tracefoundry.store.api import Store, open_store
 from tracefoundry.store.memory.store import MemoryStore
@@ -57,61 +57,55 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/test.db"
 
 
-@pytest.fixture(params=["sqlite", "postgres", "postgres18"])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """An empty database of each supported kind: SQLite, the oldest and newest PostgreSQL."""
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """SQLite and the oldest PostgreSQL. Folders whose subject is the database add the newest."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """The same, and the store in memory."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, database_kind: str) -> str:
+    """An empty database of each kind."""
     fixture = {
         "sqlite": "sqlite_url",
         "postgres": "postgres_url",
         "postgres18": "newest_postgres_url",
-    }[request.param]
+    }[database_kind]
     url: str = request.getfixturevalue(fixture)
     return url
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file."""
-    path = tmp_path_factory.mktemp("template") / "template.db"
-    prepare_database(f"sqlite:///{path}")
-    return path
+def prepared_databases(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> PreparedDatabases:
+    """Databases with tables in them."""
+
+    def server_of(kind: str) -> PostgresServer:
+        prefix = {"postgres": "", "postgres18": "newest_"}[kind]
+        server: PostgresServer = request.getfixturevalue(f"{prefix}postgres_server")
+        return server
+
+    return PreparedDatabases(tmp_path_factory.mktemp("prepared"), server_of)
 
 
-@pytest.fixture(scope="session")
-def postgres_template(postgres_server: PostgresServer) -> str:
-    """The name of a migrated database with partitions, on the older server."""
-    prepare_database(postgres_server.create_database("template_store"))
-    return "template_store"
-
-
-@pytest.fixture(scope="session")
-def newest_postgres_template(newest_postgres_server: PostgresServer) -> str:
-    """The same on PostgreSQL 18."""
-    prepare_database(newest_postgres_server.create_database("template_store"))
-    return "template_store"
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres", "postgres18"])
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    """An empty store of each kind: memory, SQLite, the oldest and the newest PostgreSQL.
-
-    Databases are copies of one that is ready: migrating takes longer than most tests.
-    """
-    if request.param == "memory":
+@pytest.fixture
+def store(
+    store_kind: str, prepared_databases: PreparedDatabases, tmp_path: Path
+) -> Iterator[Store]:
+    """An empty store of each kind."""
+    if store_kind == "memory":
         yield MemoryStore()
         return
-    if request.param == "sqlite":
-        file = request.getfixturevalue("tmp_path") / "store.db"
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), file)
-        opened = open_store(f"sqlite:///{file}")
+    with prepared_databases.lent(store_kind, prepare_database, tmp_path) as url:
+        opened = open_store(url)
         yield opened
         opened.close()
-        return
-    prefix = "" if request.param == "postgres" else "newest_"
-    server: PostgresServer = request.getfixturevalue(f"{prefix}postgres_server")
-    template: str = request.getfixturevalue(f"{prefix}postgres_template")
-    name = f"store_{next(_names)}"
-    opened = open_store(server.create_database(name, template=template))
-    yield opened
-    opened.close()
-    server.drop_database(name)

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-ANSWER_TIMEOUT_S = 30.0
+ANSWER_TIMEOUT_S = 120.0
 
 
 class RawConnection:

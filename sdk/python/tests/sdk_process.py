@@ -27,7 +27,7 @@ class Ended:
     seconds: float
 
 
-def run_program(source: str, *, timeout_s: float = 60.0, **environment: str) -> Ended:
+def run_program(source: str, *, timeout_s: float = 120.0, **environment: str) -> Ended:
     """Run Python source with a clean environment."""
     kept = {
         name: value

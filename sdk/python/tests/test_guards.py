@@ -71,7 +71,7 @@ def by_async_httpx2(url: str, body: dict[str, Any]) -> Any:
 
 def by_requests(url: str, body: dict[str, Any]) -> Any:
     """Sends by requests."""
-    reply = requests.post(url, json=body, timeout=10)
+    reply = requests.post(url, json=body, timeout=120)
     reply.raise_for_status()
     return reply.json()
 

@@ -329,7 +329,7 @@ def test_child_processes_are_answered_by_the_same_recording(start: Any) -> None:
             env={**os.environ, replaying.VARIABLE: server.address},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
     assert "['X'] True" == child.stdout.strip()
@@ -361,6 +361,6 @@ def test_nothing_of_replay_is_imported_without_one() -> None:
         "print([name for name in sys.modules if name.startswith('tracefoundry_sdk.replay.')])\n"
     )
     found = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True
     )
     assert "[]" == found.stdout.strip()

@@ -101,7 +101,7 @@ class FaultProxy:
             text = f"<Error><Code>{code}</Code><Message>{escape(request.path)}</Message></Error>"
             _answer(request, status, {"Content-Type": "application/xml"}, text.encode())
             return
-        upstream = http.client.HTTPConnection("127.0.0.1", self._upstream_port, timeout=30)
+        upstream = http.client.HTTPConnection("127.0.0.1", self._upstream_port, timeout=120)
         try:
             headers = {k: v for k, v in request.headers.items() if k.lower() != "expect"}
             upstream.request(request.command, request.path, body, headers)

@@ -131,7 +131,7 @@ class S3Server:
         """End the process; the objects stay."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=120)
             self.process = None
 
     def remove(self) -> None:

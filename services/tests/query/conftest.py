@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from prepared_databases import PreparedDatabases
 from query.app_client import PATIENT, AppClient
 from query.payload_store import PayloadShelf, Unreliable
 from query.rows import create_tables
@@ -42,19 +43,34 @@ class Api:
         return answer.status_code, error["code"]
 
 
-@pytest.fixture
-def engine(database_url: str) -> Iterator[sa.Engine]:
-    """An engine on a database with our tables."""
-    engine = make_engine(database_url, create=True)
+def with_tables(url: str) -> None:
+    """Make the tables of a database."""
+    engine = make_engine(url, create=True)
     create_tables(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def tables_url(
+    database_kind: str, prepared_databases: PreparedDatabases, tmp_path: Path
+) -> Iterator[str]:
+    """A database of each kind with our tables."""
+    with prepared_databases.lent(database_kind, with_tables, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def engine(tables_url: str) -> Iterator[sa.Engine]:
+    """An engine on that database."""
+    engine = make_engine(tables_url)
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
-def store(engine: sa.Engine, database_url: str) -> Iterator[Store]:
+def store(engine: sa.Engine, tables_url: str) -> Iterator[Store]:
     """An empty store."""
-    store = open_store(database_url)
+    store = open_store(tables_url)
     yield store
     store.close()
 

@@ -167,6 +167,8 @@ def test_json_adds_a_copy_of_the_spans(exported: Exports) -> None:
         (ONE, {"trace_ids": ["f" * 32]}, {}, (400, "invalid_parameter")),
         ("/api/export", {"trace_ids": []}, {}, (400, "invalid_parameter")),
         ("/api/export", {"trace_ids": ["x"]}, {}, (400, "invalid_parameter")),
+        ("/api/export", {"trace_ids": [None]}, {}, (400, "invalid_parameter")),
+        ("/api/export", {"trace_ids": [7]}, {}, (400, "invalid_parameter")),
         ("/api/export", {"trace_ids": ["f" * 32]}, {"model": "m"}, (400, "invalid_parameter")),
     ],
 )

@@ -17,7 +17,8 @@ import httpx
 import pytest
 
 from node_packages import installed, run_node
-from platform_process import clean_environment, run_command, running
+from platform_process import clean_environment, run_command
+from server.limited_platform import limited
 
 CLIENT = Path(__file__).parent / "typescript_client"
 STATUSES_OF_ANY_ROUTE = {"400", "401", "403", "500", "503"}
@@ -42,16 +43,14 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A platform on SQLite that asks for tokens, with the demo's traces in it."""
+    """A platform on SQLite that asks for tokens, with the demo's traces in it.
+
+    Failed logins are answered at once: a hundred of the generated requests are such, and the
+    product answers each of them a second late.
+    """
     folder = tmp_path_factory.mktemp("openapi")
-    data = str(folder / "data")
-    with running("serve", "--data", data, "--require-token", folder=folder) as started:
-        tokens = {}
-        for role in ("admin", "ingest"):
-            made = run_command(
-                "token", "create", "--role", role, "--name", role, "--data", data, "--json"
-            )
-            tokens[role] = json.loads(made.stdout)["token"]
+    with limited(folder, tokens=True, hasty=True) as started:
+        tokens = {role: started.new_token(role, role) for role in ("admin", "ingest")}
         sent = run_command(
             "demo", "--traces", "5", "--url", started.api,
             environment={"TRACEFOUNDRY_TOKEN": tokens["ingest"]},
@@ -156,16 +155,19 @@ CHECKS = (
 def test_the_server_answers_nothing_that_the_document_does_not_describe(
     served: Served, tmp_path: Path
 ) -> None:
-    """Generated requests, right and wrong ones, to every operation (schemathesis)."""
+    """Generated requests, right and wrong ones, to every operation (schemathesis).
+
+    One worker: the threads of several (4.32) can break each other's generation of cases.
+    """
     (tmp_path / "openapi.json").write_text(json.dumps(served.document))
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("schemathesis")), "run", "openapi.json",
             "--url", served.url, "--header", f"Authorization: Bearer {served.token}",
             "--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing",
-            "--max-examples", "15", "--seed", "1", "--workers", "2", "--no-color",
+            "--max-examples", "15", "--seed", "1", "--workers", "1", "--no-color",
         ],
-        cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, timeout=240,
+        cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, timeout=500,
         check=False,
     )  # fmt: skip
     assert (0, "") == (done.returncode, done.stderr), done.stdout[-6000:]

@@ -55,7 +55,7 @@ def run(prefix: list[str], script: str, *arguments: str) -> str:
         [*prefix, sys.executable, "-c", script, *arguments],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=True,
     )
     return done.stdout.strip()
@@ -101,10 +101,10 @@ def test_the_command_keeps_no_capability_to_change_the_namespace(prefix: list[st
 def test_the_status_of_the_command_is_passed_on_and_a_missing_one_is_named(
     prefix: list[str],
 ) -> None:
-    ended = subprocess.run([*prefix, sys.executable, "-c", "exit(7)"], timeout=30, check=False)
+    ended = subprocess.run([*prefix, sys.executable, "-c", "exit(7)"], timeout=120, check=False)
     assert ended.returncode == 7
     missing = subprocess.run(
-        [*prefix, "no-such-program"], capture_output=True, text=True, timeout=30, check=False
+        [*prefix, "no-such-program"], capture_output=True, text=True, timeout=120, check=False
     )
     assert missing.returncode == COMMAND_NOT_FOUND
     assert missing.stderr == ("error: 'no-such-program' cannot be run: No such file or directory\n")

@@ -27,7 +27,7 @@ tf.quick_start(service="shop", record=True)
 @tf.tool_call
 def lookup_order(order_id: str) -> dict:
     """Find an order."""
-    requests.get(os.environ["ORDERS_URL"], timeout=10)
+    requests.get(os.environ["ORDERS_URL"], timeout=120)
     return {"status": "shipped", "order": order_id}
 
 
@@ -143,7 +143,7 @@ def test_a_changed_argument_is_a_miss_with_a_diff_and_the_exit_status_says_so(
 def test_a_command_that_cannot_be_started_is_no_good_replay(recorded: Recorded) -> None:
     done = subprocess.run(
         command_line("replay", str(recorded.bundle), "--rerun", "--json", "--", "no-such-command"),
-        capture_output=True, text=True, timeout=60, check=False, env=clean_environment(),
+        capture_output=True, text=True, timeout=120, check=False, env=clean_environment(),
     )  # fmt: skip
     assert done.returncode == 1
     told = json.loads(done.stdout)
@@ -153,7 +153,7 @@ def test_a_command_that_cannot_be_started_is_no_good_replay(recorded: Recorded) 
 def test_a_dry_replay_of_the_file_needs_no_server(recorded: Recorded) -> None:
     done = subprocess.run(
         command_line("replay", str(recorded.bundle)),
-        capture_output=True, text=True, timeout=60, check=False, env=clean_environment(),
+        capture_output=True, text=True, timeout=120, check=False, env=clean_environment(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("REPLAYABLE  4 spans in 1 trace")
@@ -165,11 +165,11 @@ def test_the_dry_replay_of_the_stored_trace_says_the_same_as_that_of_the_bundle(
     (trace,) = platform.get("/api/traces", service="shop")["traces"]
     of_server = subprocess.run(
         command_line("replay", trace["trace_id"], "--json", "--url", platform.api),
-        capture_output=True, text=True, timeout=60, check=False, env=clean_environment(),
+        capture_output=True, text=True, timeout=120, check=False, env=clean_environment(),
     )  # fmt: skip
     of_file = subprocess.run(
         command_line("replay", str(recorded.bundle), "--json"),
-        capture_output=True, text=True, timeout=60, check=False, env=clean_environment(),
+        capture_output=True, text=True, timeout=120, check=False, env=clean_environment(),
     )  # fmt: skip
     assert of_server.returncode == 0, of_server.stderr
     assert json.loads(of_server.stdout) == json.loads(of_file.stdout)
@@ -186,7 +186,7 @@ def test_the_dry_replay_of_the_stored_trace_says_the_same_as_that_of_the_bundle(
 def test_wrong_usage_is_told_with_status_2(arguments: list[str], complaint: str) -> None:
     done = subprocess.run(
         command_line("replay", *arguments),
-        capture_output=True, text=True, timeout=60, check=False, env=clean_environment(),
+        capture_output=True, text=True, timeout=120, check=False, env=clean_environment(),
     )  # fmt: skip
     assert done.returncode == 2
     assert complaint in done.stderr
@@ -197,7 +197,7 @@ def test_a_file_that_is_no_bundle_is_told_in_one_line(tmp_path: Path) -> None:
     file.write_bytes(b"PK")
     done = subprocess.run(
         command_line("replay", str(file)),
-        capture_output=True, text=True, timeout=60, check=False, env=clean_environment(),
+        capture_output=True, text=True, timeout=120, check=False, env=clean_environment(),
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {file} is no valid bundle")

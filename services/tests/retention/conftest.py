@@ -10,6 +10,13 @@ from tracefoundry.payloads.filesystem import FilesystemStore
 from tracefoundry.store import migrations
 
 
+@pytest.fixture(params=["sqlite", "postgres", "postgres18"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """The newest PostgreSQL too."""
+    kind: str = request.param
+    return kind
+
+
 @pytest.fixture
 def migrated_url(database_url: str) -> str:
     """A database of each kind at the newest schema."""

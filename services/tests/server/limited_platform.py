@@ -17,16 +17,18 @@ PROGRAM = Path(__file__).with_name("limited_process.py")
 class LimitedPlatform(Platform):
     """``limits`` are fields of ``ConnectionLimits``."""
 
-    def __init__(self, folder: Path, limits: dict[str, float], *, tokens: bool) -> None:
+    def __init__(
+        self, folder: Path, limits: dict[str, float], *, tokens: bool, hasty: bool = False
+    ) -> None:
         super().__init__("serve", folder=folder)
         self.data = folder / "data"
         self._limits = limits
-        self._tokens = tokens
+        self._options = ["tokens"] * tokens + ["hasty"] * hasty
 
     def command_line(self) -> list[str]:
         """The program beside this file."""
-        options = ["tokens"] if self._tokens else []
-        return [sys.executable, str(PROGRAM), str(self.data), json.dumps(self._limits), *options]
+        limits = json.dumps(self._limits)
+        return [sys.executable, str(PROGRAM), str(self.data), limits, *self._options]
 
     def new_token(self, role: str, name: str, *options: str) -> str:
         """Make a token in the database of this process."""
@@ -40,8 +42,10 @@ class LimitedPlatform(Platform):
 
 
 @contextmanager
-def limited(folder: Path, *, tokens: bool = False, **limits: float) -> Iterator[LimitedPlatform]:
-    """A started process with these limits."""
-    platform = LimitedPlatform(folder, limits, tokens=tokens)
+def limited(
+    folder: Path, *, tokens: bool = False, hasty: bool = False, **limits: float
+) -> Iterator[LimitedPlatform]:
+    """A started process with these limits; ``hasty`` answers failed logins at once."""
+    platform = LimitedPlatform(folder, limits, tokens=tokens, hasty=hasty)
     with started(platform):
         yield platform

@@ -80,7 +80,7 @@ def test_guesses_of_many_clients_lock_nobody_out(guarded: LimitedPlatform) -> No
 
     answers, waited = asyncio.run(asyncio.wait_for(flood(), 120))
     assert {401} == set(answers)
-    assert max(waited) < 10
+    assert max(waited) < 60
 
 
 def test_repeated_failures_of_an_address_wait_for_their_answer(

@@ -21,6 +21,20 @@ def new_writer(url: str) -> Writer:
     return writer_of(open_store(url))
 
 
+@pytest.fixture(params=["sqlite", "postgres", "postgres18"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """The newest PostgreSQL too."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres", "postgres18"])
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """The same, and the store in memory."""
+    kind: str = request.param
+    return kind
+
+
 @pytest.fixture
 def writer(store: Store) -> Iterator[Writer]:
     """A writer of the store."""

@@ -230,10 +230,10 @@ def test_a_start_with_another_encoding_fails_at_once(
     """In one line, without waiting for a database that comes up."""
     url, encoding = other_encoding
     ports = ["--port", "0", "--otlp-port", "0", "--grpc-port", "0"] if command == "serve" else []
-    began = time.monotonic()
     code = main([command, "--database", url, *ports])
     lines = capfd.readouterr().err.splitlines()
-    assert (code, len(lines), time.monotonic() - began < 15) == (1, 1, True), lines
+    # A start that waits says so in another line.
+    assert (code, len(lines)) == (1, 1), lines
     assert f"encoding {encoding}: UTF8 is needed" in lines[0]
 
 

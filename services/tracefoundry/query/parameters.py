@@ -8,6 +8,7 @@ send it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
@@ -31,6 +32,17 @@ def _text_schema(description: str, example: str, **more: Any) -> WithJsonSchema:
     )
 
 
+def _of_text(parse: Callable[[str], bytes]) -> Callable[[object], bytes]:
+    """A parser of what stands in a parameter or in a JSON body, where it may be no text at all."""
+
+    def parsed(value: object) -> bytes:
+        if not isinstance(value, str):
+            raise ValueError(f"an id is a text of hex digits, not {type(value).__name__}")
+        return parse(value)
+
+    return parsed
+
+
 TimeNs = Annotated[
     int,
     BeforeValidator(parse_time_ns),
@@ -38,7 +50,7 @@ TimeNs = Annotated[
 ]
 TraceId = Annotated[
     bytes,
-    BeforeValidator(parse_trace_id),
+    BeforeValidator(_of_text(parse_trace_id)),
     _text_schema(
         "32 hex digits, not all zero.", "0af7651916cd43dd8448eb211c80319c",
         pattern="^[0-9a-fA-F]{32}$",
@@ -46,7 +58,7 @@ TraceId = Annotated[
 ]  # fmt: skip
 SpanId = Annotated[
     bytes,
-    BeforeValidator(parse_span_id),
+    BeforeValidator(_of_text(parse_span_id)),
     _text_schema(
         "16 hex digits, not all zero.", "b7ad6b7169203331", pattern="^[0-9a-fA-F]{16}$"
     ),
