@@ -6,6 +6,7 @@ that a test can look for what must never stand there (tracebacks, passwords).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import selectors
@@ -161,11 +162,12 @@ class Platform:
     def worker_pids(self) -> list[int]:
         """Process ids of the ingest workers."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return [
-            int(child)
-            for child in children
-            if b"tracefoundry.ingest.worker" in Path(f"/proc/{child}/cmdline").read_bytes()
-        ]
+        found = []
+        for child in children:
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                if b"tracefoundry.ingest.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(int(child))
+        return found
 
     @property
     def running(self) -> bool:
