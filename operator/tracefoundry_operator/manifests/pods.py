@@ -205,6 +205,17 @@ def pod_template(
     return {"metadata": metadata, "spec": spec}
 
 
+def restricted_security() -> Manifest:
+    """The security context of a container that the Pod Security Standard "restricted" admits."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "privileged": False,
+        "runAsNonRoot": True,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
 def _container(component: Component, container: Container, mounts: Sequence[Mount]) -> Manifest:
     rendered: Manifest = {
         "name": component.value,
@@ -216,14 +227,7 @@ def _container(component: Component, container: Container, mounts: Sequence[Moun
             *container.environment,
         ],
         "resources": {kind: dict(each) for kind, each in container.resources.items()},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "privileged": False,
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": {**restricted_security(), "readOnlyRootFilesystem": True},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
             {"name": mount.name, "mountPath": mount.path}

@@ -19,7 +19,12 @@ from tracefoundry_operator import names
 from tracefoundry_operator.api.export import KIND, Export
 from tracefoundry_operator.manifests import export_jobs
 from tracefoundry_operator.manifests.jobs import input_hash, job
-from tracefoundry_operator.manifests.pods import Mount, pod_template, value
+from tracefoundry_operator.manifests.pods import (
+    Mount,
+    pod_template,
+    restricted_security,
+    value,
+)
 from tracefoundry_operator.manifests.rendering import Manifest, Owner, Rendering
 from tracefoundry_operator.names import Component
 
@@ -145,13 +150,7 @@ def _agent(rendering: Rendering, export: Export) -> Manifest:
             value("TRACEFOUNDRY_REPLAY", f"unix:{SOCKET}"),
         ],
         "resources": export_jobs.container_resources(rendering),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "privileged": False,
-            "runAsNonRoot": True,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": restricted_security(),
         # Its output may have content of traces, which has no place in the status of a pod.
         "terminationMessagePolicy": "File",
         "volumeMounts": [
